@@ -1,0 +1,55 @@
+// dispatch.ts — what a kernel binding returns: a plain record, no GPU object in it.
+// The same record is executed (src/gpu.ts), interpreted in f64 (test/reference.ts), timed (bench/) and unit-tested.
+
+import type { KernelName, PartName } from "./wgsl.ts";
+
+/** How the elements of a tensor lie in its buffer. 16-bit weights are read as pairs in u32 (no shader-f16 needed). */
+export type DType = "f32" | "f16" | "bf16" | "u32";
+
+/**
+ * A named piece of GPU memory, described without the GPU: the executor owns a buffer per name, the reference an array.
+ * `shape` is in elements; every row of a matrix starts on a multiple of four elements (`stride(columns)`), and the
+ * elements between `columns` and the stride are zero, so kernels may always read four at a time.
+ */
+export interface Tensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** A weight matrix [rows, columns] as checkpoints store it ([out, in]); rows may be spread over several tensors. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** In order; `tensor.shape` is [rows of this piece, columns]. One piece unless a binding limit forces more. */
+  readonly pieces: readonly { readonly tensor: Tensor; readonly firstRow: number }[];
+}
+
+/** Size of one step, the only thing a recorded dispatch does not know. Also the 16-byte uniform of group 0. */
+export interface StepShape {
+  /** Token rows in this step. */
+  readonly rows: number;
+  /** Rows whose logits are wanted. */
+  readonly outputs: number;
+  /** Runs of neighbouring rows of one sequence, at most TILE_ROWS each: the unit of prefill attention. */
+  readonly tiles: number;
+  /** Longest key/value length of any sequence in the step: how far decode attention is split. */
+  readonly kvLength: number;
+}
+
+/** One kernel call. `bind` maps the variable names of the .wgsl file to tensors; group 0 (the step) is implied. */
+export interface Dispatch {
+  readonly kernel: KernelName;
+  readonly parts: readonly PartName[];
+  readonly constants: Readonly<Record<string, number>>;
+  /** `const NAME = value;` lines appended to the WGSL: register-array lengths, where an override is refused. */
+  readonly lengths?: Readonly<Record<string, number>>;
+  readonly bind: Readonly<Record<string, Tensor>>;
+  readonly workgroups: (step: StepShape) => readonly [number, number, number];
+}
+
+/** Elements from one row to the next: `columns` rounded up to a multiple of 4, so that vec4 reads are aligned. */
+export const stride = (columns: number): number => (columns + 3) & ~3;
+
+/** WebGPU's default maxComputeWorkgroupsPerDimension; larger grids are folded into y. */
+export const MAX_WORKGROUPS = 65_535;
