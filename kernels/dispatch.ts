@@ -25,16 +25,19 @@ export interface Matrix {
   readonly pieces: readonly { readonly tensor: Tensor; readonly firstRow: number }[];
 }
 
-/** Size of one step, the only thing a recorded dispatch does not know. Also the 16-byte uniform of group 0. */
+/** Size of one step, the only thing a recorded dispatch does not know. The first four are the 16-byte uniform of group 0. */
 export interface StepShape {
   /** Token rows in this step. */
   readonly rows: number;
   /** Rows whose logits are wanted. */
   readonly outputs: number;
-  /** Runs of neighbouring rows of one sequence, at most TILE_ROWS each: the unit of prefill attention. */
+  /** Runs of neighbouring rows of one sequence: the unit of prefill attention. */
   readonly tiles: number;
-  /** Longest key/value length of any sequence in the step: how far decode attention is split. */
-  readonly kvLength: number;
+  /** Parts that the longest key/value sequence of the step is cut into: the unit of decode attention. */
+  readonly splits: number;
+  /** Ranges of the rotary table to be written, and the rows of the longest of them. */
+  readonly fills: number;
+  readonly fillRows: number;
 }
 
 /** One kernel call. `bind` maps the variable names of the .wgsl file to tensors; group 0 (the step) is implied. */

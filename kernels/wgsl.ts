@@ -1,15 +1,894 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = never;
+export type KernelName = "angles" | "append" | "attention_decode" | "attention_merge" | "attention_prefill" | "attention_prefill_subgroup" | "embed" | "gather" | "matmul" | "matmul_subgroup" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
-export type PartName = never;
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/no_bias" | "lib/reduce_subgroup" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
+  "angles": `// angles.wgsl — the rotary table: (m·cos φ, m·sin φ) for each position and frequency, φ = 2π · frac(position · turns).
+//   RoFormer, Su et al. 2021 (arXiv 2104.09864), eq. 15; every scaling type is only another vector of frequencies.
+// table [angle rows, HALF] vec2f · frequencies: plan, per setting HALF × 64-bit fixed-point turns per token, then m
+// A phase is an integer: position · turns modulo 2^64 is exact at any position, so nothing is lost far from 0. WGSL bounds
+// its own sin and cos only to 2^-11; these polynomials on [-π/4, π/4] are good to 1e-7.
+// a workgroup makes FILL_ROWS table rows of one fill · angles.ts · test/kernels/angles.test.ts
+override HALF: u32;
+override FILL_ROWS: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read_write> table: array<vec2f>;
+
+// Upper 32 bits of a · b.
+fn multiply_high(a: u32, b: u32) -> u32 {
+  let low = (a & 0xffffu) * (b & 0xffffu);
+  let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
+  let other = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+  return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (other >> 16u);
+}
+
+// cos and sin of phase / 2^32 turns.
+fn cos_sin(phase: u32) -> vec2f {
+  let quadrant = (phase + 0x20000000u) >> 30u; // nearest quarter turn, 4 wraps to 0
+  let rest = bitcast<i32>(phase - (quadrant << 30u)); // within ±2^29, an eighth of a turn
+  let a = f32(rest) * 1.4629180792671596e-9; // 2π / 2^32
+  let b = a * a;
+  // Taylor's terms: at π/4 the first one left out is 3e-9 (sin) and 3e-10 (cos), below the rounding of f32.
+  let sine = fma(a * b, fma(b, fma(b, fma(b, 2.7557319e-6, -1.9841270e-4), 8.3333333e-3), -1.6666667e-1), a);
+  let cosine = fma(b, fma(b, fma(b, fma(b, fma(b, -2.7557319e-7, 2.4801587e-5), -1.3888889e-3), 4.1666667e-2), -0.5), 1.0);
+  let swap = (quadrant & 1u) == 1u;
+  var result = select(vec2f(cosine, sine), vec2f(-sine, cosine), swap);
+  if ((quadrant & 2u) == 2u) { result = -result; }
+  return result;
+}
+
+@compute @workgroup_size(WG)
+fn angles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let fill = FILL_AT + 4u * group.x;
+  let rows = plan[fill + 2u];
+  let first = group.y * FILL_ROWS;
+  if (first >= rows) { return; }
+  let setting = TURNS_AT + TURNS_STRIDE * plan[fill + 3u];
+  let scale = bitcast<f32>(plan[setting + 2u * HALF]);
+  for (var i = lane; i < min(FILL_ROWS, rows - first) * HALF; i += WG) {
+    let row = first + i / HALF;
+    let frequency = i % HALF;
+    let position = plan[fill + 1u] + row;
+    let turns_low = plan[setting + 2u * frequency];
+    let turns_high = plan[setting + 2u * frequency + 1u];
+    let phase = position * turns_high + multiply_high(position, turns_low);
+    table[(plan[fill] + row) * HALF + frequency] = scale * cos_sin(phase);
+  }
+}
+`,
+  "append": `// append.wgsl — writes each row's keys and values into its slot of the paged cache.
+//   keys[slot(row)] = k(row), values[slot(row)] = v(row)
+// qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_DIM] f32; a slot is found through the sequence's page table
+// one lane per element · append.ts · test/kernels/append.test.ts
+override K_AT: u32; // where the keys of a qkv row start; the values follow
+override KV_DIM: u32;
+override QKV_STRIDE: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> qkv: array<f32>;
+@group(1) @binding(1) var<storage, read_write> keys: array<f32>;
+@group(1) @binding(2) var<storage, read_write> values: array<f32>;
+
+@compute @workgroup_size(WG)
+fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = group.x * WG + lane;
+  let row = group.y;
+  if (i >= KV_DIM) { return; }
+  let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row));
+  keys[slot * KV_DIM + i] = qkv[row * QKV_STRIDE + K_AT + i];
+  values[slot * KV_DIM + i] = qkv[row * QKV_STRIDE + K_AT + KV_DIM + i];
+}
+`,
+  "attention_decode": `// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
+//   partial[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32
+// a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
+// are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
+// attention_decode.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override SCALE: f32;
+override WG: u32;
+const SPLIT = 128u;
+const NEVER = -1e30; // below any real score, yet finite
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partial: array<f32>;
+
+var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
+var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
+var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of a sum
+
+@compute @workgroup_size(WG)
+fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let first = group.z * SPLIT;
+  let position = row_position(row);
+  if (first > position) { return; }
+  let length = min(SPLIT, position + 1u - first);
+  let sequence = row_sequence(row);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
+  let per_kv = HEADS / KV_HEADS;
+  let groups = (per_kv + GROUP - 1u) / GROUP;
+  let kv_head = group.y / groups;
+  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
+  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
+  let kv_at = kv_head * HEAD_DIM;
+
+  for (var i = lane; i < heads * HEAD_DIM; i += WG) {
+    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
+  }
+  workgroupBarrier();
+  for (var j = lane; j < SPLIT; j += WG) {
+    let key = first + min(j, length - 1u);
+    let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
+    var score: array<f32, GROUP>;
+    for (var d = 0u; d < HALF; d++) {
+      let k = key_pair(at, d, raw, angle + key);
+      for (var g = 0u; g < GROUP; g++) {
+        score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
+      }
+    }
+    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = select(NEVER, score[g] * SCALE, j < length); }
+  }
+  workgroupBarrier();
+  // Softmax over the part: WG / GROUP lanes share each query head.
+  let lanes = WG / GROUP;
+  let g = lane / lanes;
+  let busy = g < GROUP;
+  var top = NEVER;
+  if (busy) {
+    for (var j = lane % lanes; j < SPLIT; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
+  }
+  share[lane] = top;
+  workgroupBarrier();
+  if (busy) {
+    for (var l = 0u; l < lanes; l++) { top = max(top, share[g * lanes + l]); }
+  }
+  workgroupBarrier();
+  var mass = 0.0;
+  if (busy) {
+    for (var j = lane % lanes; j < SPLIT; j += lanes) {
+      let weight = exp(scores[g * SPLIT + j] - top);
+      scores[g * SPLIT + j] = weight;
+      mass += weight;
+    }
+  }
+  share[lane] = mass;
+  workgroupBarrier();
+  if (busy && lane % lanes == 0u && g < heads) {
+    mass = 0.0;
+    for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * (HEAD_DIM + 2u) + HEAD_DIM;
+    partial[at] = top;
+    partial[at + 1u] = mass;
+  }
+  for (var d = lane; d < HEAD_DIM; d += WG) {
+    var sum: array<f32, GROUP>;
+    for (var j = 0u; j < length; j++) {
+      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
+      for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
+    }
+    for (var h = 0u; h < heads; h++) {
+      partial[((row * HEADS + first_head + h) * step.splits + group.z) * (HEAD_DIM + 2u) + d] = sum[h];
+    }
+  }
+}
+`,
+  "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode.wgsl.
+//   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
+// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32 · y [rows, Y_STRIDE] f32
+// one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
+override HEAD_DIM: u32;
+override HEADS: u32;
+override Y_STRIDE: u32;
+override SPLIT: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> partial: array<f32>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let head = group.y;
+  let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
+  let first = (row * HEADS + head) * step.splits * (HEAD_DIM + 2u);
+  var top = -1e30;
+  for (var p = 0u; p < parts; p++) { top = max(top, partial[first + p * (HEAD_DIM + 2u) + HEAD_DIM]); }
+  for (var d = lane; d < HEAD_DIM; d += WG) {
+    var sum = 0.0;
+    var mass = 0.0;
+    for (var p = 0u; p < parts; p++) {
+      let at = first + p * (HEAD_DIM + 2u);
+      let weight = exp(partial[at + HEAD_DIM] - top);
+      sum = fma(weight, partial[at + d], sum);
+      mass = fma(weight, partial[at + HEAD_DIM + 1u], mass);
+    }
+    y[row * Y_STRIDE + head * HEAD_DIM + d] = sum / mass;
+  }
+}
+`,
+  "attention_prefill": `// attention_prefill.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
+//   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
+// scores with a lane per key, then the weighted sum with a lane per element of the head
+// attention_prefill.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override Y_STRIDE: u32;
+override SCALE: f32;
+const KEYS = 32u;
+const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> y: array<f32>;
+
+var<workgroup> scores: array<f32, TILE_ROWS * KEYS>; // [row][key], then the weights
+var<workgroup> queries: array<f32, TILE_ROWS * HEAD_DIM>;
+var<workgroup> top: array<f32, TILE_ROWS>; // largest score so far
+var<workgroup> total: array<f32, TILE_ROWS>; // Σ e^(score − top)
+var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this block
+
+@compute @workgroup_size(64)
+fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let rows = tile_rows(group.x);
+  let first_row = tile_row(group.x);
+  let sequence = tile_sequence(group.x);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  let position = row_position(first_row);
+  let head = group.y;
+  let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
+  for (var i = lane; i < TILE_ROWS * HEAD_DIM; i += 64u) {
+    let row = first_row + min(i / HEAD_DIM, rows - 1u);
+    queries[i] = qkv[row * QKV_STRIDE + head * HEAD_DIM + i % HEAD_DIM];
+  }
+  if (lane < TILE_ROWS) {
+    top[lane] = NEVER;
+    total[lane] = 0.0;
+  }
+  var sum: array<array<f32, TILE_ROWS>, CHUNKS>; // lane's elements lane, lane + 64, … of every row
+  let length = position + rows;
+  for (var block = 0u; block < length; block += KEYS) {
+    workgroupBarrier();
+    {
+      // Half of the lanes take the even rows, half the odd ones, each with its own key.
+      let key = block + lane % KEYS;
+      let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
+      var score: array<f32, TILE_ROWS / 2u>;
+      for (var d = 0u; d < HALF; d++) {
+        let k = key_pair(at, d, raw, angle + key);
+        for (var r = 0u; r < TILE_ROWS / 2u; r++) {
+          let q = (2u * r + lane / KEYS) * HEAD_DIM + d;
+          score[r] = fma(queries[q], k.x, fma(queries[q + HALF], k.y, score[r]));
+        }
+      }
+      for (var r = 0u; r < TILE_ROWS / 2u; r++) {
+        let row = 2u * r + lane / KEYS;
+        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, key <= position + row && key < length);
+      }
+    }
+    workgroupBarrier();
+    if (lane < TILE_ROWS) {
+      var largest = top[lane];
+      for (var j = 0u; j < KEYS; j++) { largest = max(largest, scores[lane * KEYS + j]); }
+      let factor = exp(top[lane] - largest);
+      var mass = total[lane] * factor;
+      for (var j = 0u; j < KEYS; j++) {
+        let weight = exp(scores[lane * KEYS + j] - largest);
+        scores[lane * KEYS + j] = weight;
+        mass += weight;
+      }
+      top[lane] = largest;
+      total[lane] = mass;
+      shrink[lane] = factor;
+    }
+    workgroupBarrier();
+    for (var c = 0u; c < CHUNKS; c++) {
+      for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] *= shrink[r]; }
+    }
+    for (var j = 0u; j < min(KEYS, length - block); j++) {
+      let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
+      for (var c = 0u; c < CHUNKS; c++) {
+        let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
+        for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] = fma(scores[r * KEYS + j], v, sum[c][r]); }
+      }
+    }
+  }
+  workgroupBarrier();
+  for (var c = 0u; c < CHUNKS; c++) {
+    let d = lane + 64u * c;
+    if (d >= HEAD_DIM) { break; }
+    for (var r = 0u; r < rows; r++) {
+      y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[c][r] / total[r];
+    }
+  }
+}
+`,
+  "attention_prefill_subgroup": `// attention_prefill_subgroup.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill.wgsl
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
+// 2·WG keys at a time: a lane owns two keys for the scores and CHUNKS elements of the head for the sum; queries and
+// weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
+// attention_prefill_subgroup.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override Y_STRIDE: u32;
+override SCALE: f32;
+override WG: u32;
+const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let rows = tile_rows(group.x);
+  let first_row = tile_row(group.x);
+  let sequence = tile_sequence(group.x);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  let position = row_position(first_row);
+  let head = group.y;
+  let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
+  var query: array<u32, TILE_ROWS>;
+  for (var r = 0u; r < TILE_ROWS; r++) {
+    query[r] = (first_row + min(r, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM + lane;
+  }
+  var sum: array<array<f32, CHUNKS>, TILE_ROWS>;
+  var top: array<f32, TILE_ROWS>;
+  var total: array<f32, TILE_ROWS>; // this lane's keys only; added up at the end
+  for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
+  let length = position + rows;
+  for (var block = 0u; block < length; block += 2u * WG) {
+    let key = vec2u(block + lane, block + WG + lane);
+    let last = length - 1u;
+    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
+    var score: array<vec2f, TILE_ROWS>;
+    for (var d = 0u; d < HALF; d += WG) {
+      var low: array<f32, TILE_ROWS>; // lane l holds q[d + l] and q[d + l + HALF]
+      var high: array<f32, TILE_ROWS>;
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        low[r] = qkv[query[r] + d];
+        high[r] = qkv[query[r] + d + HALF];
+      }
+      for (var t = 0u; t < min(WG, HALF - d); t++) {
+        let a = key_pair(at.x, d + t, raw, angle + key.x);
+        let b = key_pair(at.y, d + t, raw, angle + key.y);
+        for (var r = 0u; r < TILE_ROWS; r++) {
+          score[r] = fma(vec2f(subgroupShuffle(low[r], t)), vec2f(a.x, b.x), score[r]);
+          score[r] = fma(vec2f(subgroupShuffle(high[r], t)), vec2f(a.y, b.y), score[r]);
+        }
+      }
+    }
+    for (var r = 0u; r < TILE_ROWS; r++) {
+      let until = position + min(r, rows - 1u);
+      let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
+      let largest = max(top[r], subgroupMax(max(masked.x, masked.y)));
+      let shrink = exp(top[r] - largest);
+      score[r] = exp(masked - largest);
+      total[r] = total[r] * shrink + score[r].x + score[r].y;
+      top[r] = largest;
+      for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
+    }
+    for (var t = 0u; t < WG; t++) {
+      let from = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
+      var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
+      var b: array<f32, CHUNKS>;
+      for (var c = 0u; c < CHUNKS; c++) {
+        a[c] = values[from.x + c * WG];
+        b[c] = values[from.y + c * WG];
+      }
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        let p = subgroupShuffle(score[r].x, t);
+        let q = subgroupShuffle(score[r].y, t);
+        for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(p, a[c], fma(q, b[c], sum[r][c])); }
+      }
+    }
+  }
+  for (var r = 0u; r < TILE_ROWS; r++) {
+    let mass = subgroupAdd(total[r]);
+    if (r < rows) {
+      for (var c = 0u; c < CHUNKS; c++) {
+        let d = c * WG + lane;
+        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[r][c] / mass; }
+      }
+    }
+  }
+}
+`,
+  "embed": `// embed.wgsl — the embedding of each row's token.
+//   y[row] = weight[token(row)]
+// weight [ROWS, DIM] (a piece of the table that starts at FIRST) · y [rows, DIM] f32
+// one workgroup per row, WG lanes stride over DIM / 4 · embed.ts · test/kernels/embed.test.ts
+override DIM4: u32;
+override FIRST: u32;
+override ROWS: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(WG)
+fn embed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let token = row_token(row);
+  if (token < FIRST || token >= FIRST + ROWS) { return; } // another piece of the table holds it
+  for (var i = lane; i < DIM4; i += WG) {
+    y[row * DIM4 + i] = weight4((token - FIRST) * DIM4 + i);
+  }
+}
+`,
+  "gather": `// gather.wgsl — picks the rows whose logits are wanted, so that the output matrix sees only those.
+//   y[i] = x[row of output i]
+// x [rows, DIM] f32 · y [outputs, DIM] f32
+// one workgroup per output, WG lanes stride over DIM / 4 · gather.ts · test/kernels/gather.test.ts
+override DIM4: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<vec4f>;
+
+@compute @workgroup_size(WG)
+fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = output_row(group.x);
+  for (var i = lane; i < DIM4; i += WG) {
+    y[group.x * DIM4 + i] = x[row * DIM4 + i];
+  }
+}
+`,
+  "matmul": `// matmul.wgsl — a linear layer for many rows, tiled through workgroup memory.
+//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup of 64 lanes makes 32 rows × 64 columns; a lane makes 4 rows × 8 columns in registers from tiles of 16 k.
+// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul.ts · test/kernels/linear.test.ts
+override N: u32;
+override K4: u32;
+override Y_STRIDE: u32;
+override COLUMN: u32;
+override ADD: bool;
+override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
+const TILE_ROWS = 32u;
+const TILE_COLUMNS = 64u;
+const TILE_K4 = 4u;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+// Scalars, not vec4: writing one component of a shared vector may race with a neighbour's component.
+var<workgroup> x_tile: array<f32, 16u * 32u>; // [k][row]
+var<workgroup> w_tile: array<f32, 16u * 64u>; // [k][column]
+
+@compute @workgroup_size(64)
+fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let rows = select(step.rows, step.outputs, OF_OUTPUTS);
+  let first_row = group.y * TILE_ROWS;
+  let first = group.x * TILE_COLUMNS;
+  let lane_row = (lane / 8u) * 4u;
+  let lane_column = (lane % 8u) * 8u;
+  var low: array<vec4f, 4>; // columns 0–3 of each of the lane's rows
+  var high: array<vec4f, 4>; // columns 4–7
+  for (var k4 = 0u; k4 < K4; k4 += TILE_K4) {
+    // 32 rows × 4 vec4 of x and 64 columns × 4 vec4 of weights, transposed on the way in.
+    for (var i = lane; i < TILE_ROWS * TILE_K4; i += 64u) {
+      let row = i / TILE_K4;
+      let k = i % TILE_K4;
+      var v = vec4f();
+      if (first_row + row < rows && k4 + k < K4) { v = x[(first_row + row) * K4 + k4 + k]; }
+      for (var c = 0u; c < 4u; c++) { x_tile[(k * 4u + c) * TILE_ROWS + row] = v[c]; }
+    }
+    for (var i = lane; i < TILE_COLUMNS * TILE_K4; i += 64u) {
+      let column = i / TILE_K4;
+      let k = i % TILE_K4;
+      var v = vec4f();
+      if (first + column < N && k4 + k < K4) { v = weight4((first + column) * K4 + k4 + k); }
+      for (var c = 0u; c < 4u; c++) { w_tile[(k * 4u + c) * TILE_COLUMNS + column] = v[c]; }
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < 16u; k++) {
+      let at = k * TILE_COLUMNS + lane_column;
+      let b = vec4f(w_tile[at], w_tile[at + 1u], w_tile[at + 2u], w_tile[at + 3u]);
+      let c = vec4f(w_tile[at + 4u], w_tile[at + 5u], w_tile[at + 6u], w_tile[at + 7u]);
+      for (var r = 0u; r < 4u; r++) {
+        let a = vec4f(x_tile[k * TILE_ROWS + lane_row + r]);
+        low[r] = fma(a, b, low[r]);
+        high[r] = fma(a, c, high[r]);
+      }
+    }
+    workgroupBarrier();
+  }
+  for (var r = 0u; r < 4u; r++) {
+    let row = first_row + lane_row + r;
+    if (row >= rows) { return; }
+    for (var c = 0u; c < 8u; c++) {
+      let n = first + lane_column + c;
+      if (n >= N) { return; }
+      let at = row * Y_STRIDE + COLUMN + n;
+      var value = select(low[r][c % 4u], high[r][c % 4u], c >= 4u) + bias_at(COLUMN + n);
+      if (ADD) { value += y[at]; }
+      y[at] = value;
+    }
+  }
+}
+`,
+  "matmul_subgroup": `// matmul_subgroup.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
+//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
+// and holds one k of every row, so a memory read is paid once per WG · TILE_COLUMNS multiply-adds. On adapters where a read
+// costs much more than arithmetic (lavapipe: about 36 cycles per read of a subgroup) that is what counts; matmul.wgsl is for GPUs.
+// matmul_subgroup.ts · test/kernels/linear.test.ts
+override N: u32;
+override K4: u32;
+override Y_STRIDE: u32;
+override COLUMN: u32;
+override ADD: bool;
+override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<f32>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn matmul_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let rows = select(step.rows, step.outputs, OF_OUTPUTS);
+  let first_row = group.y * TILE_ROWS;
+  let first = group.x * WG * TILE_COLUMNS + lane;
+  var start: array<u32, TILE_COLUMNS>;
+  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
+  var sum: array<array<f32, TILE_COLUMNS>, TILE_ROWS>;
+  for (var k4 = 0u; k4 < K4; k4 += WG / 4u) {
+    var mine: array<f32, TILE_ROWS>; // lane l holds x[row, 4·k4 + l]
+    for (var r = 0u; r < TILE_ROWS; r++) { mine[r] = x[(first_row + r) * K4 * 4u + k4 * 4u + lane]; }
+    // Not unrolled on purpose: a shuffle with a variable lane costs one instruction, compiling eight copies takes seconds.
+    for (var h = 0u; h < min(WG / 4u, K4 - k4); h++) {
+      var w: array<vec4f, TILE_COLUMNS>;
+      for (var j = 0u; j < TILE_COLUMNS; j++) { w[j] = weight4(start[j] + k4 + h); }
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        let a = vec4f(
+          subgroupShuffle(mine[r], 4u * h),
+          subgroupShuffle(mine[r], 4u * h + 1u),
+          subgroupShuffle(mine[r], 4u * h + 2u),
+          subgroupShuffle(mine[r], 4u * h + 3u));
+        for (var j = 0u; j < TILE_COLUMNS; j++) {
+          sum[r][j] = fma(a.w, w[j].w, fma(a.z, w[j].z, fma(a.y, w[j].y, fma(a.x, w[j].x, sum[r][j]))));
+        }
+      }
+    }
+  }
+  for (var j = 0u; j < TILE_COLUMNS; j++) {
+    let n = first + j * WG;
+    if (n >= N) { continue; }
+    for (var r = 0u; r < TILE_ROWS; r++) {
+      if (first_row + r >= rows) { break; }
+      let at = (first_row + r) * Y_STRIDE + COLUMN + n;
+      var value = sum[r][j] + bias_at(COLUMN + n);
+      if (ADD) { value += y[at]; }
+      y[at] = value;
+    }
+  }
+}
+`,
+  "matvec": `// matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
+//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over k / 4, then one reduction
+// matvec.ts · test/kernels/linear.test.ts
+override N: u32;
+override K4: u32;
+override Y_STRIDE: u32;
+override COLUMN: u32;
+override GRID_X: u32;
+override ADD: bool;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = (group.y * GRID_X + group.x) * OUTPUTS;
+  let row = group.z;
+  // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
+  var start: array<u32, OUTPUTS>;
+  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * K4; }
+  var sum: array<f32, OUTPUTS>;
+  for (var k = lane; k < K4; k += WG) {
+    let v = x[row * K4 + k];
+    for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot(v, weight4(start[i] + k)); }
+  }
+  for (var i = 0u; i < OUTPUTS; i += 4u) {
+    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
+    let n = first + i + lane;
+    if (lane < 4u && n < N) {
+      let at = row * Y_STRIDE + COLUMN + n;
+      var value = total[lane] + bias_at(COLUMN + n);
+      if (ADD) { value += y[at]; }
+      y[at] = value;
+    }
+  }
+}
+`,
+  "rmsnorm": `// rmsnorm.wgsl — scale each row to unit root mean square, then by a learned weight.
+//   y = w · x / √(mean(x²) + ε)                 RMSNorm, Zhang & Sennrich 2019 (arXiv 1910.07467), eq. 4
+// x [rows, DIM] f32 · weight [DIM] f32 · y [rows, DIM] f32; y must not alias x. Padding elements of x are zero.
+// one workgroup per row, WG lanes stride over DIM / 4 · rmsnorm.ts · test/kernels/rmsnorm.test.ts
+override DIM: u32;
+override DIM4: u32;
+override EPS: f32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+
+@compute @workgroup_size(WG)
+fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = group.x * DIM4;
+  var squares = vec4f();
+  for (var i = lane; i < DIM4; i += WG) {
+    let v = x[first + i];
+    squares = fma(v, v, squares);
+  }
+  let scale = inverseSqrt(dot(reduce_add(squares, lane), vec4f(1.0)) / f32(DIM) + EPS);
+  for (var i = lane; i < DIM4; i += WG) {
+    y[first + i] = weight[i] * (x[first + i] * scale);
+  }
+}
+`,
+  "rope": `// rope.wgsl — rotates each query and key head by its position's angles, in place.
+//   x[i]        = x[i] · m·cos φ_i − x[i + HALF] · m·sin φ_i
+//   x[i + HALF] = x[i + HALF] · m·cos φ_i + x[i] · m·sin φ_i        RoFormer, arXiv 2104.09864, eq. 34, pairs (i, i + HALF)
+// qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, HALF] vec2f
+// Keys of a sequence that caches them raw are left alone: attention rotates those where it reads them.
+// one lane per pair · rope.ts · test/kernels/rope.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> table: array<vec2f>;
+@group(1) @binding(1) var<storage, read_write> qkv: array<f32>;
+
+@compute @workgroup_size(WG)
+fn rope(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let pair = group.x * WG + lane;
+  let row = group.y;
+  let heads = select(HEADS + KV_HEADS, HEADS, sequence_raw(row_sequence(row)));
+  if (pair >= heads * HALF) { return; }
+  let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+  let turn = table[row_angle(row) * HALF + pair % HALF];
+  let a = qkv[at];
+  let b = qkv[at + HALF];
+  qkv[at] = a * turn.x - b * turn.y;
+  qkv[at + HALF] = b * turn.x + a * turn.y;
+}
+`,
+  "swiglu": `// swiglu.wgsl — the gated unit of the feed-forward layer.
+//   y = silu(gate) · up,  silu(v) = v / (1 + e^-v)          SwiGLU, Shazeer 2020 (arXiv 2002.05202), eq. 6 with β = 1
+// x [rows, 2·HIDDEN] f32, gate first, then up · y [rows, HIDDEN] f32
+// one lane per element · swiglu.ts · test/kernels/swiglu.test.ts
+override HIDDEN: u32;
+override X_STRIDE: u32;
+override Y_STRIDE: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<f32>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn swiglu(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let column = group.x * WG + lane;
+  let row = group.y;
+  if (column >= HIDDEN) { return; }
+  let gate = x[row * X_STRIDE + column];
+  let up = x[row * X_STRIDE + HIDDEN + column];
+  // e^-v overflows to infinity below -88: v / infinity is 0, which is silu's limit, but WGSL does not promise infinities.
+  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 80.0)));
+  y[row * Y_STRIDE + column] = gate * sigmoid * up;
+}
+`,
+  "topk": `// topk.wgsl — the k largest logits of each output row with all that tie with the k-th, and the logarithm of Σ e^logit.
+//   radix select: four passes of eight bits over order-preserving integers find the k-th largest value exactly
+// logits [outputs, LOGITS_STRIDE] f32 · candidates [outputs, 4 + 2·CAPACITY] u32: count, logit bits of the largest,
+// bits of log Σ e^logit, 0, then (id, logit bits) pairs in no order. A count above CAPACITY says that some are missing.
+// one workgroup of WG lanes per row · topk.ts · test/kernels/topk.test.ts
+override VOCAB: u32;
+override LOGITS_STRIDE: u32;
+override CAPACITY: u32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> logits: array<f32>;
+@group(1) @binding(1) var<storage, read_write> candidates: array<u32>;
+
+var<workgroup> histogram: array<atomic<u32>, 256>;
+var<workgroup> chosen: u32; // the digit found in this pass
+var<workgroup> remaining: u32; // how many are still wanted among the values that share the prefix
+var<workgroup> found: atomic<u32>;
+var<workgroup> largest: atomic<u32>;
+
+// Larger float, larger integer: negative values are complemented, others get the top bit.
+fn ordered(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
+}
+fn unordered(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u)); }
+
+@compute @workgroup_size(WG)
+fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let output = group.x;
+  let first = output * LOGITS_STRIDE;
+  let base = output * (4u + 2u * CAPACITY);
+  if (lane == 0u) { remaining = min(output_k(output), VOCAB); }
+  var prefix = 0u; // the digits of the k-th largest value found so far
+  for (var shift = 24i; shift >= 0i; shift -= 8i) {
+    for (var i = lane; i < 256u; i += WG) { atomicStore(&histogram[i], 0u); }
+    workgroupBarrier();
+    let known = select(0xffffffffu << u32(shift + 8i), 0u, shift == 24i); // bits above this digit
+    for (var i = lane; i < VOCAB; i += WG) {
+      let key = ordered(logits[first + i]);
+      if ((key & known) == prefix) { atomicAdd(&histogram[(key >> u32(shift)) & 255u], 1u); }
+      if (shift == 24i) { atomicMax(&largest, key); }
+    }
+    workgroupBarrier();
+    if (lane == 0u) {
+      var digit = 255u;
+      var wanted = remaining;
+      loop {
+        let count = atomicLoad(&histogram[digit]);
+        if (count >= wanted || digit == 0u) { break; }
+        wanted -= count;
+        digit--;
+      }
+      chosen = digit;
+      remaining = wanted;
+    }
+    prefix |= workgroupUniformLoad(&chosen) << u32(shift);
+    workgroupBarrier();
+  }
+  let top = unordered(atomicLoad(&largest));
+  var mass = 0.0;
+  for (var i = lane; i < VOCAB; i += WG) {
+    let value = logits[first + i];
+    mass += exp(value - top);
+    if (ordered(value) >= prefix) {
+      let slot = atomicAdd(&found, 1u);
+      if (slot < CAPACITY) {
+        candidates[base + 4u + 2u * slot] = i;
+        candidates[base + 5u + 2u * slot] = bitcast<u32>(value);
+      }
+    }
+  }
+  let total = reduce_add(vec4f(mass, 0.0, 0.0, 0.0), lane).x;
+  if (lane == 0u) {
+    candidates[base] = atomicLoad(&found);
+    candidates[base + 1u] = bitcast<u32>(top);
+    candidates[base + 2u] = bitcast<u32>(top + log(total));
+    candidates[base + 3u] = 0u;
+  }
+}
+`,
 };
 
 /** WGSL text of each part; it is appended after the kernel's own. */
 export const parts: Readonly<Record<PartName, string>> = {
+  "formats/bf16": `// formats/bf16.wgsl — four bfloat16 in two u32, low half first. A bfloat16 is the upper half of an f32.
+@group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+fn weight4(i: u32) -> vec4f {
+  let pairs = weight[i];
+  return bitcast<vec4f>(vec4<u32>(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u));
+}
+`,
+  "formats/f16": `// formats/f16.wgsl — four IEEE half floats in two u32, low half first. unpack2x16float is exact and core WGSL,
+// so no shader-f16 is needed to read them.
+@group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+fn weight4(i: u32) -> vec4f {
+  let pairs = weight[i];
+  return vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
+}
+`,
+  "formats/f32": `// formats/f32.wgsl — weights as they are: four f32 in a vec4.
+@group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+fn weight4(i: u32) -> vec4f { return weight[i]; }
+`,
+  "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
+@group(2) @binding(1) var<storage, read> bias: array<f32>;
+fn bias_at(column: u32) -> f32 { return bias[column]; }
+`,
+  "lib/keys": `// lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
+// as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
+override RAW_KEYS: bool;
+@group(1) @binding(0) var<storage, read> keys: array<f32>;
+@group(1) @binding(1) var<storage, read> table: array<vec2f>;
+
+// \`at\`: first element of the key's head · \`angle\`: the key's row of the rotary table
+fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
+  let pair = vec2f(keys[at + d], keys[at + d + HALF]);
+  if (RAW_KEYS) {
+    if (raw) {
+      let turn = table[angle * HALF + d];
+      return vec2f(pair.x * turn.x - pair.y * turn.y, pair.y * turn.x + pair.x * turn.y);
+    }
+  }
+  return pair;
+}
+`,
+  "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
+fn bias_at(column: u32) -> f32 { return 0.0; }
+`,
+  "lib/reduce_subgroup": `// lib/reduce_subgroup.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
+fn reduce_add(value: vec4f, lane: u32) -> vec4f { return subgroupAdd(value); }
+`,
+  "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a power of two.
+// Every lane gets the result. Call in uniform control flow.
+var<workgroup> reduce_scratch: array<vec4f, WG>;
+
+fn reduce_add(value: vec4f, lane: u32) -> vec4f {
+  reduce_scratch[lane] = value;
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { reduce_scratch[lane] += reduce_scratch[lane + half]; }
+  }
+  workgroupBarrier();
+  let sum = reduce_scratch[0];
+  workgroupBarrier(); // the next call must not overwrite what a slow lane has still to read
+  return sum;
+}
+`,
+  "lib/step": `// lib/step.wgsl — the rows of one step, uploaded once and read by every kernel of group 0; step.ts lays it out.
+//   row {token, position, sequence, angle row} · tile {first row, rows, sequence, -} · fill {angle row, position, count, setting}
+//   output {row, top-k} · sequence {first entry in the page table, first angle row, raw keys, -}
+// The *_AT offsets are in u32 from the start of the buffer. A key/value slot is page · PAGE + position % PAGE.
+struct Step {
+  rows: u32, // token rows
+  outputs: u32, // rows whose logits are wanted
+  tiles: u32, // prefill attention tiles
+  splits: u32, // decode attention: parts that the longest key/value sequence is cut into
+}
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<storage, read> plan: array<u32>;
+
+override ROW_AT: u32;
+override TILE_AT: u32;
+override FILL_AT: u32;
+override OUTPUT_AT: u32;
+override SEQUENCE_AT: u32;
+override TURNS_AT: u32;
+override TURNS_STRIDE: u32;
+override PAGE_AT: u32;
+override PAGE: u32;
+
+fn row_token(row: u32) -> u32 { return plan[ROW_AT + 4u * row]; }
+fn row_position(row: u32) -> u32 { return plan[ROW_AT + 4u * row + 1u]; }
+fn row_sequence(row: u32) -> u32 { return plan[ROW_AT + 4u * row + 2u]; }
+fn row_angle(row: u32) -> u32 { return plan[ROW_AT + 4u * row + 3u]; }
+
+fn tile_row(tile: u32) -> u32 { return plan[TILE_AT + 4u * tile]; }
+fn tile_rows(tile: u32) -> u32 { return plan[TILE_AT + 4u * tile + 1u]; }
+fn tile_sequence(tile: u32) -> u32 { return plan[TILE_AT + 4u * tile + 2u]; }
+
+fn output_row(output: u32) -> u32 { return plan[OUTPUT_AT + 2u * output]; }
+fn output_k(output: u32) -> u32 { return plan[OUTPUT_AT + 2u * output + 1u]; }
+
+fn sequence_pages(sequence: u32) -> u32 { return PAGE_AT + plan[SEQUENCE_AT + 4u * sequence]; }
+fn sequence_angle(sequence: u32) -> u32 { return plan[SEQUENCE_AT + 4u * sequence + 1u]; }
+fn sequence_raw(sequence: u32) -> bool { return plan[SEQUENCE_AT + 4u * sequence + 2u] != 0u; }
+
+// Row of the key/value pool that holds \`position\` of the sequence whose page table starts at \`pages\`.
+fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PAGE] * PAGE + position % PAGE; }
+`,
 };

@@ -1,0 +1,24 @@
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import type { StepLayout } from "./step.ts";
+
+/**
+ * Copies each row's keys and values to its slot of the paged cache.
+ * `qkv` [rows, (heads + 2·kvHeads)·headDim] f32; `keys`, `values` [slots, kvHeads·headDim] f32.
+ */
+export function append(args: { qkv: Tensor; keys: Tensor; values: Tensor; step: StepLayout }): Dispatch {
+  const { qkv, keys, values, step } = args;
+  const kvDim = keys.shape[1];
+  return {
+    kernel: "append",
+    parts: ["lib/step"],
+    constants: {
+      ...step.constants,
+      K_AT: qkv.shape[1] - 2 * kvDim,
+      KV_DIM: kvDim,
+      QKV_STRIDE: stride(qkv.shape[1]),
+      WG: 64,
+    },
+    bind: { qkv, keys, values },
+    workgroups: ({ rows }) => [Math.ceil(kvDim / 64), rows, 1],
+  };
+}

@@ -1,0 +1,52 @@
+// attention.ts — what the attention kernels have in common.
+
+import { LlariatError } from "../src/error.ts";
+import { type Tensor, stride } from "./dispatch.ts";
+import type { StepLayout } from "./step.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Causal attention over the paged cache. `qkv` [rows, (heads + 2·kvHeads)·headDim] f32 with rotated queries;
+ * `keys`, `values` [slots, kvHeads·headDim] f32; `table` [angle rows, headDim] f32, read where a sequence caches raw keys
+ * (`rawKeys` compiles that in); `y` [rows, heads·headDim] f32. Query head h reads key/value head ⌊h·kvHeads/heads⌋.
+ * Scores are scaled by headDim^-1/2.
+ */
+export interface AttentionArguments {
+  readonly qkv: Tensor;
+  readonly keys: Tensor;
+  readonly values: Tensor;
+  readonly table: Tensor;
+  readonly y: Tensor;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly rawKeys: boolean;
+  readonly step: StepLayout;
+  readonly target: Target;
+}
+
+/** Override constants shared by the kernels that read queries, keys and values. Throws `kernel` where shapes disagree. */
+export function attentionConstants(args: AttentionArguments): Record<string, number> {
+  const { qkv, keys, y, heads, kvHeads, rawKeys, step } = args;
+  const { headDim } = step.capacity;
+  if (heads % kvHeads !== 0 || qkv.shape[1] !== (heads + 2 * kvHeads) * headDim || y.shape[1] !== heads * headDim) {
+    const shapes = `qkv [rows, ${qkv.shape[1]}], y [rows, ${y.shape[1]}]`;
+    const model = `${heads} heads, ${kvHeads} key/value heads of ${headDim}`;
+    throw new LlariatError("kernel", `attention: ${shapes} do not fit ${model}`);
+  }
+  return {
+    ...step.constants,
+    HALF: headDim / 2,
+    HEADS: heads,
+    KV_HEADS: kvHeads,
+    QKV_STRIDE: stride(qkv.shape[1]),
+    KV_STRIDE: keys.shape[1],
+    SCALE: headDim ** -0.5,
+    RAW_KEYS: Number(rawKeys),
+  };
+}
+
+/**
+ * Rows per prefill tile. A lane keeps rows × headDim / lanes sums in registers, so the tile shrinks as heads grow;
+ * 16 rows at headDim 64 is where lavapipe and desktop GPUs still keep them there.
+ */
+export const tileRows = (headDim: number): number => (headDim <= 64 ? 16 : headDim <= 128 ? 8 : 4);

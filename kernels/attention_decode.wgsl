@@ -1,0 +1,103 @@
+// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
+//   partial[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32
+// a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
+// are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
+// attention_decode.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override SCALE: f32;
+override WG: u32;
+const SPLIT = 128u;
+const NEVER = -1e30; // below any real score, yet finite
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partial: array<f32>;
+
+var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
+var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
+var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of a sum
+
+@compute @workgroup_size(WG)
+fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let first = group.z * SPLIT;
+  let position = row_position(row);
+  if (first > position) { return; }
+  let length = min(SPLIT, position + 1u - first);
+  let sequence = row_sequence(row);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
+  let per_kv = HEADS / KV_HEADS;
+  let groups = (per_kv + GROUP - 1u) / GROUP;
+  let kv_head = group.y / groups;
+  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
+  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
+  let kv_at = kv_head * HEAD_DIM;
+
+  for (var i = lane; i < heads * HEAD_DIM; i += WG) {
+    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
+  }
+  workgroupBarrier();
+  for (var j = lane; j < SPLIT; j += WG) {
+    let key = first + min(j, length - 1u);
+    let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
+    var score: array<f32, GROUP>;
+    for (var d = 0u; d < HALF; d++) {
+      let k = key_pair(at, d, raw, angle + key);
+      for (var g = 0u; g < GROUP; g++) {
+        score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
+      }
+    }
+    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = select(NEVER, score[g] * SCALE, j < length); }
+  }
+  workgroupBarrier();
+  // Softmax over the part: WG / GROUP lanes share each query head.
+  let lanes = WG / GROUP;
+  let g = lane / lanes;
+  let busy = g < GROUP;
+  var top = NEVER;
+  if (busy) {
+    for (var j = lane % lanes; j < SPLIT; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
+  }
+  share[lane] = top;
+  workgroupBarrier();
+  if (busy) {
+    for (var l = 0u; l < lanes; l++) { top = max(top, share[g * lanes + l]); }
+  }
+  workgroupBarrier();
+  var mass = 0.0;
+  if (busy) {
+    for (var j = lane % lanes; j < SPLIT; j += lanes) {
+      let weight = exp(scores[g * SPLIT + j] - top);
+      scores[g * SPLIT + j] = weight;
+      mass += weight;
+    }
+  }
+  share[lane] = mass;
+  workgroupBarrier();
+  if (busy && lane % lanes == 0u && g < heads) {
+    mass = 0.0;
+    for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * (HEAD_DIM + 2u) + HEAD_DIM;
+    partial[at] = top;
+    partial[at + 1u] = mass;
+  }
+  for (var d = lane; d < HEAD_DIM; d += WG) {
+    var sum: array<f32, GROUP>;
+    for (var j = 0u; j < length; j++) {
+      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
+      for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
+    }
+    for (var h = 0u; h < heads; h++) {
+      partial[((row * HEADS + first_head + h) * step.splits + group.z) * (HEAD_DIM + 2u) + d] = sum[h];
+    }
+  }
+}

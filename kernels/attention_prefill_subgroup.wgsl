@@ -1,0 +1,96 @@
+// attention_prefill_subgroup.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill.wgsl
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
+// 2·WG keys at a time: a lane owns two keys for the scores and CHUNKS elements of the head for the sum; queries and
+// weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
+// attention_prefill_subgroup.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override Y_STRIDE: u32;
+override SCALE: f32;
+override WG: u32;
+const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let rows = tile_rows(group.x);
+  let first_row = tile_row(group.x);
+  let sequence = tile_sequence(group.x);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  let position = row_position(first_row);
+  let head = group.y;
+  let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
+  var query: array<u32, TILE_ROWS>;
+  for (var r = 0u; r < TILE_ROWS; r++) {
+    query[r] = (first_row + min(r, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM + lane;
+  }
+  var sum: array<array<f32, CHUNKS>, TILE_ROWS>;
+  var top: array<f32, TILE_ROWS>;
+  var total: array<f32, TILE_ROWS>; // this lane's keys only; added up at the end
+  for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
+  let length = position + rows;
+  for (var block = 0u; block < length; block += 2u * WG) {
+    let key = vec2u(block + lane, block + WG + lane);
+    let last = length - 1u;
+    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
+    var score: array<vec2f, TILE_ROWS>;
+    for (var d = 0u; d < HALF; d += WG) {
+      var low: array<f32, TILE_ROWS>; // lane l holds q[d + l] and q[d + l + HALF]
+      var high: array<f32, TILE_ROWS>;
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        low[r] = qkv[query[r] + d];
+        high[r] = qkv[query[r] + d + HALF];
+      }
+      for (var t = 0u; t < min(WG, HALF - d); t++) {
+        let a = key_pair(at.x, d + t, raw, angle + key.x);
+        let b = key_pair(at.y, d + t, raw, angle + key.y);
+        for (var r = 0u; r < TILE_ROWS; r++) {
+          score[r] = fma(vec2f(subgroupShuffle(low[r], t)), vec2f(a.x, b.x), score[r]);
+          score[r] = fma(vec2f(subgroupShuffle(high[r], t)), vec2f(a.y, b.y), score[r]);
+        }
+      }
+    }
+    for (var r = 0u; r < TILE_ROWS; r++) {
+      let until = position + min(r, rows - 1u);
+      let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
+      let largest = max(top[r], subgroupMax(max(masked.x, masked.y)));
+      let shrink = exp(top[r] - largest);
+      score[r] = exp(masked - largest);
+      total[r] = total[r] * shrink + score[r].x + score[r].y;
+      top[r] = largest;
+      for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
+    }
+    for (var t = 0u; t < WG; t++) {
+      let from = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
+      var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
+      var b: array<f32, CHUNKS>;
+      for (var c = 0u; c < CHUNKS; c++) {
+        a[c] = values[from.x + c * WG];
+        b[c] = values[from.y + c * WG];
+      }
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        let p = subgroupShuffle(score[r].x, t);
+        let q = subgroupShuffle(score[r].y, t);
+        for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(p, a[c], fma(q, b[c], sum[r][c])); }
+      }
+    }
+  }
+  for (var r = 0u; r < TILE_ROWS; r++) {
+    let mass = subgroupAdd(total[r]);
+    if (r < rows) {
+      for (var c = 0u; c < CHUNKS; c++) {
+        let d = c * WG + lane;
+        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[r][c] / mass; }
+      }
+    }
+  }
+}

@@ -1,0 +1,13 @@
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import type { StepLayout } from "./step.ts";
+
+/** The rows whose logits are wanted: `x` [rows, dim] f32 → `y` [outputs, dim] f32. */
+export function gather({ x, y, step }: { x: Tensor; y: Tensor; step: StepLayout }): Dispatch {
+  return {
+    kernel: "gather",
+    parts: ["lib/step"],
+    constants: { ...step.constants, DIM4: stride(x.shape[1]) / 4, WG: 64 },
+    bind: { x, y },
+    workgroups: ({ outputs }) => [outputs, 1, 1],
+  };
+}

@@ -1,0 +1,59 @@
+// linear.ts — what the three kernels of a linear layer (matvec, matmul, matmul_subgroup) have in common.
+
+import { LlariatError } from "../src/error.ts";
+import { type Dispatch, type Matrix, type Tensor, stride } from "./dispatch.ts";
+import type { StepLayout } from "./step.ts";
+import type { Target } from "./target.ts";
+import type { PartName } from "./wgsl.ts";
+
+/**
+ * `y = x · weightᵀ (+ bias) (+ y if add)`: `x` [rows, k] f32, `weight` [n, k] in any format and number of pieces,
+ * `bias` [n] f32, `y` [rows, n] f32. `ofOutputs`: one row per output of the step instead of per token row.
+ */
+export interface LinearArguments {
+  readonly x: Tensor;
+  readonly weight: Matrix;
+  readonly bias?: Tensor;
+  readonly y: Tensor;
+  readonly add?: boolean;
+  readonly ofOutputs?: boolean;
+  readonly step: StepLayout;
+  readonly target: Target;
+}
+
+/** A linear layer's dispatches, one per piece of the weight. */
+export type Linear = (args: LinearArguments) => Dispatch[];
+
+/** Checks shapes and makes one dispatch per piece; `kernel` adds what is its own. Throws `kernel` where shapes disagree. */
+export function linearPieces(
+  args: LinearArguments,
+  kernel: (n: number) => Pick<Dispatch, "kernel" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
+): Dispatch[] {
+  const { x, weight, bias, y, add = false } = args;
+  const need = (what: string, got: number, needed: number) => {
+    if (got === needed) return;
+    const name = weight.pieces[0].tensor.name;
+    throw new LlariatError("kernel", `linear ${name}: ${what} must be ${needed}, got ${got}`);
+  };
+  need("columns of x", x.shape[1], weight.columns);
+  need("columns of y", y.shape[1], weight.rows);
+  if (bias) need("length of bias", bias.shape[0], weight.rows);
+  return weight.pieces.map(({ tensor, firstRow }): Dispatch => {
+    const own = kernel(tensor.shape[0]);
+    return {
+      kernel: own.kernel,
+      parts: [`formats/${tensor.dtype as "f32" | "f16" | "bf16"}`, bias ? "lib/bias" : "lib/no_bias", ...own.parts],
+      constants: {
+        N: tensor.shape[0],
+        K4: stride(weight.columns) / 4,
+        Y_STRIDE: stride(weight.rows),
+        COLUMN: firstRow,
+        ADD: Number(add),
+        ...own.constants,
+      },
+      lengths: own.lengths,
+      bind: { x, weight: tensor, ...(bias && { bias }), y },
+      workgroups: own.workgroups,
+    };
+  });
+}

@@ -1,0 +1,32 @@
+import { LlariatError } from "../src/error.ts";
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import { type Target, reduction } from "./target.ts";
+
+/**
+ * RMSNorm (arXiv 1910.07467, eq. 4): `y = weight · x / √(mean(x²) + eps)`.
+ * `x`, `y` [rows, dim] f32, not the same tensor; `weight` [dim] f32. `ofOutputs`: one row per output instead of per token.
+ */
+export function rmsnorm(args: {
+  x: Tensor;
+  weight: Tensor;
+  y: Tensor;
+  eps: number;
+  ofOutputs?: boolean;
+  target: Target;
+}): Dispatch {
+  const { x, weight, y, eps, ofOutputs = false, target } = args;
+  const dim = x.shape[1];
+  if (x.name === y.name) throw new LlariatError("kernel", `rmsnorm: x and y must differ, got ${x.name} for both`);
+  if (weight.shape[0] !== dim || y.shape[1] !== dim) {
+    const got = `weight ${weight.shape}, y ${y.shape}`;
+    throw new LlariatError("kernel", `rmsnorm: x has ${dim} columns, so weight and y need ${dim}, got ${got}`);
+  }
+  const { WG, part } = reduction(target, 128);
+  return {
+    kernel: "rmsnorm",
+    parts: [part],
+    constants: { DIM: dim, DIM4: stride(dim) / 4, EPS: eps, WG },
+    bind: { x, weight, y },
+    workgroups: ({ rows, outputs }) => [ofOutputs ? outputs : rows, 1, 1],
+  };
+}

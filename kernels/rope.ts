@@ -1,0 +1,25 @@
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import type { StepLayout } from "./step.ts";
+
+/**
+ * Rotates queries and (unless their sequence caches raw keys) keys in place: `qkv` [rows, (heads + 2·kvHeads)·headDim] f32,
+ * `table` [angle rows, headDim] f32 as `angles` writes it. Pairs are (i, i + headDim/2), as Hugging Face checkpoints need.
+ */
+export function rope(args: { qkv: Tensor; table: Tensor; heads: number; kvHeads: number; step: StepLayout }): Dispatch {
+  const { qkv, table, heads, kvHeads, step } = args;
+  const half = step.capacity.headDim / 2;
+  return {
+    kernel: "rope",
+    parts: ["lib/step"],
+    constants: {
+      ...step.constants,
+      HALF: half,
+      HEADS: heads,
+      KV_HEADS: kvHeads,
+      QKV_STRIDE: stride(qkv.shape[1]),
+      WG: 64,
+    },
+    bind: { table, qkv },
+    workgroups: ({ rows }) => [Math.ceil(((heads + kvHeads) * half) / 64), rows, 1],
+  };
+}

@@ -1,0 +1,21 @@
+// target.ts — what a kernel binding must know of the device to choose workgroup sizes and parts.
+
+import type { PartName } from "./wgsl.ts";
+
+/** How lanes share values: through shuffles inside one subgroup, or through workgroup memory and barriers. */
+export type Style = "subgroup" | "workgroup";
+
+/** A device as kernels see it. Made by src/gpu.ts from the adapter's facts; `style` is chosen by measurement (src/tune.ts). */
+export interface Target {
+  /** Lanes of every subgroup, if the device has subgroups of one constant size; else 0. */
+  readonly subgroup: number;
+  /** Which family of kernels is faster here. `subgroup` needs a nonzero `subgroup`. */
+  readonly style: Style;
+}
+
+/** Workgroup size and reduction part for a kernel that reduces over a row with `wide` lanes on a GPU. */
+export function reduction(target: Target, wide: number): { WG: number; part: PartName } {
+  return target.style === "subgroup"
+    ? { WG: target.subgroup, part: "lib/reduce_subgroup" }
+    : { WG: wide, part: "lib/reduce_workgroup" };
+}

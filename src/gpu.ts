@@ -1,0 +1,342 @@
+// gpu.ts — executes kernel records on a WebGPU device. It knows buffers, pipelines and passes; it knows no model.
+
+import { LlariatError } from "../src/error.ts";
+import type { Dispatch, StepShape, Target, Tensor } from "../kernels/index.ts";
+import { type KernelName, kernels, type PartName, parts, stride } from "../kernels/index.ts";
+
+// GPUBufferUsage and GPUMapMode as numbers (WebGPU, "Buffer Usages"): the globals exist in browsers only.
+const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80 };
+const MAP_READ = 0x1;
+const COMPUTE_STAGE = 0x4;
+
+/** What a buffer is counted as in `memory`. */
+export type MemoryKind = "weights" | "kv" | "activations";
+
+interface Binding {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: GPUBufferBindingType;
+  readonly name: string;
+}
+
+interface Compiled {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindings: readonly Binding[];
+  readonly layouts: readonly GPUBindGroupLayout[];
+}
+
+/** A dispatch with its pipeline and bind groups; replayed without touching anything else. */
+interface Bound {
+  readonly dispatch: Dispatch;
+  readonly pipeline: GPUComputePipeline;
+  readonly groups: readonly GPUBindGroup[];
+}
+
+/** A list of bound dispatches. Valid until one of its tensors is created anew or destroyed. */
+export type Recording = readonly Bound[];
+
+/** Bytes of a tensor's buffer: rows padded to four elements, the whole to four bytes. */
+export function tensorBytes({ dtype, shape }: Tensor): number {
+  const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1);
+  return rows * stride(shape[shape.length - 1]) * (dtype === "f16" || dtype === "bf16" ? 2 : 4);
+}
+
+const STEP_LAYOUT: readonly Binding[] = [
+  { group: 0, binding: 0, type: "uniform", name: "step" },
+  { group: 0, binding: 1, type: "read-only-storage", name: "plan" },
+];
+
+/** The `@group(g) @binding(b) var<…> name` declarations of a WGSL text. */
+function declaredBindings(code: string): Binding[] {
+  const pattern = /@group\((\d+)\) @binding\((\d+)\) var<(uniform|storage, read|storage, read_write)> (\w+)/g;
+  const type = { uniform: "uniform", "storage, read": "read-only-storage", "storage, read_write": "storage" } as const;
+  return [...code.matchAll(pattern)].map(([, group, binding, space, name]) => ({
+    group: Number(group),
+    binding: Number(binding),
+    type: type[space as keyof typeof type],
+    name,
+  }));
+}
+
+/** WGSL of a dispatch: the kernel first, so that error lines are the file's lines, then its parts and constants. */
+export function linkShader({ kernel, parts: names, lengths }: Dispatch): string {
+  const body = [kernels[kernel], ...names.map((name) => parts[name])];
+  for (const [name, value] of Object.entries(lengths ?? {})) body.push(`const ${name} = ${value}u;\n`);
+  const code = body.join("");
+  return /\bsubgroup[A-Z]/.test(code) ? `enable subgroups; ${code}` : code;
+}
+
+/** `kernels/rope.wgsl:17` of a line in linked code: kernel and parts follow each other. */
+function sourceLine(kernel: KernelName, names: readonly PartName[], line: number): string {
+  let rest = line;
+  for (const [file, text] of [[kernel, kernels[kernel]], ...names.map((name) => [name, parts[name]])]) {
+    const lines = text.split("\n").length - 1;
+    if (rest <= lines) return `kernels/${file}.wgsl:${rest}`;
+    rest -= lines;
+  }
+  return `kernels/${kernel}.wgsl, appended constants`;
+}
+
+/**
+ * A device with named tensors, a pipeline cache and recordings. It does not own the device: `close()` destroys the
+ * buffers made here and nothing else.
+ */
+export class Gpu {
+  readonly device: GPUDevice;
+  target: Target;
+  /** Bytes allocated, by kind. */
+  readonly memory: Record<MemoryKind, number> = { weights: 0, kv: 0, activations: 0 };
+  readonly #tensors = new Map<string, { buffer: GPUBuffer; bytes: number; kind: MemoryKind }>();
+  readonly #pipelines = new Map<string, Promise<Compiled>>();
+  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  #stepBuffer: GPUBuffer | undefined;
+  #stepGroup: GPUBindGroup | undefined;
+  readonly #readers = new Map<string, GPUBuffer>();
+  #failure: LlariatError | undefined;
+  readonly #onError = (event: GPUUncapturedErrorEvent) => {
+    this.#failure ??= new LlariatError("device", `GPU error: ${event.error.message}`);
+  };
+
+  constructor(device: GPUDevice, target: Target) {
+    this.device = device;
+    this.target = target;
+    device.addEventListener("uncapturederror", this.#onError);
+    void device.lost.then((info) => {
+      if (info.reason !== "destroyed") {
+        this.#failure ??= new LlariatError("device", `the GPU device was lost (${info.message}); load the model again`);
+      }
+    });
+  }
+
+  /** Throws the first error the device has reported. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Allocates a zeroed buffer for a tensor. Throws `device` if it does not fit a binding or the device is out of memory. */
+  create(tensor: Tensor, kind: MemoryKind): void {
+    if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
+    const bytes = tensorBytes(tensor);
+    const limit = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    if (bytes > limit) {
+      const got = `${tensor.name} [${tensor.shape}] needs ${bytes} bytes in one buffer`;
+      throw new LlariatError("device", `${got}, this device binds ${limit} at most; use a shorter context or another adapter`);
+    }
+    const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
+    const buffer = this.device.createBuffer({ label: tensor.name, size: Math.max(bytes, 16), usage });
+    this.#tensors.set(tensor.name, { buffer, bytes, kind });
+    this.memory[kind] += bytes;
+  }
+
+  /** Frees a tensor's buffer; recordings that bind it become invalid. */
+  destroy(tensor: Tensor): void {
+    const entry = this.#tensors.get(tensor.name);
+    if (!entry) return;
+    entry.buffer.destroy();
+    this.memory[entry.kind] -= entry.bytes;
+    this.#tensors.delete(tensor.name);
+  }
+
+  /** Replaces a tensor by a larger one of the same name that starts with the old contents. */
+  grow(tensor: Tensor): void {
+    const old = this.#tensors.get(tensor.name);
+    if (!old) throw new LlariatError("kernel", `tensor ${tensor.name} does not exist`);
+    this.#tensors.delete(tensor.name);
+    try {
+      this.create(tensor, old.kind);
+    } catch (error) {
+      this.#tensors.set(tensor.name, old);
+      throw error;
+    }
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(old.buffer, 0, this.#buffer(tensor.name), 0, old.bytes);
+    this.device.queue.submit([encoder.finish()]);
+    old.buffer.destroy();
+    this.memory[old.kind] -= old.bytes;
+  }
+
+  /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
+  write(tensor: Tensor, byteOffset: number, data: ArrayBufferView<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(this.#buffer(tensor.name), byteOffset, data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Reads a range of a tensor back. Allocates a reader per distinct size the first time. */
+  async read(tensor: Tensor, byteOffset = 0, byteLength = tensorBytes(tensor) - byteOffset): Promise<ArrayBuffer> {
+    const reader = this.#reader(tensor.name, byteLength);
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#buffer(tensor.name), byteOffset, reader, 0, byteLength);
+    this.device.queue.submit([encoder.finish()]);
+    return this.#map(reader, byteLength);
+  }
+
+  /** Allocates the step buffer, which every recording binds as group 0; `bytes` is its capacity. */
+  createStep(bytes: number): void {
+    this.#stepBuffer?.destroy();
+    const usage = USAGE.STORAGE | USAGE.UNIFORM | USAGE.COPY_DST;
+    this.#stepBuffer = this.device.createBuffer({ label: "step", size: bytes, usage });
+    const buffer = this.#stepBuffer;
+    this.#stepGroup = this.device.createBindGroup({
+      layout: this.#layout(STEP_LAYOUT),
+      entries: [
+        { binding: 0, resource: { buffer, size: 16 } },
+        { binding: 1, resource: { buffer } },
+      ],
+    });
+  }
+
+  /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */
+  async record(dispatches: readonly Dispatch[]): Promise<Recording> {
+    const compiled = await Promise.all(dispatches.map((dispatch) => this.#compile(dispatch)));
+    return dispatches.map((dispatch, i) => {
+      const { pipeline, bindings, layouts } = compiled[i];
+      const groups = layouts.map((layout, group) =>
+        this.device.createBindGroup({
+          layout,
+          entries: bindings
+            .filter((binding) => binding.group === group + 1)
+            .map((binding) => ({
+              binding: binding.binding,
+              resource: { buffer: this.#buffer(dispatch.bind[binding.name]?.name ?? `${dispatch.kernel}: ${binding.name}`) },
+            })),
+        }),
+      );
+      return { dispatch, pipeline, groups };
+    });
+  }
+
+  /**
+   * One step: uploads its rows, runs the recording in one pass and, if asked, reads one tensor back; one submit.
+   * `data` is the filled part of the step buffer. Resolves when the read has arrived, or at once without one.
+   */
+  async run(
+    recording: Recording,
+    shape: StepShape,
+    data: Uint32Array<ArrayBuffer>,
+    read?: { tensor: Tensor; bytes: number },
+  ): Promise<ArrayBuffer | undefined> {
+    this.check();
+    const { queue } = this.device;
+    queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setBindGroup(0, this.#stepGroup!);
+    let current: GPUComputePipeline | undefined;
+    for (const { dispatch, pipeline, groups } of recording) {
+      const [x, y, z] = dispatch.workgroups(shape);
+      if (x * y * z === 0) continue;
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
+      for (let i = 0; i < groups.length; i++) pass.setBindGroup(i + 1, groups[i]);
+      pass.dispatchWorkgroups(x, y, z);
+    }
+    pass.end();
+    const reader = read && this.#reader(read.tensor.name, read.bytes);
+    if (reader) encoder.copyBufferToBuffer(this.#buffer(read.tensor.name), 0, reader, 0, read.bytes);
+    queue.submit([encoder.finish()]);
+    return reader && this.#map(reader, read.bytes);
+  }
+
+  /** Resolves when everything submitted so far has run; throws what went wrong meanwhile. */
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  /** Destroys every buffer made here. The device stays the caller's. */
+  close(): void {
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    for (const { buffer } of this.#tensors.values()) buffer.destroy();
+    for (const reader of this.#readers.values()) reader.destroy();
+    this.#stepBuffer?.destroy();
+    this.#tensors.clear();
+    this.#readers.clear();
+    this.#failure ??= new LlariatError("closed", "this model is closed; load it again");
+  }
+
+  #buffer(name: string): GPUBuffer {
+    const entry = this.#tensors.get(name);
+    if (!entry) throw new LlariatError("kernel", `no tensor is bound for ${name}`);
+    return entry.buffer;
+  }
+
+  // One reader per tensor, as large as the largest read asked of it, so that decoding allocates nothing.
+  #reader(name: string, bytes: number): GPUBuffer {
+    const size = Math.ceil(bytes / 4) * 4;
+    const old = this.#readers.get(name);
+    if (old && old.size >= size && old.mapState === "unmapped") return old;
+    old?.destroy();
+    const reader = this.device.createBuffer({ label: `read ${name}`, size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    this.#readers.set(name, reader);
+    return reader;
+  }
+
+  async #map(reader: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    try {
+      await reader.mapAsync(MAP_READ, 0, Math.ceil(bytes / 4) * 4);
+    } catch (cause) {
+      this.check();
+      throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
+    }
+    const copy = reader.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+    reader.unmap();
+    this.check();
+    return copy;
+  }
+
+  #layout(bindings: readonly Binding[]): GPUBindGroupLayout {
+    const key = bindings.map(({ binding, type }) => `${binding} ${type}`).join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      layout = this.device.createBindGroupLayout({
+        entries: bindings.map(({ binding, type }) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #compile(dispatch: Dispatch): Promise<Compiled> {
+    const { kernel, parts: names, lengths, constants } = dispatch;
+    const key = JSON.stringify([kernel, names, lengths, constants]);
+    let compiled = this.#pipelines.get(key);
+    if (!compiled) {
+      compiled = this.#createPipeline(dispatch);
+      this.#pipelines.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  async #createPipeline(dispatch: Dispatch): Promise<Compiled> {
+    const { kernel, parts: names, constants } = dispatch;
+    const code = linkShader(dispatch);
+    let module = this.#modules.get(code);
+    if (!module) {
+      module = this.device.createShaderModule({ label: kernel, code });
+      this.#modules.set(code, module);
+    }
+    const bindings = declaredBindings(code);
+    const layouts = [1, 2]
+      .map((group) => bindings.filter((binding) => binding.group === group))
+      .filter((own) => own.length > 0)
+      .map((own) => this.#layout(own));
+    const used = Object.entries(constants).filter(([name]) => new RegExp(`override ${name}\\b`).test(code));
+    const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
+    const unknown = Object.keys(constants).filter((name) => !used.some(([known]) => known === name));
+    if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
+    try {
+      const pipeline = await this.device.createComputePipelineAsync({
+        label: kernel,
+        layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.#layout(STEP_LAYOUT), ...layouts] }),
+        compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
+      });
+      return { pipeline, bindings, layouts };
+    } catch (cause) {
+      const info = await module.getCompilationInfo();
+      const lines = info.messages
+        .filter((message) => message.type === "error")
+        .map((message) => `${sourceLine(kernel, names, message.lineNum)}:${message.linePos} ${message.message}`);
+      const why = lines.length ? lines.join("; ") : (cause as Error).message;
+      throw new LlariatError("kernel", `${what}: ${why} (constants ${JSON.stringify(constants)})`, { cause });
+    }
+  }
+}
