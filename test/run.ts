@@ -1,15 +1,21 @@
 // Runs every test file in a process of its own and ends with the line "N passed, N failed".
-//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME]
+//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME]     NAME as in LLARIAT_ADAPTER
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
 import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "..");
-const wanted = process.argv.slice(2);
+const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { adapter: { type: "string" } } });
+const environment = {
+  ...process.env,
+  FORCE_COLOR: "0",
+  ...(values.adapter === undefined ? {} : { LLARIAT_ADAPTER: values.adapter }),
+};
 
 function find(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -25,7 +31,7 @@ function run(file: string): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ["--import", "tsx", file], {
       cwd: root,
-      env: { ...process.env, FORCE_COLOR: "0" },
+      env: environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";
@@ -33,7 +39,10 @@ function run(file: string): Promise<Outcome> {
     child.stderr.on("data", (data) => (output += data));
     child.on("close", (code, signal) => {
       const count = (word: string) =>
-        [...output.matchAll(new RegExp(`^\\s*${word}:\\s+(\\d+)`, "gm"))].reduce((sum, match) => sum + Number(match[1]), 0);
+        [...output.matchAll(new RegExp(`^\\s*${word}:\\s+(\\d+)`, "gm"))].reduce(
+          (sum, match) => sum + Number(match[1]),
+          0,
+        );
       const [total, passed, skipped] = [count("Total"), count("Passed"), count("Skipped")];
       let failed = Math.max(0, total - passed);
       if (code !== 0 && failed === 0) {
@@ -75,5 +84,6 @@ for (const file of files) {
   if (outcome.failed) console.log(outcome.output.replace(/^/gm, "     "));
   else for (const note of notes) console.log(`     ${note}`);
 }
-console.log(`\n${sum.passed} passed, ${sum.failed} failed${sum.skipped ? `, ${sum.skipped} skipped` : ""}`);
+console.log(sum.skipped ? `\n${sum.skipped} skipped: see the lines above` : "");
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exitCode = sum.failed ? 1 : 0;
