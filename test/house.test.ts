@@ -1,0 +1,292 @@
+// The rules of the house: who may import whom, how files open, what must not be left lying about.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import { posix, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { code, files, imports, read, root } from "./source.ts";
+
+const test = suite("house");
+
+const all = files();
+const typescript = all.filter((path) => path.endsWith(".ts"));
+const shipped = typescript.filter((path) => /^(kernels|tokenizer|src)\//.test(path));
+const kernels = all.filter((path) => /^kernels\/[^/]+\.wgsl$/.test(path)).map((path) => posix.basename(path, ".wgsl"));
+const inside = (path: string, folder: string): boolean => path.startsWith(`${folder}/`);
+
+/** Asserts that a list of findings is empty, showing them if not. */
+const none = (findings: readonly string[], rule: string): void =>
+  assert.is(findings.length, 0, `${rule}:\n  ${findings.join("\n  ")}`);
+
+test("the scanner blanks comments, strings and regular expressions, and nothing else", () => {
+  assert.is(code("a // b\nc"), "a     \nc");
+  assert.is(code("a /* b\n*/ c"), "a     \n   c");
+  assert.is(code('x = "y\\"z" + w'), "x =        + w");
+  assert.is(code("`a${b + `c${d}`}e` + f"), "    b +     d      + f");
+  assert.is(code("x = /[/\"]'/g.test(y)"), "x =        g.test(y)");
+  assert.is(code("a / b / c"), "a / b / c");
+  assert.equal(
+    imports(
+      'import { a } from "./a.ts";\nimport type { B,\n C } from "b";\nexport * from "./c.ts";\nimport "d";\nawait import("e");',
+    ),
+    ["./a.ts", "b", "./c.ts", "d", "e"],
+  );
+});
+
+test("imports point the way the house is built", () => {
+  const wrong: string[] = [];
+  for (const path of shipped) {
+    for (const target of imports(read(path))) {
+      const own = target.startsWith(".") ? posix.join(posix.dirname(path), target) : undefined;
+      const say = (rule: string): unknown => wrong.push(`${path} imports ${target}: ${rule}`);
+      if (own !== undefined && !existsSync(join(root, own))) say("no such file");
+      for (const folder of ["kernels", "tokenizer"]) {
+        if (own !== undefined && inside(path, folder) && !inside(own, folder) && own !== "src/error.ts") {
+          say(`${folder}/ imports nothing of ours but src/error.ts`);
+        }
+      }
+      const platform = inside(path, "src/node") || inside(path, "src/browser");
+      if (own !== undefined && inside(path, "src") && !platform && /^src\/(node|browser)\//.test(own)) {
+        say("the core does not know a platform");
+      }
+      if (
+        own !== undefined &&
+        platform &&
+        /^src\/(node|browser)\//.test(own) &&
+        own.split("/")[1] !== path.split("/")[1]
+      ) {
+        say("one platform does not know the other");
+      }
+      if (own !== undefined && !/^(src|kernels|tokenizer)\//.test(own))
+        say("shipped code does not reach outside what ships");
+      if ((target.startsWith("node:") || target === "webgpu") && !inside(path, "src/node")) say("only src/node may");
+    }
+  }
+  none(wrong, "import arrows");
+});
+
+test("the core uses no name of Node or of browsers", () => {
+  const node = ["process", "Buffer", "__dirname", "__filename", "require", "setImmediate", "clearImmediate", "global"];
+  const dom = ["document", "window", "navigator", "localStorage", "indexedDB", "HTMLElement", "location", "alert"];
+  const wrong: string[] = [];
+  for (const path of shipped) {
+    const names = [...(inside(path, "src/node") ? [] : node), ...(inside(path, "src/browser") ? [] : dom)];
+    const text = code(read(path));
+    for (const name of names) {
+      // A use: not a property, not a key, and not a local variable or parameter of that name.
+      const used = new RegExp(`(?<![.\\w$])${name}(?![\\w$]|\\s*\\??:)`).test(text);
+      const local = new RegExp(
+        `(?:const|let|var|function|class|import)\\s+(?:[{[][^=;]*)?\\b${name}\\b|[(,]\\s*${name}\\s*[,:)=]`,
+      ).test(text);
+      if (used && !local) wrong.push(`${path}: ${name}`);
+    }
+  }
+  none(wrong, "only src/node and src/browser know their platform");
+});
+
+test("shipped TypeScript is erasable and names its imports with .ts", () => {
+  const wrong: string[] = [];
+  for (const path of typescript) {
+    const text = read(path);
+    for (const target of imports(text)) {
+      if (target.startsWith(".") && !/\.(ts|mjs|json)$/.test(target))
+        wrong.push(`${path} imports ${target} without .ts`);
+    }
+    if (/^\s*(?:export\s+)?(?:const\s+)?(?:enum|namespace)\s+\w/m.test(code(text)))
+      wrong.push(`${path}: enum or namespace`);
+  }
+  none(wrong, "erasable TypeScript");
+});
+
+test("every exported name has a docstring", () => {
+  const wrong: string[] = [];
+  for (const path of shipped.filter((each) => each !== "kernels/wgsl.ts")) {
+    const lines = read(path).split("\n");
+    lines.forEach((line, index) => {
+      const name = /^export (?:async |abstract |declare )*(?:function\*?|class|interface|type|const|let) (\w+)/.exec(
+        line,
+      )?.[1];
+      if (name !== undefined && !/(\*\/|^\/\/.*)$/.test(lines[index - 1] ?? ""))
+        wrong.push(`${path}:${index + 1} ${name}`);
+    });
+  }
+  none(wrong, "docstrings");
+});
+
+test("every .wgsl opens with its name, what it does, and where its binding and its test are", () => {
+  const wrong: string[] = [];
+  for (const path of all.filter((each) => each.endsWith(".wgsl"))) {
+    const name = path.slice("kernels/".length);
+    const lines = read(path).split("\n");
+    const first = lines[0].replace(/^enable \w+;\s*/, "");
+    if (!first.startsWith(`// ${name} — `)) wrong.push(`${path}: line 1 does not begin with "// ${name} — "`);
+    const end = lines.findIndex((line, index) => index > 0 && !line.startsWith("//"));
+    const header = lines.slice(0, end).join("\n");
+    if (inside(path, "kernels/lib") || inside(path, "kernels/formats")) continue;
+    const binding = /(?<![\w/])(\w+\.ts)\b/.exec(header)?.[1];
+    const proof = /test\/kernels\/\w+\.test\.ts/.exec(header)?.[0];
+    if (binding === undefined || !all.includes(`kernels/${binding}`))
+      wrong.push(`${path}: names no binding in kernels/ (${binding})`);
+    if (proof === undefined || !all.includes(proof)) wrong.push(`${path}: names no test in test/kernels/ (${proof})`);
+    const stage = /@compute[^{]*fn\s+(\w+)/s.exec(read(path))?.[1];
+    if (stage !== posix.basename(path, ".wgsl")) wrong.push(`${path}: its entry point is ${stage}`);
+    if (/\/\/(?!\s)/.test(header)) wrong.push(`${path}: a comment mark without a space`);
+  }
+  none(wrong, "WGSL headers");
+});
+
+test("every kernel has a row in kernels/README.md", () => {
+  const table = existsSync(join(root, "kernels/README.md")) ? read("kernels/README.md") : "";
+  none(
+    kernels.filter((name) => !new RegExp(`\\b${name}\\b`).test(table)),
+    "kernels without a row",
+  );
+});
+
+test("every shipped module is reached by a test", () => {
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path) || !existsSync(join(root, path))) return;
+    reached.add(path);
+    for (const target of imports(read(path)))
+      if (target.startsWith(".")) visit(posix.join(posix.dirname(path), target));
+  };
+  for (const path of all) if (path.endsWith(".test.ts")) visit(path);
+  // The command line and the demo are tested as processes, the browser entry in a browser.
+  const apart = /^src\/(node\/(cli|demo)|browser\/)/;
+  none(
+    shipped.filter((path) => !reached.has(path) && !apart.test(path)),
+    "modules that no test imports",
+  );
+});
+
+test("kernels/wgsl.ts is what the .wgsl files say", () => {
+  const { status, stderr } = spawnSync(process.execPath, ["kernels/embed.mjs", "--check"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.is(status, 0, stderr);
+});
+
+test("nothing unfinished, and nothing of one machine, is left in the tree", () => {
+  // One letter of each word stands in brackets, so that these lines do not find themselves.
+  const unfinished = /\b(TO[D]O|FIX[M]E|XX[X])\b/;
+  const foreign = /\/wor[k]\/|\.\.\/share[d]|\/roo[t]\/|\/hom[e]\/\w/;
+  const only = /\b\w+\.onl[y]\(/;
+  const wrong: string[] = [];
+  const texts = all.filter(
+    (path) => /\.(ts|mjs|js|wgsl|md|json|sh|html)$|^\.ci\/|^\.\w+rc$/.test(path) && path !== "package-lock.json",
+  );
+  for (const path of texts) {
+    read(path)
+      .split("\n")
+      .forEach((line, index) => {
+        if (unfinished.test(line)) wrong.push(`${path}:${index + 1} unfinished: ${line.trim()}`);
+        if (foreign.test(line)) wrong.push(`${path}:${index + 1} a path of one machine: ${line.trim()}`);
+        if (path.endsWith(".test.ts") && only.test(line)) wrong.push(`${path}:${index + 1} ${line.trim()}`);
+      });
+  }
+  none(wrong, "left-overs");
+});
+
+test("package-lock.json holds no registry address and every package is pinned by its hash", () => {
+  const lock = JSON.parse(read("package-lock.json")) as {
+    packages: Record<string, { resolved?: string; integrity?: string; version?: string }>;
+  };
+  const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
+  assert.ok(packages.length > 10);
+  none(
+    packages.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path),
+    "resolved",
+  );
+  none(
+    packages.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path),
+    "no integrity",
+  );
+});
+
+test("links and npm commands in the documents lead somewhere", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const wrong: string[] = [];
+  for (const path of all.filter((each) => each.endsWith(".md"))) {
+    const text = read(path);
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file, anchor] = target.split("#");
+      const full = file === "" ? path : posix.join(posix.dirname(path), file);
+      if (!existsSync(join(root, full))) wrong.push(`${path} → ${target}`);
+      else if (anchor && full.endsWith(".md") && !anchors(read(full)).includes(anchor))
+        wrong.push(`${path} → ${target}: no such heading`);
+    }
+    for (const [, script] of text.matchAll(/\bnpm run (?:--silent |-s )?([\w:-]+)/g)) {
+      if (!(script in scripts)) wrong.push(`${path}: npm run ${script} does not exist`);
+    }
+  }
+  none(wrong, "dead links");
+});
+
+/** Anchors that a Markdown file's headings get. */
+const anchors = (text: string): string[] =>
+  [...text.matchAll(/^#+\s+(.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .trim()
+      .replace(/\s/g, "-"),
+  );
+
+test("the test runner fails what uvu alone would pass", () => {
+  const cache = join(root, ".cache");
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, "runner-"));
+  try {
+    mkdirSync(join(folder, "test"));
+    copyFileSync(join(root, "test/run.ts"), join(folder, "test/run.ts"));
+    const head = 'import { suite } from "uvu";\nconst test = suite("s");\ntest("a", () => {});\n';
+    const filter = "only";
+    const cases = {
+      good: `${head}test.run();`,
+      skips: `${head}test.skip("b", () => {});\ntest.run();`,
+      forgot: head,
+      only: `${head}test.${filter}("b", () => {});\ntest.run();`,
+      fails: `${head}test("b", () => { throw new Error("b"); });\ntest.run();`,
+      exits: `${head}test.run();\nprocess.on("exit", () => { process.exitCode = 7; });`,
+      crashes: `${head}test.run();\nsetTimeout(() => process.kill(process.pid, "SIGSEGV"), 50);`,
+      adapter: `${head}test("b", () => { if (process.env.LLARIAT_ADAPTER !== "A B") throw new Error(); });\ntest.run();`,
+    };
+    for (const [name, text] of Object.entries(cases)) writeFileSync(join(folder, `test/${name}.test.ts`), text);
+    const run = (...parts: string[]): { status: number | null; last: string; stdout: string } => {
+      const { status, stdout } = spawnSync(
+        process.execPath,
+        ["--import", "tsx", join(folder, "test/run.ts"), ...parts],
+        {
+          cwd: root,
+          encoding: "utf8",
+        },
+      );
+      return { status, stdout, last: stdout.trimEnd().split("\n").at(-1) ?? "" };
+    };
+    const whole = run("--adapter", "A B");
+    assert.is(whole.status, 1);
+    assert.is(whole.last, "7 passed, 5 failed", whole.stdout);
+    assert.match(whole.stdout, /forgot\.test\.ts: no test ran/);
+    assert.match(whole.stdout, /1 skipped/);
+    const good = run("good");
+    assert.is(good.status, 0);
+    assert.is(good.last, "1 passed, 0 failed");
+    assert.is(run("absent").status, 1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("long files are reported", () => {
+  const long = typescript
+    .filter((path) => path !== "kernels/wgsl.ts")
+    .map((path) => [read(path).split("\n").length - 1, path] as const);
+  for (const [lines, path] of long.filter(([count]) => count > 300))
+    console.log(`note: ${path} has ${lines} lines; the house likes 80 to 300`);
+  assert.ok(long.length > 0);
+});
+
+test.run();
