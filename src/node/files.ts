@@ -1,0 +1,140 @@
+// node/files.ts — a checkpoint folder (or one .safetensors file with its config beside it) as a FileSet.
+
+import { open, readdir, realpath, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { checkAborted, checkName, checkRange, shortRead } from "../bytes.ts";
+import type { ByteSource, FileSet } from "../bytes.ts";
+import { LlariatError } from "../error.ts";
+
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+
+/**
+ * The files of a checkpoint folder, or of the folder around one .safetensors file, which then stands for
+ * model.safetensors. Nothing outside the folder is read: a symbolic link must end inside it or, in a Hugging Face cache,
+ * in the blobs folder of the same repository. The caller closes it. Throws LlariatError "source" if there is no such path.
+ */
+export async function folderFiles(path: string): Promise<FileSet> {
+  const full = resolve(path);
+  const info = await stat(full).catch((cause: NodeJS.ErrnoException) => {
+    throw new LlariatError("source", `${path}: ${reason(cause)}, needed a checkpoint folder or a .safetensors file`, {
+      cause,
+    });
+  });
+  if (info.isDirectory()) return folder(full, path);
+  if (!info.isFile() || !full.endsWith(".safetensors")) {
+    throw new LlariatError("source", `${path}: got ${kind(info)}, needed a checkpoint folder or a .safetensors file`);
+  }
+  return folder(dirname(full), path, basename(full));
+}
+
+async function folder(full: string, describe: string, single?: string): Promise<FileSet> {
+  const root = await realpath(full);
+  const roots = [root, ...blobs(root)];
+  const handles = new Map<string, { handle: FileHandle; source: ByteSource }>();
+  let closed = false;
+  return {
+    describe,
+    async list() {
+      const entries = await readdir(root);
+      if (single === undefined) return entries;
+      return [SINGLE, ...entries.filter((name) => name !== SINGLE && name !== INDEX && name !== single)];
+    },
+    async open(name, signal) {
+      checkName(name, describe);
+      checkAborted(signal, `opening ${name}`);
+      if (closed)
+        throw new LlariatError(
+          "closed",
+          `${describe}: got open(${JSON.stringify(name)}) after close(), needed it before`,
+        );
+      if (single !== undefined && name === INDEX) return undefined; // the one file is the whole model
+      const known = handles.get(name);
+      if (known) return known.source;
+      const stored = single !== undefined && name === SINGLE ? single : name;
+      let target: string;
+      try {
+        target = await realpath(join(root, stored));
+      } catch (cause) {
+        const error = cause as NodeJS.ErrnoException;
+        if (error.code === "ENOENT") return undefined;
+        throw new LlariatError("source", `${join(describe, stored)}: ${reason(error)}`, { cause });
+      }
+      if (!roots.some((allowed) => target.startsWith(allowed.endsWith(sep) ? allowed : allowed + sep))) {
+        throw new LlariatError(
+          "source",
+          `${join(describe, stored)}: got a symbolic link that leaves the folder, needed the file inside it; copy the file there`,
+        );
+      }
+      // Asked before opening: opening a pipe would wait for a writer, for ever.
+      const info = await stat(target);
+      if (!info.isFile())
+        throw new LlariatError("source", `${join(describe, stored)}: got ${kind(info)}, needed a regular file`);
+      const handle = await open(target, "r").catch((cause: NodeJS.ErrnoException) => {
+        throw new LlariatError("source", `${join(describe, stored)}: ${reason(cause)}`, { cause });
+      });
+      const raced = handles.get(name);
+      if (raced || closed) {
+        await handle.close();
+        if (raced) return raced.source;
+        throw new LlariatError("closed", `${describe}: got close() while ${name} was being opened, needed it later`);
+      }
+      const source = fileSource(stored, handle, info.size);
+      handles.set(name, { handle, source });
+      return source;
+    },
+    async close() {
+      closed = true;
+      const open = [...handles.values()];
+      handles.clear();
+      await Promise.all(open.map(({ handle }) => handle.close()));
+    },
+  };
+}
+
+function fileSource(name: string, handle: FileHandle, size: number): ByteSource {
+  const source: ByteSource = {
+    name,
+    size,
+    async read(start, end, signal, into) {
+      checkAborted(signal, `reading ${name}`);
+      checkRange(source, start, end);
+      const length = end - start;
+      const target = into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length);
+      for (let done = 0; done < length;) {
+        const { bytesRead } = await handle
+          .read(target, done, length - done, start + done)
+          .catch((cause: NodeJS.ErrnoException) => {
+            throw new LlariatError("source", `${name}: ${reason(cause)} at byte ${start + done}`, { cause });
+          });
+        if (bytesRead === 0) throw shortRead(name, start, end, done);
+        done += bytesRead;
+        checkAborted(signal, `reading ${name}`);
+      }
+      return target;
+    },
+  };
+  return source;
+}
+
+/** In `…/snapshots/REVISION[/…]` files are links into `…/blobs`: the layout of the Hugging Face cache. */
+function blobs(root: string): string[] {
+  for (let at = root; dirname(at) !== at; at = dirname(at)) {
+    if (basename(dirname(at)) === "snapshots") return [join(dirname(dirname(at)), "blobs")];
+  }
+  return [];
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "got permission denied",
+  EPERM: "got permission denied",
+  EMFILE: "got too many open files",
+  ELOOP: "got symbolic links in a circle",
+};
+const reason = (error: NodeJS.ErrnoException) =>
+  REASONS[error.code ?? ""] ?? `got the system error ${error.code ?? error.message}`;
+
+const kind = (info: { isDirectory(): boolean; isFile(): boolean }) =>
+  info.isDirectory() ? "a folder" : info.isFile() ? "a file of another kind" : "a device or pipe";
