@@ -23,9 +23,14 @@ export interface SoftwareDriver {
   readonly folder: string;
 }
 
-/** Is a Vulkan loader installed? Asked of the dynamic linker itself, as Dawn will. Linux only. */
+let loaderInstalled: boolean | undefined;
+
+/**
+ * Is a Vulkan loader installed? Asked of the dynamic linker itself, as Dawn will, and once only: `useSwiftShader` may
+ * load one of its own later. Linux only.
+ */
 export function hasVulkanLoader(): boolean {
-  return tryLoad(LOADER, constants.dlopen.RTLD_NOW) === undefined;
+  return (loaderInstalled ??= tryLoad(LOADER, constants.dlopen.RTLD_NOW) === undefined);
 }
 
 /**
