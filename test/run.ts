@@ -80,7 +80,7 @@ for (const file of files) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const skips = outcome.skipped ? `, ${outcome.skipped} skipped` : "";
   console.log(`${outcome.failed ? "FAIL" : "ok  "} ${name}  ${outcome.passed} passed${skips}  ${seconds} s`);
-  const notes = outcome.output.split("\n").filter((line) => line.startsWith("note: "));
+  const notes = outcome.output.match(/note: .*/g) ?? [];
   if (outcome.failed) console.log(outcome.output.replace(/^/gm, "     "));
   else for (const note of notes) console.log(`     ${note}`);
 }
