@@ -189,10 +189,9 @@ test("nothing unfinished, and nothing of one machine, is left in the tree", () =
   none(wrong, "left-overs");
 });
 
-test("package-lock.json holds no registry address and every package is pinned by its hash", () => {
-  const lock = JSON.parse(read("package-lock.json")) as {
-    packages: Record<string, { resolved?: string; integrity?: string; version?: string }>;
-  };
+test("package-lock.json holds no registry address, a hash for every package, and the packages of every platform", () => {
+  type Locked = { resolved?: string; integrity?: string; optionalDependencies?: Record<string, string> };
+  const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, Locked> };
   const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
   assert.ok(packages.length > 10);
   none(
@@ -203,6 +202,15 @@ test("package-lock.json holds no registry address and every package is pinned by
     packages.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path),
     "no integrity",
   );
+  // npm ci refuses a lock file that lacks another platform's package, and a lock file made from an incomplete registry does.
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).flatMap((name) =>
+      `${path}/node_modules/${name}` in lock.packages || `node_modules/${name}` in lock.packages
+        ? []
+        : [`${name} of ${path}`],
+    ),
+  );
+  none(missing, "platform packages");
 });
 
 test("links and npm commands in the documents lead somewhere", () => {
