@@ -1,0 +1,246 @@
+// generate.ts — one request: prompt in, tokens out.
+
+import type { Tokenizer, Message } from "../tokenizer/index.ts";
+import type { RopeAngles } from "./angles.ts";
+import type { Batch, Row } from "./batch.ts";
+import type { GenerationConfig } from "./config.ts";
+import type { Engine } from "./engine.ts";
+import { LlariatError } from "./error.ts";
+import { Random } from "./random.ts";
+import { type Rope, type RopeScaling, dependsOnLength, describeRope, maxContext, parseRopeScaling } from "./rope.ts";
+import { type Candidates, type SamplingOptions, StopMatcher, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
+
+/** Text, chat messages, or token ids taken as they are. */
+export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
+
+/** Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these defaults. */
+export interface GenerateOptions extends SamplingOptions {
+  /** Most tokens to generate; exactly this many with `ignoreEos`. Default: 256, or what is left of the context. */
+  readonly maxNewTokens?: number;
+  /** Generation ends before the first of these strings, which is not given out. */
+  readonly stop?: string | readonly string[];
+  /** Go on after an end-of-sequence token. */
+  readonly ignoreEos?: boolean;
+  /** Report each token's log-probability under the model (before temperature and filters). */
+  readonly logprobs?: boolean;
+  /** Ends the request at once, also during prefill, with LlariatError("aborted"). */
+  readonly signal?: AbortSignal;
+  /** RoPE scaling of this request; null or "none" for none; left out, the model's own. */
+  readonly ropeScaling?: RopeScaling | "none" | null;
+  /** What length-dependent angles mean while generating (src/angles.ts). Default "planned". */
+  readonly ropeAngles?: RopeAngles;
+  /** The n of `planned` angles. Default: prompt plus maxNewTokens. */
+  readonly ropeLength?: number;
+  /** Accept a prompt beyond the context that the RoPE setting is meant for. */
+  readonly allowBeyond?: boolean;
+  /** Template name, tools and variables for chat messages. */
+  readonly chat?: { readonly templateName?: string; readonly tools?: unknown[]; readonly variables?: Record<string, unknown> };
+  /** Prompt tokens computed so far. */
+  readonly onPrefill?: (done: number, total: number) => void;
+}
+
+/** One generated token. `text` is what became certain with it: empty inside a character or a possible stop string. */
+export interface Piece {
+  readonly id: number;
+  readonly text: string;
+  readonly logprob?: number;
+}
+
+/** The effective RoPE setting of a request. */
+export type EffectiveRope = ReturnType<typeof describeRope> & {
+  /** Total length the frequencies were computed for (`planned`), else the final length. */
+  readonly n: number;
+  readonly angles: RopeAngles;
+};
+
+/** A finished request. */
+export interface Completion {
+  readonly text: string;
+  /** Every generated id, an end-of-sequence token included. */
+  readonly ids: number[];
+  readonly logprobs?: number[];
+  /** `stop`: end of sequence or a stop string; `length`: maxNewTokens reached. */
+  readonly finishReason: "stop" | "length";
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
+  /** Milliseconds. `firstTokenMs` counts from the call; `prefillMs` is the prompt, `decodeMs` all later tokens. */
+  readonly timing: {
+    readonly firstTokenMs: number;
+    readonly prefillMs: number;
+    readonly decodeMs: number;
+    readonly prefillTokensPerSecond: number;
+    /** Of the tokens after the first; 0 if there is none. */
+    readonly decodeTokensPerSecond: number;
+  };
+  readonly rope: EffectiveRope;
+}
+
+/** What a request needs of the loaded model. */
+export interface RequestContext {
+  readonly engine: Engine;
+  readonly batch: Batch;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly rope: Rope;
+  readonly generation: GenerationConfig;
+  readonly maxContext: number | undefined;
+}
+
+/** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
+export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
+  const { tokenizer, engine } = context;
+  const { vocab } = engine.config;
+  let ids: ArrayLike<number>;
+  if (typeof prompt === "string" || (Array.isArray(prompt) && typeof prompt[0] === "object")) {
+    if (!tokenizer) {
+      throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
+    }
+    // A template writes its own special tokens; adding them again would double the first.
+    ids =
+      typeof prompt === "string"
+        ? tokenizer.encode(prompt)
+        : tokenizer.encode(tokenizer.applyChatTemplate(prompt as readonly Message[], chat), { addSpecialTokens: false });
+  } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
+  else throw new LlariatError("request", `prompt: needs text, messages or token ids, got ${typeof prompt}`);
+  if (ids.length === 0) throw new LlariatError("request", "prompt: needs at least one token, got none");
+  for (let i = 0; i < ids.length; i++) {
+    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocab) {
+      throw new LlariatError("request", `prompt: id ${ids[i]} at ${i} is outside the vocabulary of ${vocab}`);
+    }
+  }
+  return Uint32Array.from(ids);
+}
+
+function newTokens(context: RequestContext, options: GenerateOptions, promptTokens: number, limit: number): number {
+  const { maxNewTokens } = options;
+  if (maxNewTokens === undefined) {
+    const wanted = context.generation.maxNewTokens ?? 256;
+    return Math.max(1, promptTokens < limit ? Math.min(wanted, limit - promptTokens) : wanted);
+  }
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
+    throw new LlariatError("request", `maxNewTokens: must be a whole number ≥ 1, got ${maxNewTokens}`);
+  }
+  return maxNewTokens;
+}
+
+/** Refuses a prompt that the setting is not meant for, and names what would fit. */
+function checkContext(rope: Rope, promptTokens: number, limit: number, capped: boolean): void {
+  if (promptTokens <= limit) return;
+  const got = `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${limit}`;
+  if (capped) throw new LlariatError("context", `${got} under the maxContext it was loaded with; load with more`);
+  const factor = Math.ceil(promptTokens / rope.originalMaxPositions);
+  const fit = `ropeScaling { rope_type: "yarn", factor: ${factor} } would reach ${factor * rope.originalMaxPositions}`;
+  throw new LlariatError("context", `${got}; ${fit}, or set allowBeyond: true`);
+}
+
+/** Runs a request, giving out pieces; its return value is the whole. */
+export async function* request(
+  context: RequestContext,
+  prompt: Prompt,
+  options: GenerateOptions = {},
+): AsyncGenerator<Piece, Completion, undefined> {
+  const started = performance.now();
+  const { engine, batch, tokenizer, generation } = context;
+  const { config } = engine;
+  const { signal } = options;
+  const sampling = samplingOptions(options, generation);
+  const rope = parseRopeScaling(options.ropeScaling, context.rope);
+  const ids = promptIds(context, prompt, options.chat);
+  const reach = maxContext(rope);
+  const limit = Math.min(reach, context.maxContext ?? Infinity);
+  if (!options.allowBeyond) checkContext(rope, ids.length, limit, limit < reach);
+  const maxNewTokens = newTokens(context, options, ids.length, limit);
+  const capacity = ids.length + maxNewTokens;
+  if (capacity > engine.maxTokens) {
+    const most = `one key/value buffer of this device holds ${engine.maxTokens}`;
+    throw new LlariatError("context", `prompt and new tokens are ${capacity} tokens, ${most}; ask for fewer new tokens`);
+  }
+  const meaning = options.ropeAngles ?? "planned";
+  const planned = options.ropeLength ?? capacity;
+  const stops = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
+  if (stops.length > 0 && !tokenizer) {
+    throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
+  }
+  const stop = new StopMatcher(stops);
+  const decoder = tokenizer?.streamDecoder({ skipSpecialTokens: true });
+  const random = new Random(sampling.seed);
+  const k = candidatesNeeded(sampling, config.vocab);
+  const eos = new Set(generation.eosIds ?? config.eosIds);
+  const out = { text: "", ids: [] as number[], logprobs: [] as number[] };
+  let finishReason: Completion["finishReason"] = "length";
+
+  const sequence = await engine.open({ capacity, rope, meaning, planned });
+  const opened = performance.now();
+  let firstToken = 0;
+  try {
+    // Every length-dependent frequency of the prompt is the whole prompt's, whatever the chunks.
+    const feed = async (next: Uint32Array, onProgress?: (done: number) => void): Promise<Row> => {
+      const n = sequence.length + next.length;
+      const [row] = await batch.submit({ sequence, ids: next, n, rows: "last", k, signal, onProgress });
+      if (row.kind === "logits" || isComplete(row, k)) return row;
+      // More ties with the k-th candidate than there is room for: ask for the whole row. Its keys are in the cache, so the
+      // last token is computed once more at its own position.
+      sequence.length--;
+      const last = next.subarray(next.length - 1);
+      return (await batch.submit({ sequence, ids: last, n, rows: "last", k: Infinity, signal }))[0];
+    };
+    const { onPrefill } = options;
+    let row = await feed(ids, onPrefill && ((done) => onPrefill(done, ids.length)));
+    const history = Array.from(ids);
+    for (;;) {
+      const { id, logprob } = sample(rowCandidates(row), sampling, history, random);
+      firstToken ||= performance.now();
+      history.push(id);
+      out.ids.push(id);
+      const ended = eos.has(id) && !options.ignoreEos;
+      const last = ended || out.ids.length === maxNewTokens;
+      let text = decoder ? stop.push(decoder.push(id)) : "";
+      if (last && decoder) text += stop.push(decoder.end()) + stop.end();
+      out.text += text;
+      if (options.logprobs) out.logprobs.push(logprob);
+      yield { id, text, ...(options.logprobs && { logprob }) };
+      if (ended || stop.stopped) finishReason = "stop";
+      if (last || stop.stopped) break;
+      row = await feed(Uint32Array.of(id));
+    }
+  } finally {
+    engine.release(sequence);
+  }
+  const decodeMs = performance.now() - firstToken;
+  const prefillMs = firstToken - opened;
+  return {
+    text: out.text,
+    ids: out.ids,
+    ...(options.logprobs && { logprobs: out.logprobs }),
+    finishReason,
+    usage: { promptTokens: ids.length, completionTokens: out.ids.length },
+    timing: {
+      firstTokenMs: firstToken - started,
+      prefillMs,
+      decodeMs,
+      prefillTokensPerSecond: (1000 * ids.length) / prefillMs,
+      decodeTokensPerSecond: out.ids.length > 1 ? (1000 * (out.ids.length - 1)) / decodeMs : 0,
+    },
+    rope: {
+      ...describeRope(rope),
+      n: meaning === "planned" && dependsOnLength(rope) ? planned : ids.length + out.ids.length,
+      angles: meaning,
+    },
+  };
+}
+
+const isComplete = (row: Row & { kind: "candidates" }, k: number): boolean =>
+  row.words[0] >= k && row.words[0] <= (row.words.length - 4) / 2;
+
+/** A row as the sampler takes it: whole logits, or candidates sorted by logit, then id. */
+function rowCandidates(row: Row): Float32Array | Candidates {
+  if (row.kind === "logits") return row.logits;
+  const count = row.words[0];
+  const floats = new Float32Array(row.words.buffer, row.words.byteOffset, row.words.length);
+  const order = Array.from({ length: count }, (_, i) => 4 + 2 * i).sort(
+    (a, b) => floats[b + 1] - floats[a + 1] || row.words[a] - row.words[b],
+  );
+  return {
+    ids: Uint32Array.from(order, (at) => row.words[at]),
+    logits: Float32Array.from(order, (at) => floats[at + 1]),
+    logSumExp: floats[2],
+  };
+}

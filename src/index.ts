@@ -1,0 +1,215 @@
+// llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
+// devices come from.
+
+import { Tokenizer } from "../tokenizer/index.ts";
+import { Batch } from "./batch.ts";
+import type { FileSet } from "./bytes.ts";
+import { openCheckpoint } from "./checkpoint.ts";
+import type { GenerationConfig, LlamaConfig } from "./config.ts";
+import { Engine } from "./engine.ts";
+import { LlariatError } from "./error.ts";
+import {
+  type Completion,
+  type GenerateOptions,
+  type Piece,
+  type Prompt,
+  type RequestContext,
+  promptIds,
+  request,
+} from "./generate.ts";
+import { Gpu } from "./gpu.ts";
+import { type AdapterInfo, type DeviceHandle, platform } from "./platform.ts";
+import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope.ts";
+import { chooseTarget } from "./tune.ts";
+import { type LoadProgress, loadWeights } from "./weights.ts";
+
+export type { RopeAngles } from "./angles.ts";
+export { type ByteSource, type FileSet, memoryFiles } from "./bytes.ts";
+export type { GenerationConfig, LlamaConfig } from "./config.ts";
+export { type ErrorCode, LlariatError } from "./error.ts";
+export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate.ts";
+export type { AdapterInfo } from "./platform.ts";
+export { type Rope, type RopeScaling, describeRope, frequencies, maxContext, parseRope, parseRopeScaling } from "./rope.ts";
+export type { SamplingOptions } from "./sample.ts";
+export type { LoadProgress } from "./weights.ts";
+export { type Message, Tokenizer } from "../tokenizer/index.ts";
+
+/** How to load a checkpoint. */
+export interface LoadOptions {
+  /** A device of the caller's, who keeps it and destroys it after `close()`. Default: one is requested and owned. */
+  readonly device?: GPUDevice;
+  /** Which adapter to request; the words depend on the platform. Ignored with `device`. */
+  readonly adapter?: string;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+  /** Longest prompt plus answer that any request may have, in tokens. Default: what the RoPE setting reaches. */
+  readonly maxContext?: number;
+  /** Kernel family instead of the one measured to be faster: for tests and benchmarks. */
+  readonly style?: "subgroup" | "workgroup";
+}
+
+/** Options of `logits`. */
+export interface LogitsOptions {
+  /** `all`: a row per id; `last`: one row. Default `all`. */
+  readonly rows?: "all" | "last";
+  readonly ropeScaling?: RopeScaling | "none" | null;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes on the GPU. */
+export interface Memory {
+  readonly weights: number;
+  readonly kv: number;
+  readonly activations: number;
+}
+
+/** A checkpoint on a device. Several requests may run at the same time; they share steps. */
+export class Llama {
+  readonly config: LlamaConfig;
+  readonly generation: GenerationConfig;
+  /** Absent where the checkpoint has no tokenizer.json: ids in, ids out. */
+  readonly tokenizer: Tokenizer | undefined;
+  /** The checkpoint's own RoPE setting. */
+  readonly rope: Rope;
+  /** Absent with a device of the caller's. */
+  readonly adapter: AdapterInfo | undefined;
+  /** Sentences that a person should see, such as that the adapter is software. */
+  readonly notes: readonly string[];
+  readonly #context: RequestContext;
+  readonly #release: () => void;
+  #closed = false;
+
+  private constructor(context: RequestContext, handle: Omit<DeviceHandle, "device" | "adapter"> & { adapter?: AdapterInfo }) {
+    this.#context = context;
+    this.config = context.engine.config;
+    this.generation = context.generation;
+    this.tokenizer = context.tokenizer;
+    this.rope = context.rope;
+    this.adapter = handle.adapter;
+    this.notes = handle.notes;
+    this.#release = handle.release;
+  }
+
+  /**
+   * Loads a checkpoint as Hugging Face publishes it: a FileSet, or what names one on this platform (a folder in Node;
+   * File objects or a base URL in a browser). Weights stream to the GPU; host memory stays small.
+   * @throws LlariatError: `source`, `config`, `checkpoint` or `tokenizer` for the files, `device` for the adapter or its
+   * memory, `aborted` for the signal. Nothing stays allocated then.
+   */
+  static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
+    const { signal, maxContext } = options;
+    if (maxContext !== undefined && !(Number.isInteger(maxContext) && maxContext >= 1)) {
+      throw new LlariatError("request", `maxContext: must be a whole number of tokens ≥ 1, got ${maxContext}`);
+    }
+    const files = isFileSet(source) ? source : await platform().files(source);
+    let handle: DeviceHandle | undefined;
+    let gpu: Gpu | undefined;
+    try {
+      const checkpoint = await openCheckpoint(files, signal);
+      const { config, generation, texts } = checkpoint;
+      const rope = parseRope(config.rope);
+      const tokenizer = texts.tokenizer
+        ? Tokenizer.fromFiles({
+            tokenizerJson: texts.tokenizer,
+            tokenizerConfig: texts.tokenizerConfig,
+            specialTokensMap: texts.specialTokensMap,
+            chatTemplate: texts.chatTemplate,
+          })
+        : undefined;
+      if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
+      const device = options.device ?? handle!.device;
+      const target = await chooseTarget(device);
+      gpu = new Gpu(device, options.style ? withStyle(target, options.style) : target);
+      const weights = await loadWeights(checkpoint, gpu, { onProgress: options.onProgress, signal });
+      const engine = new Engine(gpu, config, weights);
+      await gpu.idle();
+      const context = { engine, batch: new Batch(engine), tokenizer, rope, generation, maxContext };
+      return new Llama(context, handle ?? { notes: [], release: () => {} });
+    } catch (error) {
+      gpu?.close();
+      handle?.release();
+      throw error;
+    } finally {
+      if (!isFileSet(source)) await files.close?.();
+    }
+  }
+
+  /** Bytes on the GPU now. */
+  get memory(): Memory {
+    return { ...this.#context.engine.gpu.memory };
+  }
+
+  /** Bytes of keys and values that `tokens` tokens of one sequence take. */
+  kvBytes(tokens: number): number {
+    return this.#context.engine.kvBytes(tokens);
+  }
+
+  /** The engine underneath, for tests and benchmarks; its interface may change in any version. */
+  get engine(): Engine {
+    return this.#context.engine;
+  }
+
+  /** Generates token by token. Breaking out of the loop ends the request and frees its cache. */
+  generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<Piece, Completion, undefined> {
+    this.#open();
+    return request(this.#context, prompt, options);
+  }
+
+  /** Generates to the end. */
+  async complete(prompt: Prompt, options: GenerateOptions = {}): Promise<Completion> {
+    const pieces = this.generate(prompt, options);
+    for (;;) {
+      const next = await pieces.next();
+      if (next.done) return next.value;
+    }
+  }
+
+  /**
+   * Logits of a prompt, computed in one pass with nothing cached before: Float32Array [ids.length or 1, vocab], the
+   * caller's. Length-dependent RoPE uses ids.length. Any length that fits the device is computed.
+   */
+  async logits(ids: readonly number[] | Uint32Array, options: LogitsOptions = {}): Promise<Float32Array> {
+    this.#open();
+    const { engine, batch } = this.#context;
+    const { rows = "all", signal } = options;
+    const tokens = promptIds(this.#context, ids);
+    const rope = parseRopeScaling(options.ropeScaling, this.rope);
+    const n = tokens.length;
+    const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+    try {
+      const found = await batch.submit({ sequence, ids: tokens, n, rows, k: Infinity, signal });
+      const { vocab } = engine.config;
+      const result = new Float32Array(found.length * vocab);
+      found.forEach((row, i) => row.kind === "logits" && result.set(row.logits, i * vocab));
+      return result;
+    } finally {
+      engine.release(sequence);
+    }
+  }
+
+  /** Frees every buffer of the model, and the device if it was requested by `load`. Requests in flight fail. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#context.engine.gpu.close();
+    this.#release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): void {
+    if (this.#closed) throw new LlariatError("closed", "this model is closed; load it again");
+  }
+}
+
+const isFileSet = (source: unknown): source is FileSet =>
+  typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
+
+function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
+  if (style === "subgroup" && target.subgroup === 0) {
+    throw new LlariatError("device", "style: this device has no subgroups of one size, so only workgroup kernels run");
+  }
+  return { ...target, style };
+}
