@@ -1,0 +1,31 @@
+// nearest.ts — "did you mean": the known name closest to a misspelt one.
+
+/** Levenshtein distance: fewest insertions, deletions and substitutions that turn `a` into `b` (Wagner & Fischer 1974). */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length];
+}
+
+/**
+ * The member of `known` nearest to `name`, ignoring case and `-`, `_` and spaces, or undefined if nothing is near: more
+ * than a third of the longer name would have to change, which is rather another word than a slip of the finger.
+ */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_ ]/g, "");
+  let best: string | undefined;
+  let fewest = Infinity;
+  // A name of kilobytes is no misspelling, and the distance takes the product of the lengths.
+  if (name.length > 64) return undefined;
+  for (const candidate of known) {
+    const distance = editDistance(plain(name), plain(candidate));
+    const allowed = Math.floor(Math.max(plain(name).length, plain(candidate).length) / 3);
+    if (distance <= allowed && distance < fewest) [best, fewest] = [candidate, distance];
+  }
+  return best;
+}

@@ -1,0 +1,133 @@
+// names.ts — which types and keys there are; misspelt, misplaced and missing ones are refused by name.
+
+import { nearest } from "../nearest.ts";
+import type { RopeType } from "../rope.ts";
+import type { Dict } from "./values.ts";
+import { given, refuse, display } from "./values.ts";
+
+/** A setting's keys and where they stand, for errors. A request is held to more than a checkpoint's config. */
+export interface Setting {
+  readonly where: string;
+  readonly values: Dict;
+  readonly request: boolean;
+}
+
+interface Keys {
+  readonly required: readonly string[];
+  readonly optional: readonly string[];
+}
+
+/** Keys per type besides rope_type, type, rope_theta. yarn's factor may be null (then M / M0) but not absent. */
+const KEYS: Readonly<Record<RopeType, Keys>> = {
+  default: { required: [], optional: [] },
+  linear: { required: ["factor"], optional: [] },
+  ntk: { required: ["factor"], optional: [] },
+  dynamic: { required: ["factor"], optional: [] },
+  yarn: {
+    required: ["factor"],
+    optional: [
+      "original_max_position_embeddings",
+      "attention_factor",
+      "beta_fast",
+      "beta_slow",
+      "mscale",
+      "mscale_all_dim",
+      "truncate",
+    ],
+  },
+  longrope: {
+    required: ["short_factor", "long_factor"],
+    optional: ["original_max_position_embeddings", "factor", "attention_factor"],
+  },
+  llama3: {
+    required: ["factor", "low_freq_factor", "high_freq_factor"],
+    optional: ["original_max_position_embeddings"],
+  },
+  proportional: { required: [], optional: ["partial_rotary_factor", "factor"] },
+};
+
+/** Every type a request may name; `ntk` (θ' = θ · factor^(d/(d-2))) is llariat's own, the others are transformers'. */
+export const ropeTypes = Object.keys(KEYS) as readonly RopeType[];
+
+/** All keys a setting of this type may have. A request states M in the setting, a config beside it. */
+const keysOf = (type: RopeType, request: boolean): string[] => {
+  const { required, optional } = KEYS[type];
+  return [...required, ...optional, "rope_theta", "rope_type", "type"].concat(request ? "max_position_embeddings" : []);
+};
+
+/** Keys of a checkpoint's config that have no effect on the type and are accepted: transformers computes the same. */
+function harmless(type: RopeType, key: string, value: unknown): boolean {
+  switch (key) {
+    case "original_max_position_embeddings": // says what was trained, also where the frequencies do not depend on it
+    case "partial_rotary_factor": // its value is judged where it is read
+      return true;
+    case "factor": // left over from a removed type, or in a dict without a type, which is `default`
+      return type === "default";
+    case "finetuned": // a note in the YaRN authors' checkpoints
+      return type === "yarn";
+    case "extrapolation_factor": // the YaRN authors' code; 1 is its default and changes nothing
+    case "attn_factor":
+      return type === "yarn" && value === 1;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Checks the names in a setting, not the values: a known type, no key missing, none unknown, none of another type. Returns
+ * the type and the keys that are accepted without effect.
+ * @throws LlariatError("rope") with the nearest known name.
+ */
+export function checkNames(setting: Setting): { type: RopeType; ignored: string[] } {
+  const { where, values, request } = setting;
+  const type = typeOf(setting);
+  const own = keysOf(type, request);
+  const known = new Set(ropeTypes.flatMap((name) => keysOf(name, request)));
+  const ignored: string[] = [];
+  for (const [key, value] of Object.entries(values)) {
+    if (own.includes(key) || value === undefined || (value === null && known.has(key))) continue;
+    if (!request && harmless(type, key, value)) {
+      if (key !== "original_max_position_embeddings") ignored.push(key);
+      continue;
+    }
+    const keys = `keys of ${type}: ${own.join(", ")}`;
+    if (!known.has(key)) refuse(`${where}: unknown key ${display(key)}${didYouMean(key, known)}; ${keys}`);
+    const owners = ropeTypes.filter((name) => keysOf(name, request).includes(key));
+    refuse(`${where}: ${key} has no effect on type ${type}, it belongs to ${owners.join(", ")}; ${keys}`);
+  }
+  for (const key of KEYS[type].required)
+    if (values[key] === undefined) refuse(`${where}: type ${type} needs ${key}, which is missing`);
+  return { type, ignored };
+}
+
+/**
+ * The type a setting names: rope_type, else type, else default. In a request one of the two must be there, and both must
+ * agree; a config with neither is `default` in transformers.
+ */
+function typeOf({ where, values, request }: Setting): RopeType {
+  const [newer, older] = [given(values, "rope_type"), given(values, "type")];
+  if (request && newer !== undefined && older !== undefined && newer !== older)
+    refuse(`${where}: rope_type is ${display(newer)} but type is ${display(older)}; give one of them`);
+  const type = newer ?? older ?? (request ? undefined : "default");
+  // In a config `ntk` would be unknown to transformers, and the file should mean the same everywhere.
+  const known = request ? ropeTypes : ropeTypes.filter((name) => name !== "ntk");
+  const found = known.find((name) => name === type);
+  if (found) return found;
+  const list = known.join(", ");
+  if (type === undefined) return refuse(`${where}: has no type, for example type: "dynamic"; known types: ${list}`);
+  if (typeof type !== "string") return refuse(`${where}: the type must be one of ${list}, got ${display(type)}`);
+  return refuse(
+    `${where}: unknown type ${display(type)}${ELSEWHERE.get(type) ?? didYouMean(type, known)}; known types: ${list}`,
+  );
+}
+
+/** Type names that are met in the wild and need more than a spelling. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ["su", `; it is a former name of longrope that transformers never knew for Llama, write "longrope"`],
+  ["ntk", `; in a config write "default", with rope_theta multiplied by factor^(head_dim / (head_dim - 2))`],
+]);
+
+function didYouMean(name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return near === undefined ? "" : `; did you mean "${near}"?`;
+}

@@ -1,0 +1,196 @@
+// parse.ts — from a checkpoint's config or a request's setting to one Rope record, or to an error that names the key.
+//
+// Spellings, precedence and defaults are those of transformers 5.12 (modeling_rope_utils.py). Where it only warns or
+// crashes later, this refuses: unknown types and keys, factors below 1 or not numbers, lists of a wrong length, odd
+// head_dim, high_freq_factor ≤ low_freq_factor, beta_fast < beta_slow, partial rotation of whole heads. A config may carry
+// a few keys that are known to be without effect; they are accepted and reported in `Rope.ignored`. A request may not:
+// what it states has an effect or is refused.
+
+import { LlariatError } from "../error.ts";
+import { isObject } from "../json.ts";
+import type { Rope, RopeType } from "../rope.ts";
+import type { Surroundings } from "./build.ts";
+import { build } from "./build.ts";
+import type { Dict } from "./values.ts";
+import { given, number, refuse, display } from "./values.ts";
+
+/**
+ * A request's RoPE setting, in the keys of a Hugging Face config (`type` is the older spelling of `rope_type`). It replaces
+ * the model's own setting as a whole; what it leaves out comes from the model, see `parseRopeScaling`.
+ */
+export interface RopeScaling {
+  readonly rope_type?: RopeType;
+  readonly type?: RopeType;
+  readonly factor?: number | null;
+  readonly rope_theta?: number | null;
+  /** M0 of yarn, longrope, llama3. */
+  readonly original_max_position_embeddings?: number | null;
+  /** M. */
+  readonly max_position_embeddings?: number | null;
+  readonly partial_rotary_factor?: number | null;
+  readonly attention_factor?: number | null;
+  readonly beta_fast?: number | null;
+  readonly beta_slow?: number | null;
+  readonly mscale?: number | null;
+  readonly mscale_all_dim?: number | null;
+  readonly truncate?: boolean;
+  readonly short_factor?: readonly number[];
+  readonly long_factor?: readonly number[];
+  readonly low_freq_factor?: number;
+  readonly high_freq_factor?: number;
+}
+
+const TOKENS = { least: 1, whole: true } as const;
+const inConfig = (key: string) => `config.json: ${key}`;
+
+/**
+ * Reads the RoPE setting of a checkpoint's parsed config.json. Used fields: rope_scaling, rope_parameters, rope_theta
+ * (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default), original_max_position_embeddings,
+ * partial_rotary_factor, head_dim or hidden_size and num_attention_heads. M0 is the stated original length, else M.
+ * @throws LlariatError("rope") naming the key; LlariatError("config") if the head dimension cannot be determined.
+ */
+export function parseRope(config: Dict): Rope {
+  // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
+  const [scaling, parameters] = [section(config, "rope_scaling"), section(config, "rope_parameters")];
+  const values = scaling ?? parameters ?? {};
+  const where = inConfig(scaling ? "rope_scaling" : "rope_parameters");
+  const topElseSection = (key: string) => {
+    const top = given(config, key);
+    return top === undefined
+      ? { name: `${where}.${key}`, value: given(values, key) }
+      : { name: inConfig(key), value: top };
+  };
+
+  const M = number(inConfig("max_position_embeddings"), given(config, "max_position_embeddings") ?? 2048, TOKENS);
+  const original = topElseSection("original_max_position_embeddings");
+  const M0 = original.value === undefined ? M : number(original.name, original.value, TOKENS);
+  const ownTheta = given(values, "rope_theta");
+  const theta =
+    ownTheta === undefined
+      ? number(inConfig("rope_theta"), given(config, "rope_theta") ?? 10000, { above: 0 })
+      : number(`${where}.rope_theta`, ownTheta, { above: 0 });
+  const rope = build(
+    { where, values, request: false },
+    {
+      headDim: headDimension(config),
+      theta,
+      partial: topElseSection("partial_rotary_factor"),
+      lengths: () => ({ M, M0 }),
+    },
+  );
+  return scaling && parameters
+    ? Object.freeze({ ...rope, ignored: Object.freeze([...rope.ignored, "rope_parameters"]) })
+    : rope;
+}
+
+/** rope_scaling or rope_parameters, undefined where it is absent, null or empty. */
+function section(config: Dict, key: string): Dict | undefined {
+  const value = given(config, key);
+  if (value === undefined) return undefined;
+  if (!isObject(value))
+    return refuse(
+      `${inConfig(key)}: must be an object like {"rope_type": "linear", "factor": 2} or null, got ${display(value)}`,
+    );
+  return Object.keys(value).length > 0 ? value : undefined;
+}
+
+/**
+ * The Rope of one request on a model whose own setting is `model`.
+ *
+ * undefined is the model's own; null, "none" and {type: "default"} are unscaled, with the model's θ. Anything else replaces
+ * the model's setting as a whole, except for what belongs to the weights: θ, head_dim and the trained length T, which is
+ * the model's M0 if its config states one (llama3, yarn, longrope checkpoints), else its M. Then, unless the request says
+ * otherwise with original_max_position_embeddings (M0) or max_position_embeddings (M):
+ * - default, linear, ntk, dynamic, proportional: M = T, so dynamic starts to scale where the unscaled base ends. On a
+ *   checkpoint with an M0 below M this differs from editing its config.json, where transformers would take M.
+ * - yarn, longrope, llama3: M0 = T, and M = M0 · factor; longrope and llama3 on a checkpoint of the same type keep its M
+ *   if that is longer; longrope without a factor takes the model's M.
+ * @throws LlariatError("rope") naming the key.
+ */
+export function parseRopeScaling(setting: RopeScaling | "none" | null | undefined, model: Rope): Rope {
+  if (setting === undefined) return model;
+  const where = "ropeScaling";
+  const values: unknown = setting === null || setting === "none" ? { rope_type: "default" } : setting;
+  if (!isObject(values))
+    return refuse(
+      `${where}: must be an object like { type: "dynamic", factor: 2 }, "none" or null, got ${display(values)}`,
+    );
+  const stated = (key: string) => {
+    const value = given(values, key);
+    return value === undefined ? undefined : number(`${where}.${key}`, value, TOKENS);
+  };
+  const theta = given(values, "rope_theta");
+  return build(
+    { where, values, request: true },
+    {
+      headDim: model.headDim,
+      theta: theta === undefined ? model.theta : number(`${where}.rope_theta`, theta, { above: 0 }),
+      partial: {
+        name: `${where}.partial_rotary_factor`,
+        value: given(values, "partial_rotary_factor"),
+        inherited: model.type === "proportional" ? model.partialRotaryFactor : undefined,
+      },
+      lengths: requestLengths(
+        where,
+        model,
+        stated("max_position_embeddings"),
+        stated("original_max_position_embeddings"),
+      ),
+    },
+  );
+}
+
+/** M and M0 of a request, by the rules of `parseRopeScaling`. */
+function requestLengths(where: string, model: Rope, statedM?: number, statedM0?: number): Surroundings["lengths"] {
+  const trained = statedM0 ?? model.originalMaxPositions;
+  return (type, factor) => {
+    switch (type) {
+      case "yarn": {
+        const M = statedM ?? (factor === undefined ? undefined : Math.floor(trained * factor));
+        if (M === undefined)
+          return refuse(
+            `${where}.factor: yarn needs a factor, or max_position_embeddings to divide by the trained length ${trained}`,
+          );
+        return { M, M0: trained };
+      }
+      case "longrope":
+      case "llama3": {
+        const own = model.type === type || factor === undefined ? model.maxPositions : 0;
+        const M = statedM ?? Math.max(own, Math.floor(trained * (factor ?? 1)));
+        if (factor === undefined && M <= trained)
+          refuse(
+            `${where}: longrope needs factor or max_position_embeddings on this model, nothing else says how far beyond ` +
+              `the trained ${trained} tokens long_factor reaches`,
+          );
+        return { M, M0: trained };
+      }
+      default: {
+        const M = statedM ?? model.originalMaxPositions;
+        return { M, M0: M };
+      }
+    }
+  };
+}
+
+/** head_dim, else hidden_size / num_attention_heads; even. */
+function headDimension(config: Dict): number {
+  const size = (key: string) => {
+    const value = given(config, key);
+    return value === undefined ? undefined : number(inConfig(key), value, { least: 1, whole: true });
+  };
+  const [stated, hidden, heads] = [size("head_dim"), size("hidden_size"), size("num_attention_heads")];
+  // transformers asks this even where head_dim is given
+  if (hidden !== undefined && heads !== undefined && hidden % heads !== 0)
+    throw new LlariatError(
+      "config",
+      `${inConfig("hidden_size")}: must be a multiple of num_attention_heads ${heads}, got ${hidden}`,
+    );
+  const headDim = stated ?? (hidden !== undefined && heads !== undefined ? hidden / heads : undefined);
+  if (headDim === undefined)
+    throw new LlariatError(
+      "config",
+      `${inConfig("head_dim")}: missing, and so is hidden_size or num_attention_heads to compute it from`,
+    );
+  if (headDim % 2 !== 0) refuse(`${inConfig("head_dim")}: must be even, elements turn in pairs; got ${headDim}`);
+  return headDim;
+}
