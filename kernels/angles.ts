@@ -1,4 +1,4 @@
-import type { Dispatch, Tensor } from "./dispatch.ts";
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
 
 /** Table rows that one workgroup makes. */
@@ -12,7 +12,13 @@ export function angles({ table, step }: { table: Tensor; step: StepLayout }): Di
   return {
     kernel: "angles",
     parts: ["lib/step"],
-    constants: { ...step.constants, HALF: step.capacity.headDim / 2, FILL_ROWS, WG: 64 },
+    constants: {
+      ...step.constants,
+      HALF: step.capacity.headDim / 2,
+      TABLE_STRIDE: stride(step.capacity.headDim) / 2,
+      FILL_ROWS,
+      WG: 64,
+    },
     bind: { table },
     workgroups: ({ fills, fillRows }) => [fills, Math.ceil(fillRows / FILL_ROWS), 1],
   };

@@ -1,10 +1,11 @@
 // angles.wgsl — the rotary table: (m·cos φ, m·sin φ) for each position and frequency, φ = 2π · frac(position · turns).
 //   RoFormer, Su et al. 2021 (arXiv 2104.09864), eq. 15; every scaling type is only another vector of frequencies.
-// table [angle rows, HALF] vec2f · frequencies: plan, per setting HALF × 64-bit fixed-point turns per token, then m
+// table [angle rows, TABLE_STRIDE] vec2f · frequencies: plan, per setting HALF × 64-bit fixed-point turns per token, then m
 // A phase is an integer: position · turns modulo 2^64 is exact at any position, so nothing is lost far from 0. WGSL bounds
 // its own sin and cos only to 2^-11; these polynomials on [-π/4, π/4] are good to 1e-7.
 // a workgroup makes FILL_ROWS table rows of one fill · angles.ts · test/kernels/angles.test.ts
 override HALF: u32;
+override TABLE_STRIDE: u32; // in pairs
 override FILL_ROWS: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read_write> table: array<vec2f>;
@@ -47,6 +48,6 @@ fn angles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let turns_low = plan[setting + 2u * frequency];
     let turns_high = plan[setting + 2u * frequency + 1u];
     let phase = position * turns_high + multiply_high(position, turns_low);
-    table[(plan[fill] + row) * HALF + frequency] = scale * cos_sin(phase);
+    table[(plan[fill] + row) * TABLE_STRIDE + frequency] = scale * cos_sin(phase);
   }
 }

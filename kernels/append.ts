@@ -15,6 +15,7 @@ export function append(args: { qkv: Tensor; keys: Tensor; values: Tensor; step: 
       ...step.constants,
       K_AT: qkv.shape[1] - 2 * kvDim,
       KV_DIM: kvDim,
+      KV_STRIDE: stride(kvDim),
       QKV_STRIDE: stride(qkv.shape[1]),
       WG: 64,
     },

@@ -39,7 +39,8 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
     HEADS: heads,
     KV_HEADS: kvHeads,
     QKV_STRIDE: stride(qkv.shape[1]),
-    KV_STRIDE: keys.shape[1],
+    KV_STRIDE: stride(keys.shape[1]),
+    TABLE_STRIDE: stride(headDim) / 2,
     SCALE: headDim ** -0.5,
     RAW_KEYS: Number(rawKeys),
   };

@@ -1,8 +1,8 @@
 // attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
-//   partial[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32
+// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
 // are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
 // attention_decode.ts · test/kernels/attention.test.ts
@@ -11,13 +11,14 @@ override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override KV_STRIDE: u32;
+override PARTIAL_STRIDE: u32;
 override SCALE: f32;
 override WG: u32;
 const SPLIT = 128u;
 const NEVER = -1e30; // below any real score, yet finite
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
 @group(1) @binding(3) var<storage, read> values: array<f32>;
-@group(1) @binding(4) var<storage, read_write> partial: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
 var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
@@ -86,9 +87,9 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   if (busy && lane % lanes == 0u && g < heads) {
     mass = 0.0;
     for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * (HEAD_DIM + 2u) + HEAD_DIM;
-    partial[at] = top;
-    partial[at + 1u] = mass;
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIAL_STRIDE + HEAD_DIM;
+    partials[at] = top;
+    partials[at + 1u] = mass;
   }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum: array<f32, GROUP>;
@@ -97,7 +98,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
     for (var h = 0u; h < heads; h++) {
-      partial[((row * HEADS + first_head + h) * step.splits + group.z) * (HEAD_DIM + 2u) + d] = sum[h];
+      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIAL_STRIDE + d] = sum[h];
     }
   }
 }

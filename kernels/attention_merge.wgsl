@@ -1,13 +1,14 @@
 // attention_merge.wgsl — joins the parts of attention_decode.wgsl.
 //   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
-// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32 · y [rows, Y_STRIDE] f32
+// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
 override HEAD_DIM: u32;
 override HEADS: u32;
+override PARTIAL_STRIDE: u32;
 override Y_STRIDE: u32;
 override SPLIT: u32;
 override WG: u32;
-@group(1) @binding(0) var<storage, read> partial: array<f32>;
+@group(1) @binding(0) var<storage, read> partials: array<f32>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -15,17 +16,17 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let row = group.x;
   let head = group.y;
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
-  let first = (row * HEADS + head) * step.splits * (HEAD_DIM + 2u);
+  let first = (row * HEADS + head) * step.splits * PARTIAL_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partial[first + p * (HEAD_DIM + 2u) + HEAD_DIM]); }
+  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIAL_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
     for (var p = 0u; p < parts; p++) {
-      let at = first + p * (HEAD_DIM + 2u);
-      let weight = exp(partial[at + HEAD_DIM] - top);
-      sum = fma(weight, partial[at + d], sum);
-      mass = fma(weight, partial[at + HEAD_DIM + 1u], mass);
+      let at = first + p * PARTIAL_STRIDE;
+      let weight = exp(partials[at + HEAD_DIM] - top);
+      sum = fma(weight, partials[at + d], sum);
+      mass = fma(weight, partials[at + HEAD_DIM + 1u], mass);
     }
     y[row * Y_STRIDE + head * HEAD_DIM + d] = sum / mass;
   }

@@ -70,12 +70,12 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
     }
     for (var t = 0u; t < WG; t++) {
-      let from = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
+      let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
       var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
       var b: array<f32, CHUNKS>;
       for (var c = 0u; c < CHUNKS; c++) {
-        a[c] = values[from.x + c * WG];
-        b[c] = values[from.y + c * WG];
+        a[c] = values[slot.x + c * WG];
+        b[c] = values[slot.y + c * WG];
       }
       for (var r = 0u; r < TILE_ROWS; r++) {
         let p = subgroupShuffle(score[r].x, t);

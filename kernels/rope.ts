@@ -17,6 +17,7 @@ export function rope(args: { qkv: Tensor; table: Tensor; heads: number; kvHeads:
       HEADS: heads,
       KV_HEADS: kvHeads,
       QKV_STRIDE: stride(qkv.shape[1]),
+      TABLE_STRIDE: stride(step.capacity.headDim) / 2,
       WG: 64,
     },
     bind: { table, qkv },

@@ -10,11 +10,12 @@ export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bia
 export const kernels: Readonly<Record<KernelName, string>> = {
   "angles": `// angles.wgsl — the rotary table: (m·cos φ, m·sin φ) for each position and frequency, φ = 2π · frac(position · turns).
 //   RoFormer, Su et al. 2021 (arXiv 2104.09864), eq. 15; every scaling type is only another vector of frequencies.
-// table [angle rows, HALF] vec2f · frequencies: plan, per setting HALF × 64-bit fixed-point turns per token, then m
+// table [angle rows, TABLE_STRIDE] vec2f · frequencies: plan, per setting HALF × 64-bit fixed-point turns per token, then m
 // A phase is an integer: position · turns modulo 2^64 is exact at any position, so nothing is lost far from 0. WGSL bounds
 // its own sin and cos only to 2^-11; these polynomials on [-π/4, π/4] are good to 1e-7.
 // a workgroup makes FILL_ROWS table rows of one fill · angles.ts · test/kernels/angles.test.ts
 override HALF: u32;
+override TABLE_STRIDE: u32; // in pairs
 override FILL_ROWS: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read_write> table: array<vec2f>;
@@ -57,16 +58,17 @@ fn angles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let turns_low = plan[setting + 2u * frequency];
     let turns_high = plan[setting + 2u * frequency + 1u];
     let phase = position * turns_high + multiply_high(position, turns_low);
-    table[(plan[fill] + row) * HALF + frequency] = scale * cos_sin(phase);
+    table[(plan[fill] + row) * TABLE_STRIDE + frequency] = scale * cos_sin(phase);
   }
 }
 `,
   "append": `// append.wgsl — writes each row's keys and values into its slot of the paged cache.
 //   keys[slot(row)] = k(row), values[slot(row)] = v(row)
-// qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_DIM] f32; a slot is found through the sequence's page table
+// qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_STRIDE] f32; a slot is found through the sequence's page table
 // one lane per element · append.ts · test/kernels/append.test.ts
 override K_AT: u32; // where the keys of a qkv row start; the values follow
 override KV_DIM: u32;
+override KV_STRIDE: u32;
 override QKV_STRIDE: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> qkv: array<f32>;
@@ -79,15 +81,15 @@ fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let row = group.y;
   if (i >= KV_DIM) { return; }
   let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row));
-  keys[slot * KV_DIM + i] = qkv[row * QKV_STRIDE + K_AT + i];
-  values[slot * KV_DIM + i] = qkv[row * QKV_STRIDE + K_AT + KV_DIM + i];
+  keys[slot * KV_STRIDE + i] = qkv[row * QKV_STRIDE + K_AT + i];
+  values[slot * KV_STRIDE + i] = qkv[row * QKV_STRIDE + K_AT + KV_DIM + i];
 }
 `,
   "attention_decode": `// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
-//   partial[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32
+// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
 // are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
 // attention_decode.ts · test/kernels/attention.test.ts
@@ -96,13 +98,14 @@ override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override KV_STRIDE: u32;
+override PARTIAL_STRIDE: u32;
 override SCALE: f32;
 override WG: u32;
 const SPLIT = 128u;
 const NEVER = -1e30; // below any real score, yet finite
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
 @group(1) @binding(3) var<storage, read> values: array<f32>;
-@group(1) @binding(4) var<storage, read_write> partial: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
 var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
@@ -171,9 +174,9 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   if (busy && lane % lanes == 0u && g < heads) {
     mass = 0.0;
     for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * (HEAD_DIM + 2u) + HEAD_DIM;
-    partial[at] = top;
-    partial[at + 1u] = mass;
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIAL_STRIDE + HEAD_DIM;
+    partials[at] = top;
+    partials[at + 1u] = mass;
   }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum: array<f32, GROUP>;
@@ -182,21 +185,22 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
     for (var h = 0u; h < heads; h++) {
-      partial[((row * HEADS + first_head + h) * step.splits + group.z) * (HEAD_DIM + 2u) + d] = sum[h];
+      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIAL_STRIDE + d] = sum[h];
     }
   }
 }
 `,
   "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode.wgsl.
 //   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
-// partial [rows, HEADS, step.splits, HEAD_DIM + 2] f32 · y [rows, Y_STRIDE] f32
+// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
 override HEAD_DIM: u32;
 override HEADS: u32;
+override PARTIAL_STRIDE: u32;
 override Y_STRIDE: u32;
 override SPLIT: u32;
 override WG: u32;
-@group(1) @binding(0) var<storage, read> partial: array<f32>;
+@group(1) @binding(0) var<storage, read> partials: array<f32>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -204,17 +208,17 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let row = group.x;
   let head = group.y;
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
-  let first = (row * HEADS + head) * step.splits * (HEAD_DIM + 2u);
+  let first = (row * HEADS + head) * step.splits * PARTIAL_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partial[first + p * (HEAD_DIM + 2u) + HEAD_DIM]); }
+  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIAL_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
     for (var p = 0u; p < parts; p++) {
-      let at = first + p * (HEAD_DIM + 2u);
-      let weight = exp(partial[at + HEAD_DIM] - top);
-      sum = fma(weight, partial[at + d], sum);
-      mass = fma(weight, partial[at + HEAD_DIM + 1u], mass);
+      let at = first + p * PARTIAL_STRIDE;
+      let weight = exp(partials[at + HEAD_DIM] - top);
+      sum = fma(weight, partials[at + d], sum);
+      mass = fma(weight, partials[at + HEAD_DIM + 1u], mass);
     }
     y[row * Y_STRIDE + head * HEAD_DIM + d] = sum / mass;
   }
@@ -395,12 +399,12 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
     }
     for (var t = 0u; t < WG; t++) {
-      let from = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
+      let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
       var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
       var b: array<f32, CHUNKS>;
       for (var c = 0u; c < CHUNKS; c++) {
-        a[c] = values[from.x + c * WG];
-        b[c] = values[from.y + c * WG];
+        a[c] = values[slot.x + c * WG];
+        b[c] = values[slot.y + c * WG];
       }
       for (var r = 0u; r < TILE_ROWS; r++) {
         let p = subgroupShuffle(score[r].x, t);
@@ -655,13 +659,14 @@ fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   "rope": `// rope.wgsl — rotates each query and key head by its position's angles, in place.
 //   x[i]        = x[i] · m·cos φ_i − x[i + HALF] · m·sin φ_i
 //   x[i + HALF] = x[i + HALF] · m·cos φ_i + x[i] · m·sin φ_i        RoFormer, arXiv 2104.09864, eq. 34, pairs (i, i + HALF)
-// qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, HALF] vec2f
+// qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, TABLE_STRIDE] vec2f
 // Keys of a sequence that caches them raw are left alone: attention rotates those where it reads them.
 // one lane per pair · rope.ts · test/kernels/rope.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
+override TABLE_STRIDE: u32; // in pairs
 override WG: u32;
 @group(1) @binding(0) var<storage, read> table: array<vec2f>;
 @group(1) @binding(1) var<storage, read_write> qkv: array<f32>;
@@ -673,7 +678,7 @@ fn rope(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let heads = select(HEADS + KV_HEADS, HEADS, sequence_raw(row_sequence(row)));
   if (pair >= heads * HALF) { return; }
   let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
-  let turn = table[row_angle(row) * HALF + pair % HALF];
+  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
   let a = qkv[at];
   let b = qkv[at + HALF];
   qkv[at] = a * turn.x - b * turn.y;
@@ -812,6 +817,7 @@ fn bias_at(column: u32) -> f32 { return bias[column]; }
   "lib/keys": `// lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
 // as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
 override RAW_KEYS: bool;
+override TABLE_STRIDE: u32; // in pairs
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> table: array<vec2f>;
 
@@ -820,7 +826,7 @@ fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
   let pair = vec2f(keys[at + d], keys[at + d + HALF]);
   if (RAW_KEYS) {
     if (raw) {
-      let turn = table[angle * HALF + d];
+      let turn = table[angle * TABLE_STRIDE + d];
       return vec2f(pair.x * turn.x - pair.y * turn.y, pair.y * turn.x + pair.x * turn.y);
     }
   }

@@ -1,6 +1,7 @@
 // lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
 // as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
 override RAW_KEYS: bool;
+override TABLE_STRIDE: u32; // in pairs
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
 @group(1) @binding(1) var<storage, read> table: array<vec2f>;
 
@@ -9,7 +10,7 @@ fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
   let pair = vec2f(keys[at + d], keys[at + d + HALF]);
   if (RAW_KEYS) {
     if (raw) {
-      let turn = table[angle * HALF + d];
+      let turn = table[angle * TABLE_STRIDE + d];
       return vec2f(pair.x * turn.x - pair.y * turn.y, pair.y * turn.x + pair.x * turn.y);
     }
   }
