@@ -525,7 +525,7 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     if (row >= rows) { return; }
     for (var c = 0u; c < 8u; c++) {
       let n = first + lane_column + c;
-      if (n >= N) { return; }
+      if (n >= N) { break; }
       let at = row * Y_STRIDE + COLUMN + n;
       var value = select(low[r][c % 4u], high[r][c % 4u], c >= 4u) + bias_at(COLUMN + n);
       if (ADD) { value += y[at]; }
