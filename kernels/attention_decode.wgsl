@@ -50,7 +50,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   for (var j = lane; j < SPLIT; j += WG) {
     let key = first + min(j, length - 1u);
     let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
-    var score: array<f32, GROUP>;
+    var score = array<f32, GROUP>();
     for (var d = 0u; d < HALF; d++) {
       let k = key_pair(at, d, raw, angle + key);
       for (var g = 0u; g < GROUP; g++) {
@@ -92,7 +92,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     partials[at + 1u] = mass;
   }
   for (var d = lane; d < HEAD_DIM; d += WG) {
-    var sum: array<f32, GROUP>;
+    var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }

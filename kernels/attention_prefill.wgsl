@@ -43,7 +43,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     top[lane] = NEVER;
     total[lane] = 0.0;
   }
-  var sum: array<array<f32, TILE_ROWS>, CHUNKS>; // lane's elements lane, lane + 64, … of every row
+  var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
   let length = position + rows;
   for (var block = 0u; block < length; block += KEYS) {
     workgroupBarrier();
@@ -51,7 +51,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
       // Half of the lanes take the even rows, half the odd ones, each with its own key.
       let key = block + lane % KEYS;
       let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
-      var score: array<f32, TILE_ROWS / 2u>;
+      var score = array<f32, TILE_ROWS / 2u>();
       for (var d = 0u; d < HALF; d++) {
         let k = key_pair(at, d, raw, angle + key);
         for (var r = 0u; r < TILE_ROWS / 2u; r++) {

@@ -29,23 +29,23 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   let position = row_position(first_row);
   let head = group.y;
   let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
-  var query: array<u32, TILE_ROWS>;
+  var query = array<u32, TILE_ROWS>();
   for (var r = 0u; r < TILE_ROWS; r++) {
     query[r] = (first_row + min(r, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM + lane;
   }
-  var sum: array<array<f32, CHUNKS>, TILE_ROWS>;
-  var top: array<f32, TILE_ROWS>;
-  var total: array<f32, TILE_ROWS>; // this lane's keys only; added up at the end
+  var sum = array<array<f32, CHUNKS>, TILE_ROWS>();
+  var top = array<f32, TILE_ROWS>();
+  var total = array<f32, TILE_ROWS>(); // this lane's keys only; added up at the end
   for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
   let length = position + rows;
   for (var block = 0u; block < length; block += 2u * WG) {
     let key = vec2u(block + lane, block + WG + lane);
     let last = length - 1u;
     let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
-    var score: array<vec2f, TILE_ROWS>;
+    var score = array<vec2f, TILE_ROWS>();
     for (var d = 0u; d < HALF; d += WG) {
-      var low: array<f32, TILE_ROWS>; // lane l holds q[d + l] and q[d + l + HALF]
-      var high: array<f32, TILE_ROWS>;
+      var low = array<f32, TILE_ROWS>(); // lane l holds q[d + l] and q[d + l + HALF]
+      var high = array<f32, TILE_ROWS>();
       for (var r = 0u; r < TILE_ROWS; r++) {
         low[r] = qkv[query[r] + d];
         high[r] = qkv[query[r] + d + HALF];
@@ -71,8 +71,8 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
     }
     for (var t = 0u; t < WG; t++) {
       let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
-      var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
-      var b: array<f32, CHUNKS>;
+      var a = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+      var b = array<f32, CHUNKS>();
       for (var c = 0u; c < CHUNKS; c++) {
         a[c] = values[slot.x + c * WG];
         b[c] = values[slot.y + c * WG];

@@ -26,8 +26,8 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let first = group.x * TILE_COLUMNS;
   let lane_row = (lane / 8u) * 4u;
   let lane_column = (lane % 8u) * 8u;
-  var low: array<vec4f, 4>; // columns 0–3 of each of the lane's rows
-  var high: array<vec4f, 4>; // columns 4–7
+  var low = array<vec4f, 4>(); // columns 0–3 of each of the lane's rows
+  var high = array<vec4f, 4>(); // columns 4–7
   for (var k4 = 0u; k4 < K4; k4 += TILE_K4) {
     // 32 rows × 4 vec4 of x and 64 columns × 4 vec4 of weights, transposed on the way in.
     for (var i = lane; i < TILE_ROWS * TILE_K4; i += 64u) {

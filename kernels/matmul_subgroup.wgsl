@@ -20,15 +20,15 @@ fn matmul_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invoca
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * WG * TILE_COLUMNS + lane;
-  var start: array<u32, TILE_COLUMNS>;
+  var start = array<u32, TILE_COLUMNS>();
   for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
-  var sum: array<array<f32, TILE_COLUMNS>, TILE_ROWS>;
+  var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
   for (var k4 = 0u; k4 < K4; k4 += WG / 4u) {
-    var mine: array<f32, TILE_ROWS>; // lane l holds x[row, 4·k4 + l]
+    var mine = array<f32, TILE_ROWS>(); // lane l holds x[row, 4·k4 + l]
     for (var r = 0u; r < TILE_ROWS; r++) { mine[r] = x[(first_row + r) * K4 * 4u + k4 * 4u + lane]; }
     // Not unrolled on purpose: a shuffle with a variable lane costs one instruction, compiling eight copies takes seconds.
     for (var h = 0u; h < min(WG / 4u, K4 - k4); h++) {
-      var w: array<vec4f, TILE_COLUMNS>;
+      var w = array<vec4f, TILE_COLUMNS>();
       for (var j = 0u; j < TILE_COLUMNS; j++) { w[j] = weight4(start[j] + k4 + h); }
       for (var r = 0u; r < TILE_ROWS; r++) {
         let a = vec4f(

@@ -18,9 +18,9 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let first = (group.y * GRID_X + group.x) * OUTPUTS;
   let row = group.z;
   // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
-  var start: array<u32, OUTPUTS>;
+  var start = array<u32, OUTPUTS>();
   for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * K4; }
-  var sum: array<f32, OUTPUTS>;
+  var sum = array<f32, OUTPUTS>();
   for (var k = lane; k < K4; k += WG) {
     let v = x[row * K4 + k];
     for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot(v, weight4(start[i] + k)); }

@@ -137,7 +137,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   for (var j = lane; j < SPLIT; j += WG) {
     let key = first + min(j, length - 1u);
     let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
-    var score: array<f32, GROUP>;
+    var score = array<f32, GROUP>();
     for (var d = 0u; d < HALF; d++) {
       let k = key_pair(at, d, raw, angle + key);
       for (var g = 0u; g < GROUP; g++) {
@@ -179,7 +179,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     partials[at + 1u] = mass;
   }
   for (var d = lane; d < HEAD_DIM; d += WG) {
-    var sum: array<f32, GROUP>;
+    var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
@@ -269,7 +269,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     top[lane] = NEVER;
     total[lane] = 0.0;
   }
-  var sum: array<array<f32, TILE_ROWS>, CHUNKS>; // lane's elements lane, lane + 64, … of every row
+  var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
   let length = position + rows;
   for (var block = 0u; block < length; block += KEYS) {
     workgroupBarrier();
@@ -277,7 +277,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
       // Half of the lanes take the even rows, half the odd ones, each with its own key.
       let key = block + lane % KEYS;
       let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
-      var score: array<f32, TILE_ROWS / 2u>;
+      var score = array<f32, TILE_ROWS / 2u>();
       for (var d = 0u; d < HALF; d++) {
         let k = key_pair(at, d, raw, angle + key);
         for (var r = 0u; r < TILE_ROWS / 2u; r++) {
@@ -358,23 +358,23 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   let position = row_position(first_row);
   let head = group.y;
   let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
-  var query: array<u32, TILE_ROWS>;
+  var query = array<u32, TILE_ROWS>();
   for (var r = 0u; r < TILE_ROWS; r++) {
     query[r] = (first_row + min(r, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM + lane;
   }
-  var sum: array<array<f32, CHUNKS>, TILE_ROWS>;
-  var top: array<f32, TILE_ROWS>;
-  var total: array<f32, TILE_ROWS>; // this lane's keys only; added up at the end
+  var sum = array<array<f32, CHUNKS>, TILE_ROWS>();
+  var top = array<f32, TILE_ROWS>();
+  var total = array<f32, TILE_ROWS>(); // this lane's keys only; added up at the end
   for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
   let length = position + rows;
   for (var block = 0u; block < length; block += 2u * WG) {
     let key = vec2u(block + lane, block + WG + lane);
     let last = length - 1u;
     let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
-    var score: array<vec2f, TILE_ROWS>;
+    var score = array<vec2f, TILE_ROWS>();
     for (var d = 0u; d < HALF; d += WG) {
-      var low: array<f32, TILE_ROWS>; // lane l holds q[d + l] and q[d + l + HALF]
-      var high: array<f32, TILE_ROWS>;
+      var low = array<f32, TILE_ROWS>(); // lane l holds q[d + l] and q[d + l + HALF]
+      var high = array<f32, TILE_ROWS>();
       for (var r = 0u; r < TILE_ROWS; r++) {
         low[r] = qkv[query[r] + d];
         high[r] = qkv[query[r] + d + HALF];
@@ -400,8 +400,8 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
     }
     for (var t = 0u; t < WG; t++) {
       let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
-      var a: array<f32, CHUNKS>; // past the head's end these are a neighbour's values, and not stored
-      var b: array<f32, CHUNKS>;
+      var a = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+      var b = array<f32, CHUNKS>();
       for (var c = 0u; c < CHUNKS; c++) {
         a[c] = values[slot.x + c * WG];
         b[c] = values[slot.y + c * WG];
@@ -489,8 +489,8 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let first = group.x * TILE_COLUMNS;
   let lane_row = (lane / 8u) * 4u;
   let lane_column = (lane % 8u) * 8u;
-  var low: array<vec4f, 4>; // columns 0–3 of each of the lane's rows
-  var high: array<vec4f, 4>; // columns 4–7
+  var low = array<vec4f, 4>(); // columns 0–3 of each of the lane's rows
+  var high = array<vec4f, 4>(); // columns 4–7
   for (var k4 = 0u; k4 < K4; k4 += TILE_K4) {
     // 32 rows × 4 vec4 of x and 64 columns × 4 vec4 of weights, transposed on the way in.
     for (var i = lane; i < TILE_ROWS * TILE_K4; i += 64u) {
@@ -556,15 +556,15 @@ fn matmul_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invoca
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * WG * TILE_COLUMNS + lane;
-  var start: array<u32, TILE_COLUMNS>;
+  var start = array<u32, TILE_COLUMNS>();
   for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
-  var sum: array<array<f32, TILE_COLUMNS>, TILE_ROWS>;
+  var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
   for (var k4 = 0u; k4 < K4; k4 += WG / 4u) {
-    var mine: array<f32, TILE_ROWS>; // lane l holds x[row, 4·k4 + l]
+    var mine = array<f32, TILE_ROWS>(); // lane l holds x[row, 4·k4 + l]
     for (var r = 0u; r < TILE_ROWS; r++) { mine[r] = x[(first_row + r) * K4 * 4u + k4 * 4u + lane]; }
     // Not unrolled on purpose: a shuffle with a variable lane costs one instruction, compiling eight copies takes seconds.
     for (var h = 0u; h < min(WG / 4u, K4 - k4); h++) {
-      var w: array<vec4f, TILE_COLUMNS>;
+      var w = array<vec4f, TILE_COLUMNS>();
       for (var j = 0u; j < TILE_COLUMNS; j++) { w[j] = weight4(start[j] + k4 + h); }
       for (var r = 0u; r < TILE_ROWS; r++) {
         let a = vec4f(
@@ -611,9 +611,9 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let first = (group.y * GRID_X + group.x) * OUTPUTS;
   let row = group.z;
   // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
-  var start: array<u32, OUTPUTS>;
+  var start = array<u32, OUTPUTS>();
   for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * K4; }
-  var sum: array<f32, OUTPUTS>;
+  var sum = array<f32, OUTPUTS>();
   for (var k = lane; k < K4; k += WG) {
     let v = x[row * K4 + k];
     for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot(v, weight4(start[i] + k)); }
