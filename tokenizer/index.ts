@@ -1,0 +1,265 @@
+// index.ts — text ⇄ ids, as tokenizer.json says.
+//   text → added.ts → normalize.ts → pretokenize.ts → bpe.ts → postprocess.ts → ids
+//   ids → decode.ts (stream.ts) → text          messages → chat.ts → text
+// tokenizer.json is the truth, whatever class tokenizer_config.json names; the config gives special tokens and templates.
+
+import { readAddedTokens } from "./added.ts";
+import type { AddedTokens } from "./added.ts";
+import { Tokens } from "./bpe.ts";
+import { readChatTemplates } from "./chat.ts";
+import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
+import type { Piece } from "./piece.ts";
+import { readDecoder } from "./decode.ts";
+import type { Decoder } from "./decode.ts";
+import { readModel } from "./model.ts";
+import type { Model } from "./model.ts";
+import { readNormalizer } from "./normalize.ts";
+import { readPostProcessor, trimSpan } from "./postprocess.ts";
+import type { PostProcessor } from "./postprocess.ts";
+import { readPreTokenizer } from "./pretokenize.ts";
+import type { Splitting } from "./pretokenize.ts";
+import { document, fields, refuse, text } from "./read.ts";
+import type { Fields } from "./read.ts";
+import { StreamDecoder } from "./stream.ts";
+
+export type { ChatOptions, Message } from "./chat.ts";
+export type { StreamDecoder } from "./stream.ts";
+
+/** The files of a checkpoint folder, as text or already parsed. */
+export interface TokenizerFiles {
+  readonly tokenizerJson: string | object;
+  readonly tokenizerConfig?: string | object | undefined;
+  readonly specialTokensMap?: string | object | undefined;
+  /** The text of chat_template.jinja. */
+  readonly chatTemplate?: string | undefined;
+}
+
+export interface EncodeOptions {
+  /** Adds what the post-processor adds, as a rule <s> in front (default true). */
+  addSpecialTokens?: boolean;
+  /** Special tokens written in the text become their ids; otherwise they are plain text (default true). */
+  parseSpecial?: boolean;
+}
+
+export interface OffsetOptions extends EncodeOptions {
+  /** What offsets count: UTF-16 units, for String.slice (default), or code points, as Python counts. */
+  unit?: "utf16" | "codePoint";
+}
+
+export interface DecodeOptions {
+  /** Leaves special tokens out (default true). */
+  skipSpecialTokens?: boolean;
+}
+
+/** Special tokens by their name in the config: bos_token, eos_token, unk_token, pad_token, … */
+export type SpecialTokens = Readonly<Record<string, string>>;
+
+/** Reads and writes the tokens of one model. Holds no resources. */
+export class Tokenizer {
+  /** Distinct ids, added tokens included. */
+  readonly vocabSize: number;
+  /** Ids of the added tokens that are special, in the order of the file. */
+  readonly specialIds: readonly number[];
+  readonly specialTokens: SpecialTokens;
+  /** undefined where the config names no such token. */
+  readonly bosId: number | undefined;
+  readonly eosId: number | undefined;
+
+  readonly #model: Model;
+  readonly #added: AddedTokens;
+  readonly #splitting: Splitting;
+  readonly #post: PostProcessor;
+  readonly #decoder: Decoder;
+  readonly #chat: ChatTemplates;
+  /** Content of added tokens → id. */
+  readonly #addedIds: ReadonlyMap<string, number>;
+  /** Id → content, and as it is decoded (an added token as it reads in normalized text). */
+  readonly #contents: readonly (string | undefined)[];
+  readonly #written: readonly (string | undefined)[];
+  readonly #special: ReadonlySet<number>;
+
+  /**
+   * Throws LlariatError "tokenizer" with one sentence for a file that is damaged or uses what is not supported. The
+   * truncation and padding a file may hold are for training and are left alone, as transformers leaves them.
+   */
+  static fromFiles(files: TokenizerFiles): Tokenizer {
+    return new Tokenizer(files);
+  }
+
+  private constructor(files: TokenizerFiles) {
+    const json = document(files.tokenizerJson, "tokenizer.json");
+    const config = document(files.tokenizerConfig ?? {}, "tokenizer_config.json");
+    const normalize = readNormalizer(json["normalizer"], "normalizer");
+    this.#model = readModel(json["model"]);
+    const { bpe, vocabulary, pieces } = this.#model;
+    this.#splitting = readPreTokenizer(json["pre_tokenizer"], "pre_tokenizer", bpe.canSpell);
+    this.#added = readAddedTokens(json["added_tokens"], vocabulary, pieces, normalize);
+    this.#post = readPostProcessor(json["post_processor"]);
+    this.#decoder = readDecoder(json["decoder"]);
+    this.#chat = readChatTemplates(config["chat_template"], files.chatTemplate);
+
+    const { tokens } = this.#added;
+    const contents = [...pieces];
+    const written = [...pieces];
+    for (const token of tokens) {
+      contents[token.id] = token.content;
+      written[token.id] = token.written;
+    }
+    this.#contents = contents;
+    this.#written = written;
+    this.#addedIds = new Map(tokens.map((token) => [token.content, token.id]));
+    this.specialIds = tokens.filter((token) => token.special).map((token) => token.id);
+    this.#special = new Set(this.specialIds);
+    this.vocabSize = contents.reduce((count: number, content) => count + (content === undefined ? 0 : 1), 0);
+
+    const map = document(files.specialTokensMap ?? {}, "special_tokens_map.json");
+    this.specialTokens = {
+      ...namedTokens(map, "special_tokens_map.json"),
+      ...namedTokens(config, "tokenizer_config.json"),
+    };
+    this.bosId = this.#idOf("bos_token");
+    this.eosId = this.#idOf("eos_token");
+    for (const id of [...this.#post.before, ...this.#post.after]) {
+      if (contents[id] === undefined) refuse(`post_processor adds the id ${id}, which stands for no token`);
+    }
+  }
+
+  #idOf(name: string): number | undefined {
+    const content = this.specialTokens[name];
+    return content === undefined ? undefined : this.tokenToId(content);
+  }
+
+  /** Id of a piece of the vocabulary or of an added token, spelt as the file spells it (▁the, Ġthe, <s>). */
+  tokenToId(token: string): number | undefined {
+    return this.#addedIds.get(token) ?? this.#model.vocabulary.get(token);
+  }
+
+  /** The token of an id, spelt as the file spells it. */
+  idToToken(id: number): string | undefined {
+    return this.#contents[id];
+  }
+
+  /**
+   * Ids of `text`. Lone surrogates become U+FFFD. Throws LlariatError "tokenizer" where a character of the text has no
+   * ids at all (only vocabularies without bytes and unknown token).
+   */
+  encode(text: string, options: EncodeOptions = {}): Uint32Array {
+    const tokens = this.#run(text, options, false);
+    return tokens.ids.slice(0, tokens.length);
+  }
+
+  /**
+   * Ids of `text`, and for each id the part of `text` it stands for: start at 2i, end at 2i + 1, in UTF-16 units (or code
+   * points, see `unit`). Tokens that the post-processor adds have 0, 0. All bytes of a character have its offsets. Slower
+   * than `encode`. Throws like `encode`.
+   */
+  encodeWithOffsets(text: string, options: OffsetOptions = {}): { ids: Uint32Array; offsets: Uint32Array } {
+    const tokens = this.#run(text, options, true);
+    const { before, after, trims } = this.#post;
+    const ids = tokens.ids.slice(0, tokens.length);
+    const offsets = tokens.spans!.slice(0, 2 * tokens.length);
+    const added = options.addSpecialTokens !== false;
+    for (const { addPrefixSpace } of trims) {
+      const first = added ? before.length : 0;
+      for (let i = first; i < ids.length - (added ? after.length : 0); i++) {
+        const span = offsets.subarray(2 * i, 2 * i + 2) as unknown as [number, number];
+        const isAdded = this.#addedIds.get(this.#contents[ids[i]!]!) === ids[i];
+        const token = isAdded ? text.slice(...span) : this.#contents[ids[i]!]!;
+        offsets.set(trimSpan(token, ...span, i === first, addPrefixSpace), 2 * i);
+      }
+    }
+    if (options.unit === "codePoint") toCodePoints(text, offsets);
+    return { ids, offsets };
+  }
+
+  #run(text: string, options: EncodeOptions, traced: boolean): Tokens {
+    if (typeof text !== "string") refuse(`encode: got ${typeof text}, needed a string`);
+    const whole = LONE_SURROGATE.test(text) ? text.replaceAll(LONE_SURROGATES, "\ufffd") : text;
+    const { before, after } = this.#post;
+    const added = options.addSpecialTokens !== false;
+    // English has about 4 characters a token; the array grows when a text has fewer
+    const tokens = new Tokens(before.length + (text.length >> 1) + after.length, traced);
+    if (added) for (const id of before) tokens.push(id, 0, 0);
+    for (const { piece, token } of this.#added.sections(whole, options.parseSpecial !== false, traced)) {
+      const from = tokens.length;
+      if (token) {
+        tokens.push(token.id, 0, piece.text.length);
+        if (traced) locate(tokens, from, piece);
+        continue;
+      }
+      for (const word of this.#splitting.split(piece)) {
+        const from = tokens.length;
+        this.#model.bpe.encode(word.text, this.#splitting.bytes, tokens);
+        if (traced) locate(tokens, from, word);
+      }
+    }
+    if (added) for (const id of after) tokens.push(id, 0, 0);
+    return tokens;
+  }
+
+  /** Text of `ids`; ids outside the vocabulary are left out, as the library does. */
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    const stream = this.streamDecoder(options);
+    let text = "";
+    for (const id of ids) text += stream.push(id);
+    return text + stream.end();
+  }
+
+  /**
+   * Decodes ids as they arrive: `push` gives the text that is certain now, `end` the rest. Together they are what `decode`
+   * gives for all the ids. Never half a character, nor text that a later id makes invalid.
+   */
+  streamDecoder({ skipSpecialTokens = true }: DecodeOptions = {}): StreamDecoder {
+    const [written, special] = [this.#written, this.#special];
+    return new StreamDecoder(this.#decoder, (id) => (skipSpecialTokens && special.has(id) ? undefined : written[id]));
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.#chat.names.length > 0;
+  }
+
+  /**
+   * The prompt for `messages` by the model's chat template; encode it with `addSpecialTokens: false`, for templates write
+   * <s> themselves. Throws LlariatError "template" with the template's own words where it refuses the messages.
+   */
+  applyChatTemplate(messages: readonly Message[], options: ChatOptions = {}): string {
+    return this.#chat.render(messages, this.specialTokens, options);
+  }
+}
+
+const LOW_SURROGATE = /^[\udc00-\udfff]/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const LONE_SURROGATES = /\p{Surrogate}/gu;
+
+/** Special tokens of a config: a string or an object with "content". */
+function namedTokens(config: Fields, file: string): SpecialTokens {
+  const tokens: Record<string, string> = {};
+  for (const [name, value] of Object.entries(config)) {
+    if (!/^(?:bos|eos|unk|sep|pad|cls|mask)_token$/.test(name) || value === null) continue;
+    const where = `${file}: ${name}`;
+    tokens[name] = typeof value === "string" ? value : text(fields(value, where)["content"], `${where}.content`);
+  }
+  return tokens;
+}
+
+/** Turns spans in `piece`, from token `first` on, into spans in the original text. */
+function locate(tokens: Tokens, first: number, piece: Piece): void {
+  const [spans, origin] = [tokens.spans!, piece.origin!];
+  for (let i = first; i < tokens.length; i++) {
+    spans[2 * i] = origin[2 * spans[2 * i]!]!;
+    spans[2 * i + 1] = origin[2 * spans[2 * i + 1]! - 1]!;
+  }
+}
+
+/** Turns offsets in UTF-16 units into offsets in code points, in place. */
+function toCodePoints(text: string, offsets: Uint32Array): void {
+  const before = new Uint32Array(text.length + 1);
+  for (let i = 0, points = 0; i < text.length; i++) {
+    before[i] = points;
+    const unit = text.charCodeAt(i);
+    const half = unit >= 0xd800 && unit < 0xdc00 && LOW_SURROGATE.test(text[i + 1] ?? "");
+    if (!half) points++;
+    before[i + 1] = points;
+  }
+  for (const [i, offset] of offsets.entries()) offsets[i] = before[offset]!;
+}

@@ -1,0 +1,96 @@
+// model.ts — the "model" of tokenizer.json: the vocabulary and its merges, checked, as tables of numbers.
+
+import { Bpe } from "./bpe.ts";
+import { MAX_RANK } from "./heap.ts";
+import { byType, count, fields, flag, list, MAX_VOCABULARY, optionalText, refuse } from "./read.ts";
+import type { Fields, Reader } from "./read.ts";
+
+export interface Model {
+  readonly bpe: Bpe;
+  /** Piece → id. */
+  readonly vocabulary: ReadonlyMap<string, number>;
+  /** Id → piece; undefined where the vocabulary has a gap. */
+  readonly pieces: readonly (string | undefined)[];
+}
+
+function readVocabulary(json: unknown): Pick<Model, "vocabulary" | "pieces"> {
+  const vocabulary = new Map<string, number>();
+  const pieces: (string | undefined)[] = [];
+  for (const [piece, value] of Object.entries(fields(json, "model.vocab"))) {
+    const id = count(value, `model.vocab["${piece}"]`, MAX_VOCABULARY);
+    const other = pieces[id];
+    if (other !== undefined) {
+      refuse(`model.vocab: "${other}" and "${piece}" have the same id ${id}, needed one id for each`);
+    }
+    vocabulary.set(piece, id);
+    pieces[id] = piece;
+  }
+  return { vocabulary, pieces };
+}
+
+/** Left, right and result of every merge, from "a b" or ["a", "b"]. */
+function readMerges(json: unknown, vocabulary: ReadonlyMap<string, number>): Int32Array {
+  const merges = list(json, "model.merges");
+  if (merges.length >= MAX_RANK) {
+    refuse(`model.merges has ${merges.length} entries, needed fewer than ${MAX_RANK}`);
+  }
+  const out = new Int32Array(3 * merges.length);
+  for (const [rank, merge] of merges.entries()) {
+    const parts: unknown = typeof merge === "string" ? merge.split(" ") : merge;
+    if (!Array.isArray(parts) || parts.length !== 2 || typeof parts[0] !== "string" || typeof parts[1] !== "string") {
+      refuse(`model.merges[${rank}]: got ${JSON.stringify(merge)}, needed two pieces, as "a b" or ["a", "b"]`);
+    }
+    const [left, right] = parts as [string, string];
+    for (const [place, piece] of [left, right, left + right].entries()) {
+      const id = vocabulary.get(piece);
+      if (id === undefined) {
+        const role = place === 2 ? "makes" : "takes";
+        refuse(`model.merges[${rank}] ${role} "${piece}", which is not in model.vocab; the two do not belong together`);
+      }
+      out[3 * rank + place] = id!;
+    }
+  }
+  return out;
+}
+
+/** The ids of <0x00> to <0xFF>, -1 for those there are not. */
+function byteTokens(vocabulary: ReadonlyMap<string, number>): Int32Array {
+  const name = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+  return Int32Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)) ?? -1);
+}
+
+/** What BPE can have and this one has not: each changes the ids, so none is overlooked. */
+function refuseExtras(json: Fields): void {
+  for (const key of ["continuing_subword_prefix", "end_of_word_suffix"]) {
+    if (optionalText(json[key], `model.${key}`)) {
+      refuse(`model.${key} is ${JSON.stringify(json[key])}, which is not supported, needed null or ""`);
+    }
+  }
+  if (json["dropout"] !== undefined && json["dropout"] !== null && json["dropout"] !== 0) {
+    refuse(
+      `model.dropout is ${JSON.stringify(json["dropout"])}, needed null: with dropout the same text has many encodings`,
+    );
+  }
+}
+
+const BPE: Reader<Model> = (json) => {
+  refuseExtras(json);
+  const { vocabulary, pieces } = readVocabulary(json["vocab"]);
+  const unknown = optionalText(json["unk_token"], "model.unk_token");
+  const bpe = new Bpe({
+    vocabulary,
+    merges: readMerges(json["merges"], vocabulary),
+    ignoreMerges: flag(json["ignore_merges"], "model.ignore_merges", false),
+    byteTokens: flag(json["byte_fallback"], "model.byte_fallback", false) ? byteTokens(vocabulary) : undefined,
+    unknown: unknown === undefined ? undefined : vocabulary.get(unknown),
+    fuseUnknown: flag(json["fuse_unk"], "model.fuse_unk", false),
+  });
+  return { bpe, vocabulary, pieces };
+};
+
+/** Reads the model; only BPE is supported. Files of 2020 leave its type out. Throws LlariatError "tokenizer". */
+export function readModel(json: unknown): Model {
+  const model = fields(json, "model");
+  const legacy = model["type"] === undefined && model["merges"] !== undefined;
+  return byType(legacy ? { ...model, type: "BPE" } : model, "model", { BPE }, 0);
+}

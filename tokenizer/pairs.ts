@@ -1,0 +1,46 @@
+// pairs.ts — pair of ids → number, as an open-addressed hash table in one Int32Array: 16 bytes a slot (left, right, value,
+// unused), so that a look-up touches one cache line.
+
+const STRIDE = 4;
+const EMPTY = -1;
+
+/** Returned for a pair that is not in the table. */
+export const ABSENT = -1;
+
+export class PairTable {
+  readonly #slots: Int32Array;
+  readonly #mask: number;
+  // a file cannot be made to collide on purpose when it does not know the factors
+  readonly #leftFactor = 1 + 2 * Math.floor(Math.random() * 2 ** 30);
+  readonly #rightFactor = 1 + 2 * Math.floor(Math.random() * 2 ** 30);
+
+  /** Room for `count` pairs at most half full. */
+  constructor(count: number) {
+    const size = 2 ** Math.ceil(Math.log2(Math.max(8, 2 * count)));
+    this.#slots = new Int32Array(size * STRIDE).fill(EMPTY);
+    this.#mask = size - 1;
+  }
+
+  #slot(left: number, right: number): number {
+    const slots = this.#slots;
+    let hash = Math.imul(left, this.#leftFactor) + Math.imul(right, this.#rightFactor);
+    hash ^= hash >>> 15;
+    for (;;) {
+      const at = (hash & this.#mask) * STRIDE;
+      if ((slots[at] === left && slots[at + 1] === right) || slots[at] === EMPTY) return at;
+      hash++;
+    }
+  }
+
+  /** Ids and value are not negative; an earlier value of the same pair is replaced. */
+  set(left: number, right: number, value: number): void {
+    const at = this.#slot(left, right);
+    this.#slots[at] = left;
+    this.#slots[at + 1] = right;
+    this.#slots[at + 2] = value;
+  }
+
+  get(left: number, right: number): number {
+    return this.#slots[this.#slot(left, right) + 2]!;
+  }
+}

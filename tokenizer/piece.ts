@@ -1,0 +1,99 @@
+// piece.ts — a stretch of text on its way to the model, which still knows where it came from.
+
+/**
+ * `text` is what the steps so far made of the original, from UTF-16 unit `start` on.
+ * `origin` is present only while offsets are wanted: for each UTF-16 unit of `text`, start and end in the original of the
+ * character it stands for (at 2i and 2i + 1). As in the library, an inserted character stands for its neighbour.
+ */
+export interface Piece {
+  readonly text: string;
+  readonly start: number;
+  readonly origin: Int32Array | undefined;
+}
+
+/** The part of the original from `start` to `end`. */
+export function original(text: string, start: number, end: number, traced: boolean): Piece {
+  const part = start === 0 && end === text.length ? text : text.slice(start, end);
+  if (!traced) return { text: part, start, origin: undefined };
+  const origin = new Int32Array(part.length * 2);
+  for (let i = 0; i < part.length;) {
+    const size = part.codePointAt(i)! > 0xffff ? 2 : 1;
+    for (let k = i; k < i + size; k++) origin.set([start + i, start + i + size], k * 2);
+    i += size;
+  }
+  return { text: part, start, origin };
+}
+
+export function slice(piece: Piece, from: number, to: number): Piece {
+  const { text, start, origin } = piece;
+  if (from === 0 && to === text.length) return piece;
+  return {
+    text: text.slice(from, to),
+    start: origin === undefined ? start + from : origin[2 * from]!,
+    origin: origin?.subarray(2 * from, 2 * to),
+  };
+}
+
+/** Puts `prefix` before a piece that is not empty; it stands for the first character. */
+export function prepend(piece: Piece, prefix: string): Piece {
+  if (piece.text === "") return piece;
+  let { origin } = piece;
+  if (origin !== undefined) {
+    const longer = new Int32Array(origin.length + 2 * prefix.length);
+    for (let i = 0; i < prefix.length; i++) longer.set(origin.subarray(0, 2), 2 * i);
+    longer.set(origin, 2 * prefix.length);
+    origin = longer;
+  }
+  return { text: prefix + piece.text, start: piece.start, origin };
+}
+
+/** Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match. */
+export function replace(piece: Piece, pattern: string | RegExp, content: string): Piece {
+  if (piece.origin === undefined) {
+    return { ...piece, text: piece.text.replaceAll(pattern, content.replaceAll("$", "$$$$")) };
+  }
+  const parts = [];
+  let from = 0;
+  for (const [start, end] of matches(piece.text, pattern)) {
+    parts.push(slice(piece, from, start), standIn(piece, start, end, end - 1, content));
+    from = end;
+  }
+  parts.push(slice(piece, from, piece.text.length));
+  return concat(piece, parts);
+}
+
+/** `content` in place of text[start, end): all of it stands for the character at unit `at` (for nothing: the one before). */
+function standIn(piece: Piece, start: number, end: number, at: number, content: string): Piece {
+  const unit = end > start ? at : Math.max(0, start - 1);
+  const origin = new Int32Array(2 * content.length);
+  for (let i = 0; i < content.length; i++) origin.set(piece.origin!.subarray(2 * unit, 2 * unit + 2), 2 * i);
+  return { text: content, start: piece.start, origin };
+}
+
+/** Joins parts of `piece` (only while offsets are wanted). */
+export function concat(piece: Piece, parts: readonly Piece[]): Piece {
+  const text = parts.map((part) => part.text).join("");
+  const origin = new Int32Array(2 * text.length);
+  let at = 0;
+  for (const part of parts) {
+    origin.set(part.origin!, at);
+    at += part.origin!.length;
+  }
+  return { text, start: piece.start, origin };
+}
+
+/** Start and end of every match; an empty one right after another match is none, as in Oniguruma's iterator. */
+export function* matches(text: string, pattern: string | RegExp): Generator<readonly [number, number]> {
+  if (typeof pattern === "string") {
+    for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + pattern.length)) {
+      yield [at, at + pattern.length];
+    }
+    return;
+  }
+  let last = -1;
+  for (const found of text.matchAll(pattern)) {
+    const end = found.index + found[0].length;
+    if (end > found.index || found.index !== last) yield [found.index, end];
+    last = end;
+  }
+}

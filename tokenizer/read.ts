@@ -1,0 +1,97 @@
+// read.ts — the fields of a file nobody checked: each is what it should be, or the error says where, what came, what was
+// needed. Every reader takes `where`, the path of the value inside its file.
+
+import { LlariatError } from "../src/error.ts";
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The largest published vocabularies have 2^18 pieces; ids index arrays, so an absurd id must not size one. */
+export const MAX_VOCABULARY = 1 << 22;
+/** Published files nest a Sequence in a Sequence at most; a bound keeps recursion away from the stack's end. */
+export const MAX_NESTING = 16;
+
+/** Throws LlariatError "tokenizer" with one sentence. */
+export function refuse(sentence: string, cause?: unknown): never {
+  throw new LlariatError("tokenizer", sentence, cause === undefined ? undefined : { cause });
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+const needs = (where: string, value: unknown, needed: string): never =>
+  refuse(`${where}: got ${show(value)}, needed ${needed}`);
+
+/** A JSON document given as text or already parsed; `file` is its name in errors. */
+export function document(source: unknown, file: string): Fields {
+  if (typeof source !== "string") return fields(source, file);
+  try {
+    return fields(JSON.parse(source), file);
+  } catch (cause) {
+    if (cause instanceof LlariatError) throw cause;
+    return refuse(`${file} is not JSON: ${(cause as Error).message}; the file is damaged or cut off`, cause);
+  }
+}
+
+export function fields(value: unknown, where: string): Fields {
+  const fine = typeof value === "object" && value !== null && !Array.isArray(value);
+  return fine ? (value as Fields) : needs(where, value, "an object");
+}
+
+export function list(value: unknown, where: string): readonly unknown[] {
+  return Array.isArray(value) ? value : needs(where, value, "a list");
+}
+
+export function text(value: unknown, where: string): string {
+  return typeof value === "string" ? value : needs(where, value, "a string");
+}
+
+/** A string or, where the key is absent or null, undefined. */
+export function optionalText(value: unknown, where: string): string | undefined {
+  return value === undefined || value === null ? undefined : text(value, where);
+}
+
+/** true or false; `absent` stands for a missing or null key. */
+export function flag(value: unknown, where: string, absent?: boolean): boolean {
+  if ((value === undefined || value === null) && absent !== undefined) return absent;
+  return typeof value === "boolean" ? value : needs(where, value, "true or false");
+}
+
+/** A whole number from 0 to below `limit`. */
+export function count(value: unknown, where: string, limit: number): number {
+  const fine = typeof value === "number" && Number.isInteger(value) && value >= 0 && value < limit;
+  return fine ? value : needs(where, value, `a whole number from 0 to ${limit - 1}`);
+}
+
+/** One of the names in `choices`. */
+export function choice<T extends string>(value: unknown, where: string, choices: readonly T[]): T {
+  return choices.find((name) => name === value) ?? needs(where, value, choices.join(" or "));
+}
+
+/** Exactly one character (code point). */
+export function character(value: unknown, where: string): string {
+  const got = text(value, where);
+  return [...got].length === 1 ? got : needs(where, value, "one character");
+}
+
+export type Reader<T> = (json: Fields, where: string, depth: number) => T;
+
+/** Reads `json` with the reader that its "type" names; another name is refused with the ones there are. */
+export function byType<T>(
+  json: unknown,
+  where: string,
+  readers: Readonly<Record<string, Reader<T>>>,
+  depth: number,
+): T {
+  if (depth > MAX_NESTING) refuse(`${where} is nested ${depth} deep, needed at most ${MAX_NESTING}`);
+  const object = fields(json, where);
+  const type = text(object["type"], `${where}.type`);
+  if (!Object.hasOwn(readers, type)) {
+    refuse(`${where}: ${show(type)} is not supported, needed one of ${Object.keys(readers).join(", ")}`);
+  }
+  return readers[type]!(object, where, depth);
+}

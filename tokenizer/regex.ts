@@ -1,0 +1,380 @@
+// regex.ts — a regular expression as tokenizer.json writes it (Oniguruma, Ruby syntax) to the same one in JavaScript.
+//   text → parse by recursive descent → source for the flag v → RegExp
+// The same letters mean other things in the two: \s takes U+0085 and not U+FEFF, \d and \w know all of Unicode, ^ and $
+// are about lines, (?i:…) stands in the middle, ++ and (?>…) never give back. What has no counterpart is refused by name.
+// Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
+
+import { refuse } from "./read.ts";
+
+/** Unicode's White_Space: what Rust's is_whitespace and \s of both engines take. */
+export const SPACE = String.raw`\p{White_Space}`;
+/** \w of Oniguruma: letters, marks, decimal digits, connectors. */
+const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}`;
+const PUNCTUATION = String.raw`\p{P}$+<=>^\u0060\u007c~`.replace(/[$+<=>^~]/g, (c) => unit(c));
+
+/** Class escapes and POSIX brackets as the inside of a JavaScript class. */
+const CLASSES: Readonly<Record<string, string>> = {
+  s: SPACE,
+  d: String.raw`\p{Nd}`,
+  w: WORD,
+  h: "0-9a-fA-F",
+};
+const POSIX: Readonly<Record<string, string>> = {
+  alnum: String.raw`\p{Alphabetic}\p{Nd}`,
+  alpha: String.raw`\p{Alphabetic}`,
+  ascii: String.raw`\u0000-\u007f`,
+  blank: String.raw`\p{Zs}\t`,
+  cntrl: String.raw`\p{Cc}`,
+  digit: String.raw`\p{Nd}`,
+  lower: String.raw`\p{Lowercase}`,
+  punct: PUNCTUATION,
+  space: SPACE,
+  upper: String.raw`\p{Uppercase}`,
+  word: WORD,
+  xdigit: "0-9a-fA-F",
+};
+const CONTROLS: Readonly<Record<string, string>> = {
+  a: "\x07",
+  e: "\x1b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
+const ANCHORS: Readonly<Record<string, string>> = {
+  A: String.raw`(?<![^])`,
+  z: String.raw`(?![^])`,
+  Z: String.raw`(?=\n?(?![^]))`,
+  b: `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`,
+  B: `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`,
+};
+const NEWLINE = String.raw`(?:\r\n|[\n-\r\u0085\u2028\u2029])`;
+/** Published patterns have up to 1,700 characters; the bounds keep compile time and recursion small. */
+const MAX_LENGTH = 20_000;
+const MAX_DEPTH = 64;
+
+interface Flags {
+  readonly ignoreCase: boolean;
+  readonly dotAll: boolean;
+}
+
+/** A character as it may stand anywhere in a pattern of flag v. */
+function unit(char: string): string {
+  return /[\p{L}\p{N}]/u.test(char) ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`;
+}
+
+/** All characters that some other one differs from only in case, in one string; the last ones today are U+1E943 (Adlam). */
+let casedMemo: string | undefined;
+function cased(): string {
+  const all = () =>
+    Array.from({ length: 0x20000 }, (_, code) => (code >> 11 === 0x1b ? "" : String.fromCodePoint(code)));
+  casedMemo ??= all()
+    .join("")
+    .match(/\p{Changes_When_Casemapped}/gu)!
+    .join("");
+  return casedMemo;
+}
+
+/** The inside of a class with everything added that simple case folding makes equal ("s" also takes U+017F). */
+function folded(inside: string): string {
+  const equal = cased().match(new RegExp(`[${inside}]`, "giv")) ?? [];
+  const known = new RegExp(`[${inside}]`, "v");
+  return (
+    inside +
+    equal
+      .filter((char) => !known.test(char))
+      .map(unit)
+      .join("")
+  );
+}
+
+class Translator {
+  readonly #pattern: string;
+  readonly #where: string;
+  #at = 0;
+  #depth = 0;
+  #captures = 0;
+  #behind = 0;
+
+  constructor(pattern: string, where: string) {
+    this.#pattern = pattern;
+    this.#where = where;
+  }
+
+  translate(): string {
+    const out = this.#alternatives({ ignoreCase: false, dotAll: false });
+    if (this.#at < this.#pattern.length) this.#fail("an unmatched )");
+    return out;
+  }
+
+  #fail(what: string): never {
+    return refuse(
+      `${this.#where}: the regular expression has ${what} at character ${this.#at}, which is not supported`,
+    );
+  }
+
+  #peek(text: string): boolean {
+    return this.#pattern.startsWith(text, this.#at);
+  }
+
+  #take(text: string): boolean {
+    const found = this.#peek(text);
+    if (found) this.#at += text.length;
+    return found;
+  }
+
+  #match(regex: RegExp): RegExpExecArray | null {
+    regex.lastIndex = this.#at;
+    const found = regex.exec(this.#pattern);
+    if (found) this.#at = regex.lastIndex;
+    return found;
+  }
+
+  /** One character (code point), whatever it is. */
+  #next(): string {
+    const code = this.#pattern.codePointAt(this.#at);
+    if (code === undefined) this.#fail("an unfinished part");
+    const char = String.fromCodePoint(code);
+    this.#at += char.length;
+    return char;
+  }
+
+  #alternatives(outer: Flags): string {
+    if (++this.#depth > MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels`);
+    let flags = outer;
+    let out = "";
+    let run = "";
+    while (this.#at < this.#pattern.length && !this.#peek(")")) {
+      if (this.#take("|")) {
+        out += "|";
+        run = "";
+        continue;
+      }
+      if (this.#match(/\(\?#[^)]*\)/y)) continue;
+      const switched = this.#match(/\(\?([im]*)(?:-([im]+))?\)/y);
+      if (switched) {
+        // Ruby: (?i) reaches to the end of the group, over later alternatives too
+        flags = withFlags(flags, switched[1]!, switched[2]);
+        out += `(?:${this.#alternatives(flags)})`;
+        break;
+      }
+      const start = this.#at;
+      const atom = this.#atom(flags);
+      const letter = flags.ignoreCase ? this.#pattern.slice(start, this.#at) : "";
+      const repeated = this.#quantifiers(atom);
+      run = repeated === atom && /^\p{L}$/u.test(letter) ? run + letter : "";
+      // full case folding: U+00DF for ss, the ligatures U+FB00 and so on for the others
+      if (/(?:ss|ff|fi|fl|st)$/i.test(run)) this.#fail(`"${run}" without case, which one character may also stand for`);
+      out += repeated;
+    }
+    this.#depth--;
+    return out;
+  }
+
+  #quantifiers(atom: string): string {
+    let out = atom;
+    for (;;) {
+      const found = this.#match(/([*+?])([?+]?)|\{(\d*)(,?)(\d*)\}(\??)/y);
+      if (!found) return out;
+      const [, sign, mode, least = "", comma, most = "", lazy] = found;
+      if (out !== atom) out = `(?:${out})`;
+      if (sign) {
+        out += sign + (mode === "?" ? "?" : "");
+        if (mode === "+") out = this.#atomic(out);
+      } else if (least === "" && most === "") {
+        this.#at -= found[0].length;
+        return out; // "{}" and "{,}" are the characters themselves; #atom takes them
+      } else {
+        if (Number(least || 0) > 100_000 || Number(most || 0) > 100_000) this.#fail("a repetition above 100000");
+        // Ruby: {n}? is not lazy but optional
+        const range = `{${least || 0}${comma}${most}}`;
+        out = lazy && !comma ? `(?:${out}${range})?` : out + range + lazy;
+      }
+    }
+  }
+
+  /** Once matched, never given back: a lookahead keeps its first choice, the reference takes it. */
+  #atomic(inside: string): string {
+    if (this.#behind) this.#fail("an atomic group inside a lookbehind");
+    return `(?:(?=(${inside}))\\${++this.#captures})`;
+  }
+
+  #atom(flags: Flags): string {
+    if (this.#peek("(")) return this.#group(flags);
+    if (this.#peek("[")) return this.#class(flags);
+    if (this.#peek("\\")) return this.#escape(flags);
+    if (this.#take(".")) return flags.dotAll ? "[^]" : String.raw`[^\n]`;
+    if (this.#take("^")) return String.raw`(?:(?<![^])|(?<=\n)(?=[^]))`;
+    if (this.#take("$")) return String.raw`(?![^\n])`;
+    if (this.#match(/[*+?]/y)) this.#fail("nothing to repeat");
+    return literal(this.#next(), flags, this.#where);
+  }
+
+  #group(flags: Flags): string {
+    const open = this.#match(/\((?:\?(?:[:>=!]|<[=!]|<[A-Za-z_]\w*>|([im]*)(?:-([im]+))?:))?/y)!;
+    const kind = open[0];
+    if (kind === "(" && this.#peek("?")) this.#fail(`the group ${this.#pattern.slice(this.#at - 1, this.#at + 3)}`);
+    if (kind === "(" && this.#peek("*")) this.#fail("a callout");
+    const behind = kind === "(?<=" || kind === "(?<!";
+    if (behind) this.#behind++;
+    const atomic = kind === "(?>";
+    // a capture of the pattern becomes a plain group: nothing refers to it, and the numbers belong to #atomic.
+    // The number of an atomic group is taken before those inside it.
+    const number = atomic ? ++this.#captures : 0;
+    if (atomic && this.#behind) this.#fail("an atomic group inside a lookbehind");
+    const inside = this.#alternatives(withFlags(flags, open[1] ?? "", open[2]));
+    if (!this.#take(")")) this.#fail("a group that does not end");
+    if (behind) this.#behind--;
+    if (atomic) return `(?:(?=(${inside}))\\${number})`;
+    return `${/^\(\?(?:[=!]|<[=!])$/.test(kind) ? kind : "(?:"}${inside})`;
+  }
+
+  #escape(flags: Flags): string {
+    const start = this.#at;
+    this.#at++;
+    const letter = this.#next();
+    if (letter === "R") return NEWLINE;
+    if (letter === "N") return String.raw`[^\n]`;
+    if (letter === "O") return "[^]";
+    if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter]!;
+    this.#at = start;
+    const set = this.#classEscape(flags);
+    return set ? `[${set}]` : literal(this.#escapedCharacter(), flags, this.#where);
+  }
+
+  /** \s \D \p{…} and so on as the inside of a class, or undefined where the escape is a single character. */
+  #classEscape(flags: Flags): string | undefined {
+    const short = this.#match(/\\([sdwhSDWH])/y);
+    if (short) {
+      const set = CLASSES[short[1]!.toLowerCase()]!;
+      return short[1]! < "a" ? `[^${set}]` : set;
+    }
+    const property = this.#match(/\\([pP])\{(\^?)([^}]*)\}/y);
+    if (!property) return undefined;
+    const set = propertyClass(property[3]!);
+    if (set === undefined) {
+      this.#at -= property[0].length;
+      return this.#fail(`the property ${property[0]}`);
+    }
+    if (flags.ignoreCase && folded(set) !== set && new RegExp(`[^${set}]`, "v").test(folded(set))) {
+      this.#fail(`${property[0]} without case`);
+    }
+    return (property[1] === "P") === (property[2] === "^") ? set : `[^${set}]`;
+  }
+
+  #escapedCharacter(): string {
+    const hex = this.#match(/\\(?:x\{([0-9a-fA-F]{1,8})\}|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4}))/y);
+    if (hex) {
+      const code = Number.parseInt((hex[1] ?? hex[2] ?? hex[3])!, 16);
+      if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) this.#fail(`no character ${hex[0]}`);
+      if (hex[2] !== undefined && code > 0x7f) this.#fail(`the byte ${hex[0]}`);
+      return String.fromCodePoint(code);
+    }
+    const octal = this.#match(/\\0([0-7]{0,2})/y);
+    if (octal) return String.fromCodePoint(Number.parseInt(octal[1] || "0", 8));
+    this.#at++;
+    const char = this.#next();
+    if (Object.hasOwn(CONTROLS, char)) return CONTROLS[char]!;
+    if (/[A-Za-z0-9]/.test(char)) this.#fail(`the escape \\${char}`);
+    return char;
+  }
+
+  /** [...] with ranges, nested classes, && and POSIX brackets. */
+  #class(flags: Flags): string {
+    if (++this.#depth > MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels`);
+    this.#at++;
+    const negated = this.#take("^");
+    const sides: string[] = [];
+    let inside = "";
+    let first = true;
+    for (; first || !this.#take("]"); first = false) {
+      if (this.#at >= this.#pattern.length) this.#fail("a class that does not end");
+      if (this.#take("&&")) {
+        sides.push(inside);
+        inside = "";
+        continue;
+      }
+      const posix = this.#match(/\[:(\^?)([a-z]+):\]/y);
+      if (posix) {
+        if (!Object.hasOwn(POSIX, posix[2]!)) this.#fail(`the class ${posix[0]}`);
+        const set = POSIX[posix[2]!]!;
+        inside += posix[1] ? `[^${set}]` : set;
+      } else if (this.#peek("[")) {
+        inside += this.#class(flags);
+      } else {
+        inside += this.#member(flags);
+      }
+    }
+    this.#depth--;
+    if (sides.length > 0) inside = [...sides, inside].map((side) => `[${side}]`).join("&&");
+    return negated ? `[^${inside}]` : `[${inside}]`;
+  }
+
+  /** One character, range or class escape inside [...]. */
+  #member(flags: Flags): string {
+    const set = this.#peek("\\") ? this.#classEscape(flags) : undefined;
+    if (set !== undefined) return set;
+    const low = this.#peek("\\") ? this.#escapedCharacter() : this.#next();
+    let inside = unit(low);
+    if (this.#match(/-(?![\]&[])/y)) {
+      if (this.#peek("\\") && /\\[sdwhSDWHpP]/y.test(this.#pattern.slice(this.#at, this.#at + 2))) {
+        return `${inside}${unit("-")}`;
+      }
+      const high = this.#peek("\\") ? this.#escapedCharacter() : this.#next();
+      if (high.codePointAt(0)! < low.codePointAt(0)!) this.#fail(`the empty range ${low}-${high}`);
+      inside += `-${unit(high)}`;
+    }
+    return flags.ignoreCase ? folded(inside) : inside;
+  }
+}
+
+function withFlags(flags: Flags, on: string, off = ""): Flags {
+  const pick = (letter: string, now: boolean) => (off.includes(letter) ? false : on.includes(letter) || now);
+  return { ignoreCase: pick("i", flags.ignoreCase), dotAll: pick("m", flags.dotAll) };
+}
+
+function literal(char: string, flags: Flags, where: string): string {
+  if (!flags.ignoreCase) return unit(char);
+  if ([...char.toUpperCase()].length > 1) {
+    refuse(`${where}: the regular expression has ${char} without case, which several characters may also stand for`);
+  }
+  const set = folded(unit(char));
+  return set === unit(char) ? set : `[${set}]`;
+}
+
+/** \p{name}: a category, a binary property or a script, as Oniguruma names them. */
+function propertyClass(name: string): string | undefined {
+  const plain = name.toLowerCase().replace(/[ _-]/g, "");
+  if (Object.hasOwn(POSIX, plain)) return POSIX[plain]!;
+  if (!/^\w+$/.test(name)) return undefined;
+  const title = name[0]!.toUpperCase() + name.slice(1).toLowerCase();
+  for (const candidate of [name, title, `Script=${name}`, `Script=${title}`]) {
+    try {
+      return new RegExp(String.raw`\p{${candidate}}`, "u").source;
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Translates an Oniguruma pattern; the result has the flags g and v. Matches are the same, code point for code point, up
+ * to the Unicode versions of the two engines. Throws LlariatError "tokenizer" naming what it cannot translate.
+ * A hostile pattern can still be slow to match: JavaScript has no limit on backtracking.
+ */
+export function toRegExp(pattern: string, where: string): RegExp {
+  if (pattern.length > MAX_LENGTH) {
+    refuse(`${where}: the regular expression has ${pattern.length} characters, needed at most ${MAX_LENGTH}`);
+  }
+  const source = new Translator(pattern, where).translate();
+  try {
+    return new RegExp(source, "gv");
+  } catch (cause) {
+    return refuse(`${where}: the regular expression ${pattern.slice(0, 60)} cannot be translated`, cause);
+  }
+}
+
+/** A pattern that matches exactly `text`. */
+export const exactly = (text: string): RegExp => new RegExp([...text].map(unit).join(""), "gv");
