@@ -61,6 +61,19 @@ export function checkAborted(signal: AbortSignal | undefined, doing: string): vo
   if (signal?.aborted) throw new LlariatError("aborted", `aborted while ${doing}`, { cause: signal.reason });
 }
 
+/** Reads bytes `start` to `end` to the beginning of `target`, wherever the source answered them. Throws as `read` does. */
+export async function readInto(
+  source: ByteSource,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  signal?: AbortSignal,
+): Promise<void> {
+  const got = await source.read(start, end, signal, target);
+  if (got.byteLength !== end - start) throw shortRead(source.name, start, end, got.byteLength);
+  if (got.buffer !== target.buffer || got.byteOffset !== target.byteOffset) target.set(got);
+}
+
 /** The error for a file that ended before `end`: it shrank, or the transfer broke. */
 export function shortRead(name: string, start: number, end: number, got: number): LlariatError {
   return new LlariatError(

@@ -13,6 +13,12 @@ export function widenBF16(from: Uint16Array, to: Float32Array): void {
   for (let i = 0; i < from.length; i++) bits[i] = from[i] << 16;
 }
 
+/** Any of the three to f32, exact. `bytes` holds `to.length` elements and starts on a multiple of their size. */
+export function widen(kind: FloatKind, bytes: Uint8Array, to: Float32Array): void {
+  if (kind === "f32") to.set(new Float32Array(bytes.buffer, bytes.byteOffset, to.length));
+  else (kind === "f16" ? widenF16 : widenBF16)(new Uint16Array(bytes.buffer, bytes.byteOffset, to.length), to);
+}
+
 /** f32 → bf16 bits, to nearest, ties to even; finite values only. */
 export function narrowBF16(value: number): number {
   SCRATCH_F32[0] = value;

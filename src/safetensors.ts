@@ -7,6 +7,7 @@ import { checkAborted } from "./bytes.ts";
 import type { ByteSource } from "./bytes.ts";
 import { LlariatError } from "./error.ts";
 import { widenBF16, widenF16 } from "./floats.ts";
+import type { FloatKind } from "./floats.ts";
 import { isObject, parseJson, show } from "./json.ts";
 
 /** Bits per element of every dtype the format knows (safetensors 0.6, `Dtype::bitsize`). */
@@ -138,6 +139,10 @@ function checkEntry(name: string, entry: unknown, source: ByteSource, dataStart:
   }
   return { name, dtype: dtype as StoredDType, shape, start, end, source };
 }
+
+/** The formats a weight may be stored in, by the name the kernels use; undefined for every other dtype. */
+export const floatKind = (dtype: StoredDType): FloatKind | undefined =>
+  dtype === "F32" ? "f32" : dtype === "F16" ? "f16" : dtype === "BF16" ? "bf16" : undefined;
 
 /** What a tensor's elements become in memory: f16 and bf16 are widened to f32, the integer types stay. */
 export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;

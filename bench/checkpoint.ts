@@ -1,0 +1,383 @@
+// checkpoint.ts — random-weight Llama checkpoints of any shape in Hugging Face layout, for speed and memory tests.
+//   node --import tsx bench/checkpoint.ts OUT --shape tinyllama-1.1b [--dtype bf16] [--seed 1] [--shard-bytes N] [sizes …]
+// The weights mean nothing; their spread is that of a network at start (1/√fan_in), so activations stay finite in f16.
+// Every 64 KiB block is drawn from a generator keyed by (seed, tensor, block): any range can be made without the rest,
+// so the same checkpoint exists as files on disk or as a FileSet that takes no space.
+
+import { mkdir, open } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { checkAborted, checkName, checkRange, memorySource } from "../src/bytes.ts";
+import type { ByteSource, FileSet } from "../src/bytes.ts";
+import { llamaTensors } from "../src/checkpoint.ts";
+import { parseConfig } from "../src/config.ts";
+import { LlariatError } from "../src/error.ts";
+import { narrowBF16, narrowF16 } from "../src/floats.ts";
+import type { FloatKind } from "../src/floats.ts";
+import { byteLevelTokenizer, SPECIAL_TOKENS } from "./tokenizer.ts";
+
+/** Sizes of a Llama; the names of LlamaConfig. */
+export interface ModelShape {
+  readonly dim: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly vocab: number;
+  readonly tied: boolean;
+  readonly maxPositions: number;
+  readonly ropeTheta: number;
+  readonly attentionBias?: boolean;
+  readonly mlpBias?: boolean;
+}
+
+const shape = (
+  [dim, layers, heads, kvHeads, headDim, hidden, vocab]: number[],
+  tied: boolean,
+  ropeTheta: number,
+  maxPositions: number,
+): ModelShape => ({ dim, layers, heads, kvHeads, headDim, hidden, vocab, tied, ropeTheta, maxPositions });
+
+/** Published shapes, as their config.json states them; tiny has odd sizes for tests. */
+export const SHAPES: Readonly<Record<string, ModelShape>> = {
+  tiny: shape([24, 2, 4, 2, 6, 34, 300], false, 10_000, 128),
+  "bench-15m": shape([288, 6, 6, 6, 48, 768, 32_000], true, 10_000, 2048),
+  "smollm2-135m": shape([576, 30, 9, 3, 64, 1536, 49_152], true, 100_000, 8192),
+  "llama-3.2-1b": shape([2048, 16, 32, 8, 64, 8192, 128_256], true, 500_000, 8192),
+  "tinyllama-1.1b": shape([2048, 22, 32, 4, 64, 5632, 32_000], false, 10_000, 2048),
+  "llama-7b": shape([4096, 32, 32, 32, 128, 11_008, 32_000], false, 10_000, 4096),
+  "llama-3-8b": shape([4096, 32, 32, 8, 128, 14_336, 128_256], false, 500_000, 8192),
+};
+
+export interface RandomCheckpoint {
+  readonly shape: ModelShape;
+  /** Of all tensors, or tensor by tensor. Default "bf16". */
+  readonly dtype?: FloatKind | ((name: string) => FloatKind);
+  /** Default 1. The same seed gives the same bytes on every machine. */
+  readonly seed?: number;
+  /** Tensor bytes after which a new shard starts; default: one model.safetensors. */
+  readonly shardBytes?: number;
+}
+
+/** The files of a random checkpoint, made as they are read: no disk, and memory only for the block at hand. */
+export function randomFiles(options: RandomCheckpoint): FileSet {
+  const files = layout(options);
+  return {
+    describe: `random checkpoint with seed ${options.seed ?? 1}`,
+    list: async () => [...files.keys()],
+    async open(name) {
+      checkName(name, "random checkpoint");
+      const file = files.get(name);
+      if (file === undefined) return undefined;
+      return "tensors" in file
+        ? randomSource(name, file, options.seed ?? 1)
+        : memorySource(name, new TextEncoder().encode(file.text()));
+    },
+    close: async () => {},
+  };
+}
+
+/** Writes a random checkpoint into a folder (made if needed); returns the bytes written. */
+export async function writeCheckpoint(
+  folder: string,
+  options: RandomCheckpoint,
+  onProgress?: (written: number, file: string) => void,
+): Promise<number> {
+  await mkdir(folder, { recursive: true });
+  const files = randomFiles(options);
+  const buffer = new Uint8Array(8 * 2 ** 20);
+  let written = 0;
+  for (const name of await files.list()) {
+    const source = (await files.open(name))!;
+    const target = await open(join(folder, name), "w");
+    try {
+      for (let at = 0; at < source.size; at += buffer.length) {
+        const bytes = await source.read(at, Math.min(source.size, at + buffer.length), undefined, buffer);
+        await target.writeFile(bytes); // at the handle's position: appends
+        written += bytes.length;
+        onProgress?.(written, name);
+      }
+    } finally {
+      await target.close();
+    }
+  }
+  return written;
+}
+
+/** A safetensors file to be made: header bytes, then tensors back to back. */
+interface RandomFile {
+  readonly head: Uint8Array;
+  readonly size: number;
+  readonly tensors: readonly RandomTensor[];
+}
+
+/** Normal numbers of this mean and deviation in bytes `start` to `end` of the file. */
+interface RandomTensor {
+  readonly name: string;
+  readonly kind: FloatKind;
+  readonly shape: readonly number[];
+  readonly mean: number;
+  readonly deviation: number;
+  start: number;
+  end: number;
+}
+
+function layout(options: RandomCheckpoint): Map<string, RandomFile | { text: () => string }> {
+  const { shape: s, shardBytes = Infinity } = options;
+  const { dtype = "bf16" } = options;
+  const kindOf = typeof dtype === "function" ? dtype : () => dtype;
+  const text = (json: unknown) => ({ text: () => JSON.stringify(json, null, 1) });
+  const config = configOf(s, kindOf("model.embed_tokens.weight"));
+  const files = new Map<string, RandomFile | { text: () => string }>();
+  files.set("config.json", text(config));
+  files.set("generation_config.json", text({ bos_token_id: 0, eos_token_id: 1, pad_token_id: 2 }));
+  const tokenizer = byteLevelTokenizer(s.vocab);
+  if (tokenizer) {
+    const [bos_token, eos_token, pad_token] = SPECIAL_TOKENS;
+    const about = {
+      tokenizer_class: "PreTrainedTokenizerFast",
+      bos_token,
+      eos_token,
+      pad_token,
+      clean_up_tokenization_spaces: false,
+    };
+    files.set("tokenizer.json", { text: tokenizer });
+    files.set("tokenizer_config.json", text(about));
+  }
+
+  const shards: RandomTensor[][] = [[]];
+  let filled = 0;
+  for (const { name, shape: dims } of llamaTensors(parseConfig(config))) {
+    if (s.tied && name === "lm_head.weight") continue;
+    const kind = kindOf(name);
+    const bytes = dims.reduce((product, size) => product * size, kind === "f32" ? 4 : 2);
+    if (filled > 0 && filled + bytes > shardBytes) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)!.push({ name, kind, shape: dims, ...spread(name, dims), start: filled, end: filled + bytes });
+    filled += bytes;
+  }
+  if (shards.length === 1) {
+    files.set("model.safetensors", randomFile(shards[0]));
+    return files;
+  }
+  const weight_map: Record<string, string> = {};
+  const digits = (n: number) => String(n).padStart(5, "0");
+  for (const [i, tensors] of shards.entries()) {
+    const name = `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors`;
+    files.set(name, randomFile(tensors));
+    for (const tensor of tensors) weight_map[tensor.name] = name;
+  }
+  const total_size = shards.reduce((sum, tensors) => sum + tensors.at(-1)!.end, 0);
+  files.set("model.safetensors.index.json", text({ metadata: { total_size }, weight_map }));
+  return files;
+}
+
+function configOf(s: ModelShape, kind: FloatKind): Record<string, unknown> {
+  return {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    hidden_size: s.dim,
+    num_hidden_layers: s.layers,
+    num_attention_heads: s.heads,
+    num_key_value_heads: s.kvHeads,
+    head_dim: s.headDim,
+    intermediate_size: s.hidden,
+    vocab_size: s.vocab,
+    tie_word_embeddings: s.tied,
+    rope_theta: s.ropeTheta,
+    rope_scaling: null,
+    max_position_embeddings: s.maxPositions,
+    rms_norm_eps: 1e-5,
+    hidden_act: "silu",
+    attention_bias: s.attentionBias ?? false,
+    mlp_bias: s.mlpBias ?? false,
+    bos_token_id: 0,
+    eos_token_id: 1,
+    pad_token_id: 2,
+    torch_dtype: { bf16: "bfloat16", f16: "float16", f32: "float32" }[kind],
+    use_cache: true,
+  };
+}
+
+/** Norm weights around 1, embeddings as narrow as a trained model's, matrices 1/√fan_in. */
+function spread(name: string, dims: readonly number[]): { mean: number; deviation: number } {
+  if (name.endsWith("norm.weight")) return { mean: 1, deviation: 0.05 };
+  if (name.endsWith(".bias")) return { mean: 0, deviation: 0.02 };
+  return { mean: 0, deviation: name === "model.embed_tokens.weight" ? 0.05 : dims[1] ** -0.5 };
+}
+
+function randomFile(tensors: readonly RandomTensor[]): RandomFile {
+  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+  for (const { name, kind, shape: dims, start, end } of tensors) {
+    header[name] = { dtype: kind.toUpperCase(), shape: dims, data_offsets: [start, end] };
+  }
+  const json = JSON.stringify(header);
+  const text = new TextEncoder().encode(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const head = new Uint8Array(8 + text.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(text.length), true);
+  head.set(text, 8);
+  const placed = tensors.map((tensor) => ({
+    ...tensor,
+    start: tensor.start + head.length,
+    end: tensor.end + head.length,
+  }));
+  return { head, size: placed.at(-1)!.end, tensors: placed };
+}
+
+const BLOCK_BYTES = 65_536;
+
+function randomSource(name: string, file: RandomFile, seed: number): ByteSource {
+  const block = new Uint32Array(BLOCK_BYTES / 4);
+  const blockBytes = new Uint8Array(block.buffer);
+  const source: ByteSource = {
+    name,
+    size: file.size,
+    async read(start, end, signal, into) {
+      checkAborted(signal, `reading ${name}`);
+      checkRange(source, start, end);
+      const target =
+        into && into.byteLength >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
+      if (start < file.head.length) target.set(file.head.subarray(start, end));
+      for (const tensor of file.tensors) {
+        if (tensor.end <= start || tensor.start >= end) continue;
+        const [from, to] = [Math.max(start, tensor.start), Math.min(end, tensor.end)];
+        const first = Math.floor((from - tensor.start) / BLOCK_BYTES);
+        const last = Math.floor((to - 1 - tensor.start) / BLOCK_BYTES);
+        const key = hash(`${seed}:${tensor.name}`);
+        for (let i = first; i <= last; i++) {
+          fillBlock(block, tensor, key, i);
+          const at = tensor.start + i * BLOCK_BYTES;
+          const [low, high] = [Math.max(from, at), Math.min(to, at + BLOCK_BYTES)];
+          target.set(blockBytes.subarray(low - at, high - at), low - start);
+        }
+      }
+      return target;
+    },
+  };
+  return source;
+}
+
+/** sfc32 (Chris Doty-Humphrey, PractRand), seeded per block: each 32-bit draw picks two normal numbers from a table. */
+function fillBlock(block: Uint32Array, tensor: RandomTensor, key: number, index: number): void {
+  let [a, b, c, counter] = [key, index, 0x9e37_79b9, 1];
+  const next = () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return sum;
+  };
+  for (let i = 0; i < 12; i++) next(); // its author's warm-up
+  const table = tableOf(tensor);
+  if (table instanceof Float32Array) {
+    const values = new Float32Array(block.buffer);
+    const scale = Math.SQRT1_2; // the sum of two draws of variance 1 has variance 2, and 2³² values
+    for (let i = 0; i < values.length; i++) {
+      const draw = next();
+      values[i] = tensor.mean + (table[draw & 0xffff] + table[draw >>> 16]) * scale * tensor.deviation;
+    }
+  } else {
+    for (let i = 0; i < block.length; i++) {
+      const draw = next();
+      block[i] = table[draw & 0xffff] | (table[draw >>> 16] << 16);
+    }
+  }
+}
+
+const tables = new Map<string, Uint16Array | Float32Array>();
+
+/** 65,536 normal numbers: as f32 of deviation 1, or as 16-bit patterns with mean and deviation applied. */
+function tableOf({ kind, mean, deviation }: RandomTensor): Uint16Array | Float32Array {
+  const key = kind === "f32" ? kind : `${kind} ${mean} ${deviation}`;
+  let table = tables.get(key);
+  if (!table) {
+    const narrow = kind === "f16" ? narrowF16 : narrowBF16;
+    table = kind === "f32" ? normals() : Uint16Array.from(normals(), (value) => narrow(mean + value * deviation));
+    tables.set(key, table);
+  }
+  return table;
+}
+
+/** Quantiles of the normal distribution at (i + ½)/65536: dx/dp = 1/φ(x), integrated outwards from the middle. */
+function normals(): Float32Array {
+  const out = new Float32Array(65_536);
+  let x = 0;
+  for (let i = 32_768; i < 65_536; i++) {
+    const step = i === 32_768 ? 0.5 / 65_536 : 1 / 65_536;
+    x += step / density(x + step / 2 / density(x)); // the midpoint rule
+    out[i] = x;
+    out[65_535 - i] = -x;
+  }
+  return out;
+}
+
+const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let h = 0x811c_9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x0100_0193);
+  return h;
+}
+
+const NUMBERS = {
+  dim: "dim", hidden: "hidden", layers: "layers", heads: "heads", "kv-heads": "kvHeads", "head-dim": "headDim",
+  vocab: "vocab", "max-positions": "maxPositions", "rope-theta": "ropeTheta",
+} as const; // prettier-ignore
+const FLAGS = { tied: "tied", untied: "tied", "attention-bias": "attentionBias", "mlp-bias": "mlpBias" } as const;
+
+const USAGE = `node --import tsx bench/checkpoint.ts OUT --shape ${Object.keys(SHAPES).join("|")}
+  --dtype bf16|f16|f32   default bf16        --seed N           default 1
+  --shard-bytes N        several files with an index
+sizes instead of the shape's: ${Object.keys(NUMBERS).map((name) => `--${name} N`).join(" ")}
+  ${Object.keys(FLAGS).map((name) => `--${name}`).join(" ")}`; // prettier-ignore
+
+async function main(): Promise<void> {
+  const text = { type: "string" } as const;
+  const options = { shape: text, dtype: text, seed: text, "shard-bytes": text, help: { type: "boolean" } as const };
+  const numbers = Object.fromEntries(Object.keys(NUMBERS).map((name) => [name, text]));
+  const flags = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: "boolean" } as const]));
+  const { values, positionals } = parseArgs({ options: { ...options, ...numbers, ...flags }, allowPositionals: true });
+  const given = values as Record<string, string | boolean | undefined>;
+  const preset = SHAPES[String(given.shape)];
+  const dtype = (given.dtype ?? "bf16") as FloatKind;
+  if (given.help || positionals.length !== 1 || !preset || !["bf16", "f16", "f32"].includes(dtype)) {
+    console.log(USAGE);
+    process.exitCode = given.help ? 0 : 2;
+    return;
+  }
+  const number = (name: string): number => {
+    const value = Number(given[name]);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new LlariatError("request", `--${name}: got ${String(given[name])}, needed a number above 0`);
+  };
+  const sizes: Record<string, number | boolean> = {};
+  for (const [name, key] of Object.entries(NUMBERS)) if (given[name] !== undefined) sizes[key] = number(name);
+  for (const [name, key] of Object.entries(FLAGS)) if (given[name]) sizes[key] = name !== "untied";
+  const [folder] = positionals;
+  const started = performance.now();
+  let shown = 0;
+  const written = await writeCheckpoint(
+    folder,
+    {
+      shape: { ...preset, ...sizes },
+      dtype,
+      seed: given.seed === undefined ? 1 : number("seed"),
+      shardBytes: given["shard-bytes"] === undefined ? undefined : number("shard-bytes"),
+    },
+    (bytes, file) => {
+      if (bytes - shown < 2 ** 28) return;
+      shown = bytes;
+      console.error(`${(bytes / 1e9).toFixed(2)} GB  ${file}`);
+    },
+  );
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`${folder}: ${given.shape} ${dtype}, ${(written / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
