@@ -1,10 +1,11 @@
 // build.ts — the one place where the values of a RoPE type are read, checked and completed with their defaults.
 
 import type { Rope, RopeType } from "../rope.ts";
+import { display } from "../wording.ts";
 import type { Setting } from "./names.ts";
 import { checkNames } from "./names.ts";
 import type { Dict } from "./values.ts";
-import { given, number, positives, refuse, display } from "./values.ts";
+import { given, number, positives, refuse } from "./values.ts";
 
 /** What a setting is combined with; the last two depend on what the setting says. */
 export interface Surroundings {

@@ -1,9 +1,9 @@
 // names.ts — which types and keys there are; misspelt, misplaced and missing ones are refused by name.
 
-import { nearest } from "../nearest.ts";
 import type { RopeType } from "../rope.ts";
+import { display, nearest } from "../wording.ts";
 import type { Dict } from "./values.ts";
-import { given, refuse, display } from "./values.ts";
+import { given, refuse } from "./values.ts";
 
 /** A setting's keys and where they stand, for errors. A request is held to more than a checkpoint's config. */
 export interface Setting {

@@ -1,10 +1,11 @@
 // option.ts — the command line's spelling of a RoPE setting.
 
 import { isObject, parseJson } from "../json.ts";
+import { display } from "../wording.ts";
 import { checkNames } from "./names.ts";
 import type { RopeScaling } from "./parse.ts";
 import type { Dict } from "./values.ts";
-import { refuse, display } from "./values.ts";
+import { refuse } from "./values.ts";
 
 const WHERE = "--rope-scaling";
 

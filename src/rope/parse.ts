@@ -9,10 +9,11 @@
 import { LlariatError } from "../error.ts";
 import { isObject } from "../json.ts";
 import type { Rope, RopeType } from "../rope.ts";
+import { display } from "../wording.ts";
 import type { Surroundings } from "./build.ts";
 import { build } from "./build.ts";
 import type { Dict } from "./values.ts";
-import { given, number, refuse, display } from "./values.ts";
+import { given, number, refuse } from "./values.ts";
 
 /**
  * A request's RoPE setting, in the keys of a Hugging Face config (`type` is the older spelling of `rope_type`). It replaces

@@ -2,19 +2,12 @@
 // for the error: "config.json: rope_scaling.factor" or "ropeScaling.factor".
 
 import { LlariatError } from "../error.ts";
-import { isObject, show } from "../json.ts";
+import { display } from "../wording.ts";
 
 /** Throws LlariatError "rope" with the sentence. */
 export const refuse = (message: string): never => {
   throw new LlariatError("rope", message);
 };
-
-/** Any value, of a request too, as it may stand in an error. */
-export function display(value: unknown): string {
-  if (typeof value === "string" || isObject(value)) return show(value);
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
-}
 
 /** What a number must be. */
 export interface Range {

@@ -1,4 +1,13 @@
-// nearest.ts — "did you mean": the known name closest to a misspelt one.
+// wording.ts — what error sentences are made of: any value shown safely, and the known name nearest to a misspelt one.
+
+import { isObject, show } from "./json.ts";
+
+/** Any value of a caller, not only JSON, as it may stand in an error: short, and never an error itself. */
+export function display(value: unknown): string {
+  if (typeof value === "string" || isObject(value)) return show(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+}
 
 /** Levenshtein distance: fewest insertions, deletions and substitutions that turn `a` into `b` (Wagner & Fischer 1974). */
 export function editDistance(a: string, b: string): number {

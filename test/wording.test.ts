@@ -1,8 +1,29 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { editDistance, nearest } from "../src/nearest.ts";
+import { display, editDistance, nearest } from "../src/wording.ts";
 
-const test = suite("nearest");
+const test = suite("wording");
+
+test("any value can stand in an error", () => {
+  const circle: unknown[] = [];
+  circle.push(circle);
+  for (const [value, shown] of [
+    ["a", '"a"'],
+    ["x".repeat(1e6), `"${"x".repeat(56)}…`],
+    [NaN, "NaN"],
+    [-Infinity, "-Infinity"],
+    [3n, "3"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [true, "true"],
+    [circle, "a list of 1"],
+    [{ toJSON: () => 3n }, "an object with 1 keys"],
+    [Object.create(null), "an object with 0 keys"],
+    [() => 1, "a function"],
+    [Symbol("s"), "a symbol"],
+  ] as const)
+    assert.is(display(value), shown);
+});
 
 test("edit distance of known pairs, symmetric", () => {
   for (const [a, b, distance] of [
