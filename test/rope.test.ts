@@ -201,6 +201,23 @@ test("longrope is short at M0 and long from M0 + 1, with one m", () => {
   for (const n of [1, 25, 26]) assert.is(frequencies(rope, n).attentionScaling, m);
 });
 
+test("yarn at the ends of its ramp", () => {
+  // Numbers by the goldens' numpy reference (fixtures/verify_goldens.py), for corners that no golden reaches.
+  const near = (rope: Rope, want: number[]) => assert.ok(relative(frequencies(rope, 1).omega, want) < 1e-14); // f64
+  // both ends at index 0: the guard against division by zero leaves index 0 alone and scales the others
+  near(scaled({ type: "yarn", factor: 4, original_max_position_embeddings: 6 }), [1, 0.025, 0.0025, 0.00025]);
+  // the upper end beyond d - 1: bounded there
+  near(
+    scaled({ type: "yarn", factor: 4, rope_theta: 10, original_max_position_embeddings: 1000 }),
+    [1, 0.5623413251903491, 0.31622776601683794, 0.15115374985330846],
+  );
+});
+
+test("a base below 1 is computed as it stands", () => {
+  const { omega } = frequencies(scaled({ type: "linear", factor: 4 }, { rope_theta: 0.5 }), 1);
+  assert.ok(relative(omega, [0.25, 0.29730177875068026, 0.3535533905932738, 0.42044820762685725]) < 1e-14); // f64
+});
+
 test("proportional turns the first pairs with the whole head's exponent", () => {
   const rope = scaled({ type: "proportional", partial_rotary_factor: 0.7, factor: 2 });
   const base = frequencies(parseRope(plain), 1).omega;
