@@ -34,12 +34,12 @@ const STARTS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const IS_SPACE = /^\p{White_Space}$/u;
 
 function spaceStart(text: string, end: number): number {
-  while (end > 0 && IS_SPACE.test(text[end - 1]!)) end--;
+  while (end > 0 && IS_SPACE.test(text[end - 1])) end--;
   return end;
 }
 
 function spaceEnd(text: string, start: number): number {
-  while (start < text.length && IS_SPACE.test(text[start]!)) start++;
+  while (start < text.length && IS_SPACE.test(text[start])) start++;
   return start;
 }
 

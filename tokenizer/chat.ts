@@ -63,7 +63,7 @@ function lastOf(text: string, end: number): string {
 }
 
 function range(...given: number[]): number[] {
-  const [start, stop] = given.length > 1 ? (given as [number, number]) : [0, given[0]!];
+  const [start, stop] = given.length > 1 ? (given as [number, number]) : [0, given[0]];
   const step = given[2] ?? 1;
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (!(length <= MAX_RANGE)) throw new Error(`range of ${length} numbers, needed at most ${MAX_RANGE}`);

@@ -15,10 +15,10 @@ function dayOfYear(date: Date): number {
 
 const DIRECTIVES: Readonly<Record<string, (date: Date) => string>> = {
   "%": () => "%",
-  a: (date) => DAYS[date.getDay()]!.slice(0, 3),
-  A: (date) => DAYS[date.getDay()]!,
-  b: (date) => MONTHS[date.getMonth()]!.slice(0, 3),
-  B: (date) => MONTHS[date.getMonth()]!,
+  a: (date) => DAYS[date.getDay()].slice(0, 3),
+  A: (date) => DAYS[date.getDay()],
+  b: (date) => MONTHS[date.getMonth()].slice(0, 3),
+  B: (date) => MONTHS[date.getMonth()],
   c: (date) => strftime(date, "%a %b %e %H:%M:%S %Y"),
   d: (date) => two(date.getDate()),
   D: (date) => strftime(date, "%m/%d/%y"),
@@ -51,7 +51,7 @@ const DIRECTIVES: Readonly<Record<string, (date: Date) => string>> = {
 export function strftime(date: Date, format: string): string {
   return format.replace(/%(-?)([a-zA-Z%])/g, (all, dash: string, letter: string) => {
     if (!Object.hasOwn(DIRECTIVES, letter)) return all;
-    const text = DIRECTIVES[letter]!(date);
+    const text = DIRECTIVES[letter](date);
     return dash === "" ? text : text.replace(/^[0 ]+(?=\d)/, "");
   });
 }

@@ -25,7 +25,7 @@ export class Heap {
   }
 
   order(): void {
-    for (let at = (this.#size - 2) >> 2; at >= 0; at--) this.#sink(at, this.#keys[at]!);
+    for (let at = (this.#size - 2) >> 2; at >= 0; at--) this.#sink(at, this.#keys[at]);
   }
 
   push(rank: number, position: number): void {
@@ -34,7 +34,7 @@ export class Heap {
     let at = this.#size++;
     while (at > 0) {
       const parent = (at - 1) >> 2;
-      if (keys[parent]! <= key) break;
+      if (keys[parent] <= key) break;
       keys[at] = keys[parent]!;
       at = parent;
     }
@@ -44,8 +44,8 @@ export class Heap {
   /** Takes the lowest key out; `rankOf` and `positionOf` read it. */
   pop(): number {
     const keys = this.#keys;
-    const lowest = keys[0]!;
-    const last = keys[--this.#size]!;
+    const lowest = keys[0];
+    const last = keys[--this.#size];
     if (this.#size > 0) this.#sink(0, last);
     return lowest;
   }
@@ -58,8 +58,8 @@ export class Heap {
       if (first >= size) break;
       let child = first;
       const end = Math.min(first + 4, size);
-      for (let i = first + 1; i < end; i++) if (keys[i]! < keys[child]!) child = i;
-      if (keys[child]! >= key) break;
+      for (let i = first + 1; i < end; i++) if (keys[i] < keys[child]) child = i;
+      if (keys[child] >= key) break;
       keys[at] = keys[child]!;
       at = child;
     }

@@ -5,7 +5,6 @@
 
 import { readAddedTokens } from "./added.ts";
 import type { AddedTokens } from "./added.ts";
-import { Tokens } from "./bpe.ts";
 import { readChatTemplates } from "./chat.ts";
 import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
 import type { Piece } from "./piece.ts";
@@ -21,6 +20,7 @@ import type { Splitting } from "./pretokenize.ts";
 import { document, fields, refuse, text } from "./read.ts";
 import type { Fields } from "./read.ts";
 import { StreamDecoder } from "./stream.ts";
+import { Tokens } from "./tokens.ts";
 
 export type { ChatOptions, Message } from "./chat.ts";
 export type { StreamDecoder } from "./stream.ts";
@@ -163,8 +163,8 @@ export class Tokenizer {
       const first = added ? before.length : 0;
       for (let i = first; i < ids.length - (added ? after.length : 0); i++) {
         const span = offsets.subarray(2 * i, 2 * i + 2) as unknown as [number, number];
-        const isAdded = this.#addedIds.get(this.#contents[ids[i]!]!) === ids[i];
-        const token = isAdded ? text.slice(...span) : this.#contents[ids[i]!]!;
+        const isAdded = this.#addedIds.get(this.#contents[ids[i]]!) === ids[i];
+        const token = isAdded ? text.slice(...span) : this.#contents[ids[i]]!;
         offsets.set(trimSpan(token, ...span, i === first, addPrefixSpace), 2 * i);
       }
     }
@@ -246,8 +246,8 @@ function namedTokens(config: Fields, file: string): SpecialTokens {
 function locate(tokens: Tokens, first: number, piece: Piece): void {
   const [spans, origin] = [tokens.spans!, piece.origin!];
   for (let i = first; i < tokens.length; i++) {
-    spans[2 * i] = origin[2 * spans[2 * i]!]!;
-    spans[2 * i + 1] = origin[2 * spans[2 * i + 1]! - 1]!;
+    spans[2 * i] = origin[2 * spans[2 * i]]!;
+    spans[2 * i + 1] = origin[2 * spans[2 * i + 1] - 1]!;
   }
 }
 

@@ -41,6 +41,7 @@ function readMerges(json: unknown, vocabulary: ReadonlyMap<string, number>): Int
       refuse(`model.merges[${rank}]: got ${JSON.stringify(merge)}, needed two pieces, as "a b" or ["a", "b"]`);
     }
     const [left, right] = parts as [string, string];
+    if (left === "" || right === "") refuse(`model.merges[${rank}] has an empty side, needed two pieces`);
     for (const [place, piece] of [left, right, left + right].entries()) {
       const id = vocabulary.get(piece);
       if (id === undefined) {

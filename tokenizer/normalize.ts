@@ -29,7 +29,7 @@ function unicode(form: "NFC" | "NFD" | "NFKC" | "NFKD"): Normalizer {
 function standForAll(piece: Piece, form: string): Piece {
   const text = piece.text.normalize(form);
   if (text === piece.text) return piece;
-  const [start, end] = [piece.origin![0]!, piece.origin!.at(-1)!];
+  const [start, end] = [piece.origin![0], piece.origin!.at(-1)!];
   const origin = new Int32Array(2 * text.length).map((_, i) => (i % 2 === 0 ? start : end));
   return { text, start: piece.start, origin };
 }

@@ -29,7 +29,7 @@ export function slice(piece: Piece, from: number, to: number): Piece {
   if (from === 0 && to === text.length) return piece;
   return {
     text: text.slice(from, to),
-    start: origin === undefined ? start + from : origin[2 * from]!,
+    start: origin === undefined ? start + from : origin[2 * from],
     origin: origin?.subarray(2 * from, 2 * to),
   };
 }

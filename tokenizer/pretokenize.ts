@@ -106,7 +106,7 @@ function spellBytes(piece: Piece): Piece {
   let at = 0;
   for (const char of piece.text) {
     const part = slice(piece, at, at + char.length);
-    const spelt = Array.from(encoder.encode(char), (byte) => BYTE_CHARS[byte]!).join("");
+    const spelt = Array.from(encoder.encode(char), (byte) => BYTE_CHARS[byte]).join("");
     if (piece.origin === undefined) text += spelt;
     else parts.push(replace(part, char, spelt));
     at += char.length;
@@ -114,9 +114,11 @@ function spellBytes(piece: Piece): Piece {
   return piece.origin === undefined ? { ...piece, text } : concat(piece, parts);
 }
 
-function byteLevelCut(json: Fields, where: string): PreTokenizer {
+/** What ByteLevel does before it spells bytes; undefined where that is nothing. */
+function byteLevelCut(json: Fields, where: string): PreTokenizer | undefined {
   const prefix = flag(json["add_prefix_space"], `${where}.add_prefix_space`, true);
   const regex = flag(json["use_regex"], `${where}.use_regex`, true);
+  if (!prefix && !regex) return undefined;
   return (piece) => {
     const whole = prefix && !piece.text.startsWith(" ") ? prepend(piece, " ") : piece;
     return regex ? split(whole, BYTE_LEVEL_WORDS, "Isolated", false) : [whole];
@@ -151,7 +153,7 @@ const READERS: Readonly<Record<string, Reader<PreTokenizer>>> = {
   },
   ByteLevel(json, where) {
     const cut = byteLevelCut(json, where);
-    return (piece) => cut(piece).map(spellBytes);
+    return (piece) => (cut?.(piece) ?? [piece]).map(spellBytes);
   },
 };
 
@@ -189,9 +191,17 @@ function flatten(json: unknown, where: string, depth = 0): Part[] {
  */
 export function readPreTokenizer(json: unknown, where: string, canSpell: boolean): Splitting {
   const parts = json === undefined || json === null ? [] : flatten(json, where);
-  const bytes = canSpell && parts.at(-1)?.json["type"] === "ByteLevel";
-  const steps = parts.map((part, i) =>
-    bytes && i === parts.length - 1 ? byteLevelCut(part.json, part.where) : byType(part.json, part.where, READERS, 0),
-  );
-  return { split: (piece) => steps.reduce((now, step) => now.flatMap(step), [piece]), bytes };
+  const last = parts.at(-1);
+  const bytes = canSpell && last?.json["type"] === "ByteLevel";
+  const steps = (bytes ? parts.slice(0, -1) : parts).map((part) => byType(part.json, part.where, READERS, 0));
+  const cut = bytes ? byteLevelCut(last.json, last.where) : undefined;
+  if (cut) steps.push(cut);
+  return { split: (piece) => steps.reduce(through, [piece]), bytes };
+}
+
+function through(pieces: Piece[], step: PreTokenizer): Piece[] {
+  if (pieces.length === 1) return step(pieces[0]);
+  const out: Piece[] = [];
+  for (const piece of pieces) for (const part of step(piece)) out.push(part);
+  return out;
 }

@@ -93,5 +93,5 @@ export function byType<T>(
   if (!Object.hasOwn(readers, type)) {
     refuse(`${where}: ${show(type)} is not supported, needed one of ${Object.keys(readers).join(", ")}`);
   }
-  return readers[type]!(object, where, depth);
+  return readers[type](object, where, depth);
 }

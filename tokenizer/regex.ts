@@ -4,35 +4,9 @@
 // are about lines, (?i:…) stands in the middle, ++ and (?>…) never give back. What has no counterpart is refused by name.
 // Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
 
+import { CLASSES, folded, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
 import { refuse } from "./read.ts";
 
-/** Unicode's White_Space: what Rust's is_whitespace and \s of both engines take. */
-export const SPACE = String.raw`\p{White_Space}`;
-/** \w of Oniguruma: letters, marks, decimal digits, connectors. */
-const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}`;
-const PUNCTUATION = String.raw`\p{P}$+<=>^\u0060\u007c~`.replace(/[$+<=>^~]/g, (c) => unit(c));
-
-/** Class escapes and POSIX brackets as the inside of a JavaScript class. */
-const CLASSES: Readonly<Record<string, string>> = {
-  s: SPACE,
-  d: String.raw`\p{Nd}`,
-  w: WORD,
-  h: "0-9a-fA-F",
-};
-const POSIX: Readonly<Record<string, string>> = {
-  alnum: String.raw`\p{Alphabetic}\p{Nd}`,
-  alpha: String.raw`\p{Alphabetic}`,
-  ascii: String.raw`\u0000-\u007f`,
-  blank: String.raw`\p{Zs}\t`,
-  cntrl: String.raw`\p{Cc}`,
-  digit: String.raw`\p{Nd}`,
-  lower: String.raw`\p{Lowercase}`,
-  punct: PUNCTUATION,
-  space: SPACE,
-  upper: String.raw`\p{Uppercase}`,
-  word: WORD,
-  xdigit: "0-9a-fA-F",
-};
 const CONTROLS: Readonly<Record<string, string>> = {
   a: "\x07",
   e: "\x1b",
@@ -57,36 +31,6 @@ const MAX_DEPTH = 64;
 interface Flags {
   readonly ignoreCase: boolean;
   readonly dotAll: boolean;
-}
-
-/** A character as it may stand anywhere in a pattern of flag v. */
-function unit(char: string): string {
-  return /[\p{L}\p{N}]/u.test(char) ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`;
-}
-
-/** All characters that some other one differs from only in case, in one string; the last ones today are U+1E943 (Adlam). */
-let casedMemo: string | undefined;
-function cased(): string {
-  const all = () =>
-    Array.from({ length: 0x20000 }, (_, code) => (code >> 11 === 0x1b ? "" : String.fromCodePoint(code)));
-  casedMemo ??= all()
-    .join("")
-    .match(/\p{Changes_When_Casemapped}/gu)!
-    .join("");
-  return casedMemo;
-}
-
-/** The inside of a class with everything added that simple case folding makes equal ("s" also takes U+017F). */
-function folded(inside: string): string {
-  const equal = cased().match(new RegExp(`[${inside}]`, "giv")) ?? [];
-  const known = new RegExp(`[${inside}]`, "v");
-  return (
-    inside +
-    equal
-      .filter((char) => !known.test(char))
-      .map(unit)
-      .join("")
-  );
 }
 
 class Translator {
@@ -155,7 +99,7 @@ class Translator {
       const switched = this.#match(/\(\?([im]*)(?:-([im]+))?\)/y);
       if (switched) {
         // Ruby: (?i) reaches to the end of the group, over later alternatives too
-        flags = withFlags(flags, switched[1]!, switched[2]);
+        flags = withFlags(flags, switched[1], switched[2]);
         out += `(?:${this.#alternatives(flags)})`;
         break;
       }
@@ -237,7 +181,7 @@ class Translator {
     if (letter === "R") return NEWLINE;
     if (letter === "N") return String.raw`[^\n]`;
     if (letter === "O") return "[^]";
-    if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter]!;
+    if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter];
     this.#at = start;
     const set = this.#classEscape(flags);
     return set ? `[${set}]` : literal(this.#escapedCharacter(), flags, this.#where);
@@ -247,12 +191,12 @@ class Translator {
   #classEscape(flags: Flags): string | undefined {
     const short = this.#match(/\\([sdwhSDWH])/y);
     if (short) {
-      const set = CLASSES[short[1]!.toLowerCase()]!;
-      return short[1]! < "a" ? `[^${set}]` : set;
+      const set = CLASSES[short[1].toLowerCase()];
+      return short[1] < "a" ? `[^${set}]` : set;
     }
     const property = this.#match(/\\([pP])\{(\^?)([^}]*)\}/y);
     if (!property) return undefined;
-    const set = propertyClass(property[3]!);
+    const set = propertyClass(property[3]);
     if (set === undefined) {
       this.#at -= property[0].length;
       return this.#fail(`the property ${property[0]}`);
@@ -266,7 +210,7 @@ class Translator {
   #escapedCharacter(): string {
     const hex = this.#match(/\\(?:x\{([0-9a-fA-F]{1,8})\}|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4}))/y);
     if (hex) {
-      const code = Number.parseInt((hex[1] ?? hex[2] ?? hex[3])!, 16);
+      const code = Number.parseInt(hex[1] ?? hex[2] ?? hex[3], 16);
       if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) this.#fail(`no character ${hex[0]}`);
       if (hex[2] !== undefined && code > 0x7f) this.#fail(`the byte ${hex[0]}`);
       return String.fromCodePoint(code);
@@ -275,7 +219,7 @@ class Translator {
     if (octal) return String.fromCodePoint(Number.parseInt(octal[1] || "0", 8));
     this.#at++;
     const char = this.#next();
-    if (Object.hasOwn(CONTROLS, char)) return CONTROLS[char]!;
+    if (Object.hasOwn(CONTROLS, char)) return CONTROLS[char];
     if (/[A-Za-z0-9]/.test(char)) this.#fail(`the escape \\${char}`);
     return char;
   }
@@ -297,8 +241,8 @@ class Translator {
       }
       const posix = this.#match(/\[:(\^?)([a-z]+):\]/y);
       if (posix) {
-        if (!Object.hasOwn(POSIX, posix[2]!)) this.#fail(`the class ${posix[0]}`);
-        const set = POSIX[posix[2]!]!;
+        if (!Object.hasOwn(POSIX, posix[2])) this.#fail(`the class ${posix[0]}`);
+        const set = POSIX[posix[2]];
         inside += posix[1] ? `[^${set}]` : set;
       } else if (this.#peek("[")) {
         inside += this.#class(flags);
@@ -341,22 +285,6 @@ function literal(char: string, flags: Flags, where: string): string {
   }
   const set = folded(unit(char));
   return set === unit(char) ? set : `[${set}]`;
-}
-
-/** \p{name}: a category, a binary property or a script, as Oniguruma names them. */
-function propertyClass(name: string): string | undefined {
-  const plain = name.toLowerCase().replace(/[ _-]/g, "");
-  if (Object.hasOwn(POSIX, plain)) return POSIX[plain]!;
-  if (!/^\w+$/.test(name)) return undefined;
-  const title = name[0]!.toUpperCase() + name.slice(1).toLowerCase();
-  for (const candidate of [name, title, `Script=${name}`, `Script=${title}`]) {
-    try {
-      return new RegExp(String.raw`\p{${candidate}}`, "u").source;
-    } catch {
-      continue;
-    }
-  }
-  return undefined;
 }
 
 /**
