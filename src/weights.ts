@@ -85,6 +85,11 @@ export async function loadWeights(
   return weights;
 }
 
+/** Bytes that `loadWeights` puts on a GPU, known from the headers alone. */
+export function weightBytes(checkpoint: Checkpoint): number {
+  return plan(checkpoint, Infinity).weights.bytes;
+}
+
 /** A run of rows of one stored tensor and the place of one target tensor it goes to. */
 interface Job {
   readonly source: StoredTensor;

@@ -10,6 +10,7 @@ import type { Completion } from "../src/index.ts";
 import { Arguments, type Command, isUsageError, readArguments } from "../src/node/cli/command.ts";
 import { generate } from "../src/node/cli/generate.ts";
 import { info } from "../src/node/cli/info.ts";
+import { Llama } from "../src/node/index.ts";
 import { listedFiles } from "../src/node/listed.ts";
 import { formatBytes, startProgress } from "../src/node/progress.ts";
 import { read, root } from "./source.ts";
@@ -365,6 +366,18 @@ test("info: config, tensors, needs, adapter and limits; as JSON the same", async
   assert.is(noDevice.code, 1);
   assert.ok(noDevice.stdout.includes("model.embed_tokens.weight"), "the checkpoint is described all the same");
   assert.match(noDevice.stderr, /no such adapter/);
+});
+
+test("info: what it says of the GPU is what loading takes", async () => {
+  for (const name of ["odd-everything-bf16", "attn-bias-bf16", "mlp-bias-f16", "tied-f32", "legacy-dynamic-f16"]) {
+    const folder = join(MODELS, name);
+    const { stdout } = await llariat(["info", "--model", folder, "--json", "--adapter", "null"]);
+    const { gpuBytes } = JSON.parse(stdout) as { gpuBytes: { weights: number; kvPerToken: number } };
+    const llama = await Llama.load(folder);
+    assert.is(gpuBytes.weights, llama.memory.weights, name);
+    assert.is(gpuBytes.kvPerToken, llama.kvBytes(1024) / 1024, name);
+    llama.close();
+  }
 });
 
 test.run();

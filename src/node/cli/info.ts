@@ -5,6 +5,7 @@ import type { Checkpoint } from "../../checkpoint.ts";
 import { openCheckpoint } from "../../checkpoint.ts";
 import { LlariatError } from "../../error.ts";
 import { describeRope, parseRope } from "../../rope.ts";
+import { weightBytes } from "../../weights.ts";
 import { requestDevice } from "../gpu.ts";
 import { formatBytes } from "../progress.ts";
 import type { Command, Option } from "./command.ts";
@@ -60,8 +61,6 @@ const LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
-
 function checkpointFacts(checkpoint: Checkpoint) {
   const { config } = checkpoint;
   const tensors = [...checkpoint.tensors.values()].map(({ name, dtype, shape, start, end, source }) => ({
@@ -71,12 +70,8 @@ function checkpointFacts(checkpoint: Checkpoint) {
     bytes: end - start,
     file: source.name,
   }));
-  // Rows are padded to a multiple of four elements on the GPU; a vector is one row.
-  const weightBytes = tensors.reduce((sum, { dtype, shape }) => {
-    const columns = shape.at(-1) ?? 1;
-    const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1);
-    return sum + rows * stride(columns) * ELEMENT_BYTES[dtype];
-  }, 0);
+  // Keys and values in f32, every layer; src/kvcache.ts.
+  const kvPerToken = 2 * 4 * config.layers * stride(config.kvHeads * config.headDim);
   return {
     model: checkpoint.describe,
     config,
@@ -88,7 +83,7 @@ function checkpointFacts(checkpoint: Checkpoint) {
     tensors,
     parameters: checkpoint.parameters,
     fileBytes: checkpoint.bytes,
-    gpuBytes: { weights: weightBytes, kvPerToken: 2 * config.layers * stride(config.kvHeads * config.headDim) * 4 },
+    gpuBytes: { weights: weightBytes(checkpoint), kvPerToken },
     checkpointNotes: checkpoint.notes,
   };
 }
