@@ -249,7 +249,7 @@ test("the test runner fails what uvu alone would pass", () => {
   const folder = mkdtempSync(join(cache, "runner-"));
   try {
     mkdirSync(join(folder, "test"));
-    copyFileSync(join(root, "test/run.ts"), join(folder, "test/run.ts"));
+    for (const file of ["run.ts", "source.ts"]) copyFileSync(join(root, "test", file), join(folder, "test", file));
     const head = 'import { suite } from "uvu";\nconst test = suite("s");\ntest("a", () => {});\n';
     const filter = "only";
     const cases = {
@@ -279,6 +279,7 @@ test("the test runner fails what uvu alone would pass", () => {
     assert.is(whole.last, "7 passed, 5 failed", whole.stdout);
     assert.match(whole.stdout, /forgot\.test\.ts: no test ran/);
     assert.match(whole.stdout, /1 skipped/);
+    assert.is(run("--gpu").last, "0 passed, 1 failed", "none of them opens a device");
     const good = run("good");
     assert.is(good.status, 0);
     assert.is(good.last, "1 passed, 0 failed");

@@ -1,16 +1,21 @@
 // Runs every test file in a process of its own and ends with the line "N passed, N failed".
-//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME]     NAME as in LLARIAT_ADAPTER
+//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--gpu]
+// NAME as in LLARIAT_ADAPTER; --gpu leaves out the files that open no device: they give the same on every adapter.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
 import { spawn } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { imports } from "./source.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "..");
-const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { adapter: { type: "string" } } });
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { adapter: { type: "string" }, gpu: { type: "boolean" } },
+});
 const environment = {
   ...process.env,
   FORCE_COLOR: "0",
@@ -23,6 +28,16 @@ function find(folder: string): string[] {
     if (entry.isDirectory()) return entry.name === "fixtures" ? [] : find(path);
     return entry.name.endsWith(".test.ts") ? [path] : [];
   });
+}
+
+/** Does a file reach the adapter code, by way of any of its imports? */
+function usesDevice(path: string, seen = new Set<string>()): boolean {
+  if (path.endsWith("src/node/gpu.ts")) return true;
+  if (seen.has(path) || !existsSync(path)) return false;
+  seen.add(path);
+  return imports(readFileSync(path, "utf8")).some(
+    (target) => target.startsWith(".") && usesDevice(join(path, "..", target), seen),
+  );
 }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string };
@@ -58,6 +73,7 @@ function run(file: string): Promise<Outcome> {
 }
 
 const files = find(here)
+  .filter((file) => !values.gpu || usesDevice(file))
   .filter((file) => wanted.length === 0 || wanted.some((part) => relative(root, file).includes(part)))
   .sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
