@@ -1,20 +1,20 @@
 // checkpoint.ts — random-weight Llama checkpoints of any shape in Hugging Face layout, for speed and memory tests.
 //   node --import tsx bench/checkpoint.ts OUT --shape tinyllama-1.1b [--dtype bf16] [--seed 1] [--shard-bytes N] [sizes …]
 // The weights mean nothing; their spread is that of a network at start (1/√fan_in), so activations stay finite in f16.
-// Every 64 KiB block is drawn from a generator keyed by (seed, tensor, block): any range can be made without the rest,
-// so the same checkpoint exists as files on disk or as a FileSet that takes no space.
+// The same checkpoint exists as files on disk or as a FileSet that takes no space (random.ts).
 
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { checkAborted, checkName, checkRange, memorySource } from "../src/bytes.ts";
-import type { ByteSource, FileSet } from "../src/bytes.ts";
+import { checkName, memorySource } from "../src/bytes.ts";
+import type { FileSet } from "../src/bytes.ts";
 import { llamaTensors } from "../src/checkpoint.ts";
 import { parseConfig } from "../src/config.ts";
 import { LlariatError } from "../src/error.ts";
-import { narrowBF16, narrowF16 } from "../src/floats.ts";
 import type { FloatKind } from "../src/floats.ts";
+import { randomSource } from "./random.ts";
+import type { RandomFile, RandomTensor } from "./random.ts";
 import { byteLevelTokenizer, SPECIAL_TOKENS } from "./tokenizer.ts";
 
 /** Sizes of a Llama; the names of LlamaConfig. */
@@ -104,24 +104,6 @@ export async function writeCheckpoint(
     }
   }
   return written;
-}
-
-/** A safetensors file to be made: header bytes, then tensors back to back. */
-interface RandomFile {
-  readonly head: Uint8Array;
-  readonly size: number;
-  readonly tensors: readonly RandomTensor[];
-}
-
-/** Normal numbers of this mean and deviation in bytes `start` to `end` of the file. */
-interface RandomTensor {
-  readonly name: string;
-  readonly kind: FloatKind;
-  readonly shape: readonly number[];
-  readonly mean: number;
-  readonly deviation: number;
-  start: number;
-  end: number;
 }
 
 function layout(options: RandomCheckpoint): Map<string, RandomFile | { text: () => string }> {
@@ -226,103 +208,6 @@ function randomFile(tensors: readonly RandomTensor[]): RandomFile {
     end: tensor.end + head.length,
   }));
   return { head, size: placed.at(-1)!.end, tensors: placed };
-}
-
-const BLOCK_BYTES = 65_536;
-
-function randomSource(name: string, file: RandomFile, seed: number): ByteSource {
-  const block = new Uint32Array(BLOCK_BYTES / 4);
-  const blockBytes = new Uint8Array(block.buffer);
-  const source: ByteSource = {
-    name,
-    size: file.size,
-    async read(start, end, signal, into) {
-      checkAborted(signal, `reading ${name}`);
-      checkRange(source, start, end);
-      const target =
-        into && into.byteLength >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
-      if (start < file.head.length) target.set(file.head.subarray(start, end));
-      for (const tensor of file.tensors) {
-        if (tensor.end <= start || tensor.start >= end) continue;
-        const [from, to] = [Math.max(start, tensor.start), Math.min(end, tensor.end)];
-        const first = Math.floor((from - tensor.start) / BLOCK_BYTES);
-        const last = Math.floor((to - 1 - tensor.start) / BLOCK_BYTES);
-        const key = hash(`${seed}:${tensor.name}`);
-        for (let i = first; i <= last; i++) {
-          fillBlock(block, tensor, key, i);
-          const at = tensor.start + i * BLOCK_BYTES;
-          const [low, high] = [Math.max(from, at), Math.min(to, at + BLOCK_BYTES)];
-          target.set(blockBytes.subarray(low - at, high - at), low - start);
-        }
-      }
-      return target;
-    },
-  };
-  return source;
-}
-
-/** sfc32 (Chris Doty-Humphrey, PractRand), seeded per block: each 32-bit draw picks two normal numbers from a table. */
-function fillBlock(block: Uint32Array, tensor: RandomTensor, key: number, index: number): void {
-  let [a, b, c, counter] = [key, index, 0x9e37_79b9, 1];
-  const next = () => {
-    const sum = (((a + b) | 0) + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
-    return sum;
-  };
-  for (let i = 0; i < 12; i++) next(); // its author's warm-up
-  const table = tableOf(tensor);
-  if (table instanceof Float32Array) {
-    const values = new Float32Array(block.buffer);
-    const scale = Math.SQRT1_2; // the sum of two draws of variance 1 has variance 2, and 2³² values
-    for (let i = 0; i < values.length; i++) {
-      const draw = next();
-      values[i] = tensor.mean + (table[draw & 0xffff] + table[draw >>> 16]) * scale * tensor.deviation;
-    }
-  } else {
-    for (let i = 0; i < block.length; i++) {
-      const draw = next();
-      block[i] = table[draw & 0xffff] | (table[draw >>> 16] << 16);
-    }
-  }
-}
-
-const tables = new Map<string, Uint16Array | Float32Array>();
-
-/** 65,536 normal numbers: as f32 of deviation 1, or as 16-bit patterns with mean and deviation applied. */
-function tableOf({ kind, mean, deviation }: RandomTensor): Uint16Array | Float32Array {
-  const key = kind === "f32" ? kind : `${kind} ${mean} ${deviation}`;
-  let table = tables.get(key);
-  if (!table) {
-    const narrow = kind === "f16" ? narrowF16 : narrowBF16;
-    table = kind === "f32" ? normals() : Uint16Array.from(normals(), (value) => narrow(mean + value * deviation));
-    tables.set(key, table);
-  }
-  return table;
-}
-
-/** Quantiles of the normal distribution at (i + ½)/65536: dx/dp = 1/φ(x), integrated outwards from the middle. */
-function normals(): Float32Array {
-  const out = new Float32Array(65_536);
-  let x = 0;
-  for (let i = 32_768; i < 65_536; i++) {
-    const step = i === 32_768 ? 0.5 / 65_536 : 1 / 65_536;
-    x += step / density(x + step / 2 / density(x)); // the midpoint rule
-    out[i] = x;
-    out[65_535 - i] = -x;
-  }
-  return out;
-}
-
-const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let h = 0x811c_9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x0100_0193);
-  return h;
 }
 
 const NUMBERS = {

@@ -4,6 +4,7 @@
 import { LlariatError } from "./error.ts";
 import type { ErrorCode } from "./error.ts";
 
+/** What JSON can say. */
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 /** Without a prototype, so that a key named __proto__ or constructor is a key like any other. */
 export type JsonObject = { [key: string]: Json };
@@ -139,7 +140,8 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   // A long list or text from a hostile file is cut before it is printed, not after.
-  const small = typeof value === "string" ? value.slice(0, 80) : Array.isArray(value) ? value.slice(0, 12) : value;
+  const long = Array.isArray(value) && value.length > 12;
+  const small = typeof value === "string" ? value.slice(0, 80) : long ? value.slice(0, 12) : value;
   const text = isObject(small) ? `an object with ${Object.keys(small).length} keys` : JSON.stringify(small);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return text.length > 60 || long ? `${text.slice(0, Math.min(57, text.length - 1))}…` : text;
 }

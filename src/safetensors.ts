@@ -18,6 +18,7 @@ const BITS = {
   F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4,
 } as const;
 
+/** The dtypes of the format, as headers spell them. */
 export type StoredDType = keyof typeof BITS;
 
 /** A tensor in a file: elements [shape], row-major, in bytes `start` to `end` (exclusive, absolute) of `source`. */
@@ -38,6 +39,9 @@ export interface SafetensorsFile {
 
 /** The limit of the Rust reader (`MAX_HEADER_SIZE`), so that what it refuses is refused here. */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** What numpy and torch can hold; a product of more would only cost time. */
+const MAX_DIMENSIONS = 64;
 
 /**
  * Reads and checks the header of one safetensors file; only header bytes are read. Throws LlariatError "checkpoint"
@@ -118,8 +122,8 @@ function checkEntry(name: string, entry: unknown, source: ByteSource, dataStart:
     throw bad(`got dtype ${show(dtype)}, needed one of ${Object.keys(BITS).join(" ")}`);
   }
   const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw bad(`got shape ${show(shape)}, needed a list of non-negative integers`);
+  if (!Array.isArray(shape) || shape.length > MAX_DIMENSIONS || !shape.every(isSize)) {
+    throw bad(`got shape ${show(shape)}, needed a list of at most ${MAX_DIMENSIONS} non-negative integers`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0] > offsets[1]) {
     throw bad(`got data_offsets ${show(offsets)}, needed [start, end] with 0 ≤ start ≤ end`);

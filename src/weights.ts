@@ -61,6 +61,7 @@ export interface LoadProgress {
   readonly tensor: string;
 }
 
+/** How to follow and how to stop a load. */
 export interface LoadOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -96,6 +97,8 @@ interface Job {
   readonly sourceByte: number;
   readonly rows: number;
   readonly columns: number;
+  /** Elements from row to row in the target; a vector has no padding, another part may follow. */
+  readonly wide: number;
   readonly target: Tensor;
   readonly targetByte: number;
 }
@@ -140,7 +143,7 @@ function plan(checkpoint: Checkpoint, maxBindingBytes: number): { weights: Weigh
     let first = 0;
     for (const source of parts) {
       const [columns] = source.shape;
-      jobs.push({ source, sourceByte: source.start, rows: 1, columns, target, targetByte: 4 * first });
+      jobs.push({ source, sourceByte: source.start, rows: 1, columns, wide: columns, target, targetByte: 4 * first });
       first += columns;
     }
     bytes += tensorBytes(target);
@@ -203,7 +206,7 @@ function* chunks(
 ): Generator<Job> {
   const columns = source.shape[1];
   const rowBytes = tensorBytes({ ...target, shape: [1, columns] });
-  const storedRowBytes = columns * (source.dtype === "F32" ? 4 : 2);
+  const storedRowBytes = columns * storedWidth(source);
   const most = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes)); // src/config.ts keeps a row below a chunk
   for (let row = 0; row < rows; row += most) {
     yield {
@@ -211,17 +214,19 @@ function* chunks(
       sourceByte: source.start + (firstRow + row) * storedRowBytes,
       rows: Math.min(most, rows - row),
       columns,
+      wide: stride(columns),
       target,
       targetByte: (targetRow + row) * rowBytes,
     };
   }
 }
 
-const storedBytes = ({ source, rows, columns }: Job): number => rows * columns * (source.dtype === "F32" ? 4 : 2);
-const uploadBytes = ({ target, rows, columns }: Job): number => tensorBytes({ ...target, shape: [rows, columns] });
+const storedWidth = ({ dtype }: StoredTensor): number => (dtype === "F32" ? 4 : 2);
+const storedBytes = ({ source, rows, columns }: Job): number => rows * columns * storedWidth(source);
+const uploadBytes = ({ target, rows, wide }: Job): number => rows * wide * (target.dtype === "f32" ? 4 : 2);
 /** Whether the bytes on the GPU are the bytes of the file. */
-const isPlain = ({ source, target, columns }: Job): boolean =>
-  floatKind(source.dtype) === target.dtype && columns % 4 === 0;
+const isPlain = ({ source, target, columns, wide }: Job): boolean =>
+  floatKind(source.dtype) === target.dtype && columns === wide;
 
 /** Runs the jobs in order; while one is checked and uploaded the next is being read. */
 async function stream(jobs: readonly Job[], totalBytes: number, sink: WeightSink, options: LoadOptions): Promise<void> {
@@ -258,7 +263,7 @@ async function stream(jobs: readonly Job[], totalBytes: number, sink: WeightSink
 
 /** The bytes to upload: the stored ones as they are, or rows spread to their stride, widened to f32 where the target is. */
 function layOut(job: Job, stored: Uint8Array<ArrayBuffer>, upload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const { source, rows, columns, target } = job;
+  const { source, rows, columns, wide, target } = job;
   const kind = floatKind(source.dtype)!;
   const count = rows * columns;
   const length = storedBytes(job);
@@ -269,10 +274,9 @@ function layOut(job: Job, stored: Uint8Array<ArrayBuffer>, upload: Uint8Array<Ar
   if (isPlain(job)) return stored.subarray(0, length);
 
   const out = upload.subarray(0, uploadBytes(job));
-  const wide = stride(columns);
   if (target.dtype === "f32") {
     const values = new Float32Array(out.buffer, 0, rows * wide);
-    const width = length / count;
+    const width = storedWidth(source);
     for (let row = 0; row < rows; row++) {
       widen(kind, stored.subarray(row * columns * width), values.subarray(row * wide, row * wide + columns));
       values.fill(0, row * wide + columns, (row + 1) * wide);
@@ -290,7 +294,7 @@ function layOut(job: Job, stored: Uint8Array<ArrayBuffer>, upload: Uint8Array<Ar
 
 function notFinite(job: Job, stored: Uint8Array, index: number): LlariatError {
   const { source, sourceByte } = job;
-  const width = storedBytes(job) / (job.rows * job.columns);
+  const width = storedWidth(source);
   const value = new Float32Array(1);
   widen(floatKind(source.dtype)!, stored.slice(index * width, (index + 1) * width), value);
   const element = (sourceByte - source.start) / width + index;

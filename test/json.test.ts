@@ -87,7 +87,8 @@ json("refuses deep nesting and absurd counts without blowing the stack", () => {
 
 json("show cuts what it prints", () => {
   assert.is(show("x".repeat(1e6)).length, 58);
-  assert.ok(show(Array.from({ length: 1e6 }, () => 0)).length < 60);
+  assert.is(show(Array.from({ length: 1e6 }, () => 0)), "[0,0,0,0,0,0,0,0,0,0,0,0…");
+  assert.is(show([1, 2]), "[1,2]");
   assert.is(show({ a: 1 }), "an object with 1 keys");
   assert.is(show(undefined), "nothing");
 });

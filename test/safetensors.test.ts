@@ -117,6 +117,19 @@ const wrong: Record<string, [Uint8Array, RegExp]> = {
   ],
   "no dtype": [safetensorsBytes({ a: { shape: [1], data_offsets: [0, 4] } }, 4), /a: got dtype nothing/],
   "a shape that is a number": [safetensorsBytes({ a: f32(6, 0, 24) }, 24), /a: got shape 6, needed a list/],
+  "65 dimensions": [
+    safetensorsBytes(
+      {
+        a: f32(
+          Array.from({ length: 65 }, () => 1),
+          0,
+          4,
+        ),
+      },
+      4,
+    ),
+    /a: got shape \[1,.*…, needed a list of at most 64/,
+  ],
   "a negative size": [safetensorsBytes({ a: f32([-2, -3], 0, 24) }, 24), /a: got shape \[-2,-3\]/],
   "a fractional size": [safetensorsBytes({ a: f32([1.5, 4], 0, 24) }, 24), /a: got shape \[1\.5,4\]/],
   "a size above 2⁵³": [safetensorsBytes({ a: f32([2 ** 53], 0, 24) }, 24), /a: got shape \[9007199254740992\]/],

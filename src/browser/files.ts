@@ -59,6 +59,7 @@ function blobSource(name: string, blob: Blob): ByteSource {
   return source;
 }
 
+/** How to ask a server for files. */
 export interface UrlOptions {
   /** Sent with every request, for example `{ authorization: "Bearer …" }`. */
   readonly headers?: Readonly<Record<string, string>>;
