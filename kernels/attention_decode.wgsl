@@ -27,6 +27,7 @@ var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of 
 @compute @workgroup_size(WG)
 fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
+  let half = at_run_time(HALF);
   let first = group.z * SPLIT;
   let position = row_position(row);
   if (first > position) { return; }
@@ -43,21 +44,21 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
   let kv_at = kv_head * HEAD_DIM;
 
-  for (var i = lane; i < heads * HEAD_DIM; i += WG) {
+  for (var i = lane; i < heads * 2u * half; i += WG) {
     queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
   }
   workgroupBarrier();
-  for (var j = lane; j < SPLIT; j += WG) {
-    let key = first + min(j, length - 1u);
+  for (var j = lane; j < length; j += WG) {
+    let key = first + j;
     let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
     var score = array<f32, GROUP>();
-    for (var d = 0u; d < HALF; d++) {
+    for (var d = 0u; d < half; d++) {
       let k = key_pair(at, d, raw, angle + key);
       for (var g = 0u; g < GROUP; g++) {
         score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
       }
     }
-    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = select(NEVER, score[g] * SCALE, j < length); }
+    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = score[g] * SCALE; }
   }
   workgroupBarrier();
   // Softmax over the part: WG / GROUP lanes share each query head.
@@ -66,7 +67,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   let busy = g < GROUP;
   var top = NEVER;
   if (busy) {
-    for (var j = lane % lanes; j < SPLIT; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
+    for (var j = lane % lanes; j < length; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
   }
   share[lane] = top;
   workgroupBarrier();
@@ -76,7 +77,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   workgroupBarrier();
   var mass = 0.0;
   if (busy) {
-    for (var j = lane % lanes; j < SPLIT; j += lanes) {
+    for (var j = lane % lanes; j < length; j += lanes) {
       let weight = exp(scores[g * SPLIT + j] - top);
       scores[g * SPLIT + j] = weight;
       mass += weight;
@@ -91,7 +92,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     partials[at] = top;
     partials[at + 1u] = mass;
   }
-  for (var d = lane; d < HEAD_DIM; d += WG) {
+  for (var d = lane; d < 2u * half; d += WG) {
     var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];

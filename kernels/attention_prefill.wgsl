@@ -26,6 +26,8 @@ var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this
 
 @compute @workgroup_size(64)
 fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let half = at_run_time(HALF);
+  let keys_per_block = at_run_time(KEYS);
   let rows = tile_rows(group.x);
   let first_row = tile_row(group.x);
   let sequence = tile_sequence(group.x);
@@ -52,7 +54,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
       let key = block + lane % KEYS;
       let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
       var score = array<f32, TILE_ROWS / 2u>();
-      for (var d = 0u; d < HALF; d++) {
+      for (var d = 0u; d < half; d++) {
         let k = key_pair(at, d, raw, angle + key);
         for (var r = 0u; r < TILE_ROWS / 2u; r++) {
           let q = (2u * r + lane / KEYS) * HEAD_DIM + d;
@@ -67,10 +69,10 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     workgroupBarrier();
     if (lane < TILE_ROWS) {
       var largest = top[lane];
-      for (var j = 0u; j < KEYS; j++) { largest = max(largest, scores[lane * KEYS + j]); }
+      for (var j = 0u; j < keys_per_block; j++) { largest = max(largest, scores[lane * KEYS + j]); }
       let factor = exp(top[lane] - largest);
       var mass = total[lane] * factor;
-      for (var j = 0u; j < KEYS; j++) {
+      for (var j = 0u; j < keys_per_block; j++) {
         let weight = exp(scores[lane * KEYS + j] - largest);
         scores[lane * KEYS + j] = weight;
         mass += weight;
@@ -83,7 +85,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     for (var c = 0u; c < CHUNKS; c++) {
       for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] *= shrink[r]; }
     }
-    for (var j = 0u; j < min(KEYS, length - block); j++) {
+    for (var j = 0u; j < min(keys_per_block, length - block); j++) {
       let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
       for (var c = 0u; c < CHUNKS; c++) {
         let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];

@@ -20,6 +20,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let lanes = at_run_time(WG);
   let rows = tile_rows(group.x);
   let first_row = tile_row(group.x);
   let sequence = tile_sequence(group.x);
@@ -43,14 +44,14 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
     let last = length - 1u;
     let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
     var score = array<vec2f, TILE_ROWS>();
-    for (var d = 0u; d < HALF; d += WG) {
+    for (var d = 0u; d < HALF; d += lanes) {
       var low = array<f32, TILE_ROWS>(); // lane l holds q[d + l] and q[d + l + HALF]
       var high = array<f32, TILE_ROWS>();
       for (var r = 0u; r < TILE_ROWS; r++) {
         low[r] = qkv[query[r] + d];
         high[r] = qkv[query[r] + d + HALF];
       }
-      for (var t = 0u; t < min(WG, HALF - d); t++) {
+      for (var t = 0u; t < min(lanes, HALF - d); t++) {
         let a = key_pair(at.x, d + t, raw, angle + key.x);
         let b = key_pair(at.y, d + t, raw, angle + key.y);
         for (var r = 0u; r < TILE_ROWS; r++) {
@@ -69,7 +70,7 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       top[r] = largest;
       for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
     }
-    for (var t = 0u; t < WG; t++) {
+    for (var t = 0u; t < lanes; t++) {
       let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
       var a = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
       var b = array<f32, CHUNKS>();

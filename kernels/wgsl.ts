@@ -114,6 +114,7 @@ var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of 
 @compute @workgroup_size(WG)
 fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
+  let half = at_run_time(HALF);
   let first = group.z * SPLIT;
   let position = row_position(row);
   if (first > position) { return; }
@@ -130,21 +131,21 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
   let kv_at = kv_head * HEAD_DIM;
 
-  for (var i = lane; i < heads * HEAD_DIM; i += WG) {
+  for (var i = lane; i < heads * 2u * half; i += WG) {
     queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
   }
   workgroupBarrier();
-  for (var j = lane; j < SPLIT; j += WG) {
-    let key = first + min(j, length - 1u);
+  for (var j = lane; j < length; j += WG) {
+    let key = first + j;
     let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
     var score = array<f32, GROUP>();
-    for (var d = 0u; d < HALF; d++) {
+    for (var d = 0u; d < half; d++) {
       let k = key_pair(at, d, raw, angle + key);
       for (var g = 0u; g < GROUP; g++) {
         score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
       }
     }
-    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = select(NEVER, score[g] * SCALE, j < length); }
+    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = score[g] * SCALE; }
   }
   workgroupBarrier();
   // Softmax over the part: WG / GROUP lanes share each query head.
@@ -153,7 +154,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   let busy = g < GROUP;
   var top = NEVER;
   if (busy) {
-    for (var j = lane % lanes; j < SPLIT; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
+    for (var j = lane % lanes; j < length; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
   }
   share[lane] = top;
   workgroupBarrier();
@@ -163,7 +164,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   workgroupBarrier();
   var mass = 0.0;
   if (busy) {
-    for (var j = lane % lanes; j < SPLIT; j += lanes) {
+    for (var j = lane % lanes; j < length; j += lanes) {
       let weight = exp(scores[g * SPLIT + j] - top);
       scores[g * SPLIT + j] = weight;
       mass += weight;
@@ -178,7 +179,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
     partials[at] = top;
     partials[at + 1u] = mass;
   }
-  for (var d = lane; d < HEAD_DIM; d += WG) {
+  for (var d = lane; d < 2u * half; d += WG) {
     var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
@@ -252,6 +253,8 @@ var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this
 
 @compute @workgroup_size(64)
 fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let half = at_run_time(HALF);
+  let keys_per_block = at_run_time(KEYS);
   let rows = tile_rows(group.x);
   let first_row = tile_row(group.x);
   let sequence = tile_sequence(group.x);
@@ -278,7 +281,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
       let key = block + lane % KEYS;
       let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
       var score = array<f32, TILE_ROWS / 2u>();
-      for (var d = 0u; d < HALF; d++) {
+      for (var d = 0u; d < half; d++) {
         let k = key_pair(at, d, raw, angle + key);
         for (var r = 0u; r < TILE_ROWS / 2u; r++) {
           let q = (2u * r + lane / KEYS) * HEAD_DIM + d;
@@ -293,10 +296,10 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     workgroupBarrier();
     if (lane < TILE_ROWS) {
       var largest = top[lane];
-      for (var j = 0u; j < KEYS; j++) { largest = max(largest, scores[lane * KEYS + j]); }
+      for (var j = 0u; j < keys_per_block; j++) { largest = max(largest, scores[lane * KEYS + j]); }
       let factor = exp(top[lane] - largest);
       var mass = total[lane] * factor;
-      for (var j = 0u; j < KEYS; j++) {
+      for (var j = 0u; j < keys_per_block; j++) {
         let weight = exp(scores[lane * KEYS + j] - largest);
         scores[lane * KEYS + j] = weight;
         mass += weight;
@@ -309,7 +312,7 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
     for (var c = 0u; c < CHUNKS; c++) {
       for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] *= shrink[r]; }
     }
-    for (var j = 0u; j < min(KEYS, length - block); j++) {
+    for (var j = 0u; j < min(keys_per_block, length - block); j++) {
       let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
       for (var c = 0u; c < CHUNKS; c++) {
         let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
@@ -349,6 +352,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let lanes = at_run_time(WG);
   let rows = tile_rows(group.x);
   let first_row = tile_row(group.x);
   let sequence = tile_sequence(group.x);
@@ -372,14 +376,14 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
     let last = length - 1u;
     let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
     var score = array<vec2f, TILE_ROWS>();
-    for (var d = 0u; d < HALF; d += WG) {
+    for (var d = 0u; d < HALF; d += lanes) {
       var low = array<f32, TILE_ROWS>(); // lane l holds q[d + l] and q[d + l + HALF]
       var high = array<f32, TILE_ROWS>();
       for (var r = 0u; r < TILE_ROWS; r++) {
         low[r] = qkv[query[r] + d];
         high[r] = qkv[query[r] + d + HALF];
       }
-      for (var t = 0u; t < min(WG, HALF - d); t++) {
+      for (var t = 0u; t < min(lanes, HALF - d); t++) {
         let a = key_pair(at.x, d + t, raw, angle + key.x);
         let b = key_pair(at.y, d + t, raw, angle + key.y);
         for (var r = 0u; r < TILE_ROWS; r++) {
@@ -398,7 +402,7 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       top[r] = largest;
       for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
     }
-    for (var t = 0u; t < WG; t++) {
+    for (var t = 0u; t < lanes; t++) {
       let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
       var a = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
       var b = array<f32, CHUNKS>();
@@ -856,6 +860,7 @@ fn reduce_add(value: vec4f, lane: u32) -> vec4f {
 }
 `,
   "lib/step": `// lib/step.wgsl — the rows of one step, uploaded once and read by every kernel of group 0; step.ts lays it out.
+// Words 4 … 15 are zero.
 //   row {token, position, sequence, angle row} · tile {first row, rows, sequence, -} · fill {angle row, position, count, setting}
 //   output {row, top-k} · sequence {first entry in the page table, first angle row, raw keys, -}
 // The *_AT offsets are in u32 from the start of the buffer. A key/value slot is page · PAGE + position % PAGE.
@@ -896,5 +901,9 @@ fn sequence_raw(sequence: u32) -> bool { return plan[SEQUENCE_AT + 4u * sequence
 
 // Row of the key/value pool that holds \`position\` of the sequence whose page table starts at \`pages\`.
 fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PAGE] * PAGE + position % PAGE; }
+
+// \`value\`, plus a zero of the step buffer that compilers cannot see: a loop bounded by it is not unrolled. A loop over lanes
+// or head elements that lavapipe unrolls takes seconds to minutes to compile, and runs no faster.
+fn at_run_time(value: u32) -> u32 { return value + plan[4]; }
 `,
 };

@@ -1,4 +1,5 @@
 // lib/step.wgsl — the rows of one step, uploaded once and read by every kernel of group 0; step.ts lays it out.
+// Words 4 … 15 are zero.
 //   row {token, position, sequence, angle row} · tile {first row, rows, sequence, -} · fill {angle row, position, count, setting}
 //   output {row, top-k} · sequence {first entry in the page table, first angle row, raw keys, -}
 // The *_AT offsets are in u32 from the start of the buffer. A key/value slot is page · PAGE + position % PAGE.
@@ -39,3 +40,7 @@ fn sequence_raw(sequence: u32) -> bool { return plan[SEQUENCE_AT + 4u * sequence
 
 // Row of the key/value pool that holds `position` of the sequence whose page table starts at `pages`.
 fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PAGE] * PAGE + position % PAGE; }
+
+// `value`, plus a zero of the step buffer that compilers cannot see: a loop bounded by it is not unrolled. A loop over lanes
+// or head elements that lavapipe unrolls takes seconds to minutes to compile, and runs no faster.
+fn at_run_time(value: u32) -> u32 { return value + plan[4]; }
