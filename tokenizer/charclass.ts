@@ -1,4 +1,4 @@
-// charclass.ts — sets of characters: Oniguruma's names for them, as the inside of a JavaScript class of flag v.
+// charclass.ts — sets of characters: Oniguruma's names for them, as the inside of a JavaScript class of flag u or v.
 // Source: Oniguruma doc/RE and its Unicode tables; Unicode Technical Standard 18.
 
 /** Unicode's White_Space: what Rust's is_whitespace and \s of both engines take. */
@@ -28,7 +28,7 @@ export const POSIX: Readonly<Record<string, string>> = {
   word: WORD,
   xdigit: "0-9a-fA-F",
 };
-/** A character as it may stand anywhere in a pattern of flag v. */
+/** A character as it may stand anywhere in a pattern of flag u or v. */
 export function unit(char: string): string {
   return /[\p{L}\p{N}]/u.test(char) ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`;
 }
@@ -47,8 +47,8 @@ function cased(): string {
 
 /** The inside of a class with everything added that simple case folding makes equal ("s" also takes U+017F). */
 export function folded(inside: string): string {
-  const equal = cased().match(new RegExp(`[${inside}]`, "giv")) ?? [];
-  const known = new RegExp(`[${inside}]`, "v");
+  const equal = cased().match(new RegExp(`[${inside}]`, "giu")) ?? [];
+  const known = new RegExp(`[${inside}]`, "u");
   return (
     inside +
     equal

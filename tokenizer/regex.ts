@@ -1,5 +1,5 @@
 // regex.ts — a regular expression as tokenizer.json writes it (Oniguruma, Ruby syntax) to the same one in JavaScript.
-//   text → parse by recursive descent → source for the flag v → RegExp
+//   text → parse by recursive descent → source for the flag u or v → RegExp
 // The same letters mean other things in the two: \s takes U+0085 and not U+FEFF, \d and \w know all of Unicode, ^ and $
 // are about lines, (?i:…) stands in the middle, ++ and (?>…) never give back. What has no counterpart is refused by name.
 // Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
@@ -16,13 +16,16 @@ const CONTROLS: Readonly<Record<string, string>> = {
   t: "\t",
   v: "\v",
 };
+/** Any character; not [^], of which V8 11 takes only one at a time under v. */
+const ANY = String.raw`\p{Any}`;
 const ANCHORS: Readonly<Record<string, string>> = {
-  A: String.raw`(?<![^])`,
-  z: String.raw`(?![^])`,
-  Z: String.raw`(?=\n?(?![^]))`,
+  A: `(?<!${ANY})`,
+  z: `(?!${ANY})`,
+  Z: `(?=\\n?(?!${ANY}))`,
   b: `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`,
   B: `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`,
 };
+const LINE_START = `(?:(?<!${ANY})|(?<=\\n)(?=${ANY}))`;
 const NEWLINE = String.raw`(?:\r\n|[\n-\r\u0085\u2028\u2029])`;
 /** Published patterns have up to 1,700 characters; the bounds keep compile time and recursion small. */
 const MAX_LENGTH = 20_000;
@@ -38,8 +41,10 @@ class Translator {
   readonly #where: string;
   #at = 0;
   #depth = 0;
-  #captures = 0;
+  #atoms = 0;
   #behind = 0;
+  /** True once a class holds another: then the flag has to be v, otherwise u will do. */
+  nested = false;
 
   constructor(pattern: string, where: string) {
     this.#pattern = pattern;
@@ -121,6 +126,8 @@ class Translator {
     for (;;) {
       const found = this.#match(/([*+?])([?+]?)|\{(\d*)(,?)(\d*)\}(\??)/y);
       if (!found) return out;
+      // JavaScript repeats no assertion, but a group with one in it
+      if (/^\(\?<?[=!]/.test(out)) out = `(?:${out})`;
       const [, sign, mode, least = "", comma, most = "", lazy] = found;
       if (out !== atom) out = `(?:${out})`;
       if (sign) {
@@ -141,15 +148,16 @@ class Translator {
   /** Once matched, never given back: a lookahead keeps its first choice, the reference takes it. */
   #atomic(inside: string): string {
     if (this.#behind) this.#fail("an atomic group inside a lookbehind");
-    return `(?:(?=(${inside}))\\${++this.#captures})`;
+    const name = `atom${++this.#atoms}`;
+    return `(?:(?=(?<${name}>${inside}))\\k<${name}>)`;
   }
 
   #atom(flags: Flags): string {
     if (this.#peek("(")) return this.#group(flags);
     if (this.#peek("[")) return this.#class(flags);
     if (this.#peek("\\")) return this.#escape(flags);
-    if (this.#take(".")) return flags.dotAll ? "[^]" : String.raw`[^\n]`;
-    if (this.#take("^")) return String.raw`(?:(?<![^])|(?<=\n)(?=[^]))`;
+    if (this.#take(".")) return flags.dotAll ? ANY : String.raw`[^\n]`;
+    if (this.#take("^")) return LINE_START;
     if (this.#take("$")) return String.raw`(?![^\n])`;
     if (this.#match(/[*+?]/y)) this.#fail("nothing to repeat");
     return literal(this.#next(), flags, this.#where);
@@ -162,16 +170,12 @@ class Translator {
     if (kind === "(" && this.#peek("*")) this.#fail("a callout");
     const behind = kind === "(?<=" || kind === "(?<!";
     if (behind) this.#behind++;
-    const atomic = kind === "(?>";
-    // a capture of the pattern becomes a plain group: nothing refers to it, and the numbers belong to #atomic.
-    // The number of an atomic group is taken before those inside it.
-    const number = atomic ? ++this.#captures : 0;
-    if (atomic && this.#behind) this.#fail("an atomic group inside a lookbehind");
     const inside = this.#alternatives(withFlags(flags, open[1] ?? "", open[2]));
     if (!this.#take(")")) this.#fail("a group that does not end");
     if (behind) this.#behind--;
-    if (atomic) return `(?:(?=(${inside}))\\${number})`;
-    return `${/^\(\?(?:[=!]|<[=!])$/.test(kind) ? kind : "(?:"}${inside})`;
+    if (kind === "(?>") return this.#atomic(inside);
+    // a capture becomes a plain group: nothing can refer to it
+    return `${/^\(\?<?[=!]/.test(kind) ? kind : "(?:"}${inside})`;
   }
 
   #escape(flags: Flags): string {
@@ -180,31 +184,23 @@ class Translator {
     const letter = this.#next();
     if (letter === "R") return NEWLINE;
     if (letter === "N") return String.raw`[^\n]`;
-    if (letter === "O") return "[^]";
+    if (letter === "O") return ANY;
     if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter];
     this.#at = start;
     const set = this.#classEscape(flags);
-    return set ? `[${set}]` : literal(this.#escapedCharacter(), flags, this.#where);
+    return set ? `[${set.not ? "^" : ""}${set.inside}]` : literal(this.#escapedCharacter(), flags, this.#where);
   }
 
   /** \s \D \p{…} and so on as the inside of a class, or undefined where the escape is a single character. */
-  #classEscape(flags: Flags): string | undefined {
+  #classEscape(flags: Flags): { not: boolean; inside: string } | undefined {
     const short = this.#match(/\\([sdwhSDWH])/y);
-    if (short) {
-      const set = CLASSES[short[1].toLowerCase()];
-      return short[1] < "a" ? `[^${set}]` : set;
-    }
+    if (short) return { not: short[1] < "a", inside: CLASSES[short[1].toLowerCase()] };
     const property = this.#match(/\\([pP])\{(\^?)([^}]*)\}/y);
     if (!property) return undefined;
-    const set = propertyClass(property[3]);
-    if (set === undefined) {
-      this.#at -= property[0].length;
-      return this.#fail(`the property ${property[0]}`);
-    }
-    if (flags.ignoreCase && folded(set) !== set && new RegExp(`[^${set}]`, "v").test(folded(set))) {
-      this.#fail(`${property[0]} without case`);
-    }
-    return (property[1] === "P") === (property[2] === "^") ? set : `[^${set}]`;
+    const inside = propertyClass(property[3]);
+    if (inside === undefined) return this.#fail(`the property ${property[0]}`);
+    if (flags.ignoreCase && folded(inside) !== inside) this.#fail(`${property[0]} without case`);
+    return { not: (property[1] === "P") !== (property[2] === "^"), inside };
   }
 
   #escapedCharacter(): string {
@@ -231,45 +227,48 @@ class Translator {
     const negated = this.#take("^");
     const sides: string[] = [];
     let inside = "";
-    let first = true;
-    for (; first || !this.#take("]"); first = false) {
+    for (let first = true; first || !this.#take("]"); first = false) {
       if (this.#at >= this.#pattern.length) this.#fail("a class that does not end");
       if (this.#take("&&")) {
         sides.push(inside);
         inside = "";
-        continue;
-      }
-      const posix = this.#match(/\[:(\^?)([a-z]+):\]/y);
-      if (posix) {
-        if (!Object.hasOwn(POSIX, posix[2])) this.#fail(`the class ${posix[0]}`);
-        const set = POSIX[posix[2]];
-        inside += posix[1] ? `[^${set}]` : set;
-      } else if (this.#peek("[")) {
-        inside += this.#class(flags);
       } else {
         inside += this.#member(flags);
       }
     }
     this.#depth--;
-    if (sides.length > 0) inside = [...sides, inside].map((side) => `[${side}]`).join("&&");
+    if (sides.length > 0) inside = [...sides, inside].map((side) => this.#nest(`[${side}]`)).join("&&");
     return negated ? `[^${inside}]` : `[${inside}]`;
   }
 
-  /** One character, range or class escape inside [...]. */
+  #nest(set: string): string {
+    this.nested = true;
+    return set;
+  }
+
+  /** One character, range, class escape or class inside [...]. */
   #member(flags: Flags): string {
-    const set = this.#peek("\\") ? this.#classEscape(flags) : undefined;
-    if (set !== undefined) return set;
-    const low = this.#peek("\\") ? this.#escapedCharacter() : this.#next();
+    const posix = this.#match(/\[:(\^?)([a-z]+):\]/y);
+    if (posix) {
+      if (!Object.hasOwn(POSIX, posix[2])) this.#fail(`the class ${posix[0]}`);
+      return posix[1] ? this.#nest(`[^${POSIX[posix[2]]}]`) : POSIX[posix[2]];
+    }
+    if (this.#peek("[")) return this.#nest(this.#class(flags));
+    const set = this.#classEscape(flags);
+    if (set) return set.not ? this.#nest(`[^${set.inside}]`) : set.inside;
+    const low = this.#character();
     let inside = unit(low);
-    if (this.#match(/-(?![\]&[])/y)) {
-      if (this.#peek("\\") && /\\[sdwhSDWHpP]/y.test(this.#pattern.slice(this.#at, this.#at + 2))) {
-        return `${inside}${unit("-")}`;
-      }
-      const high = this.#peek("\\") ? this.#escapedCharacter() : this.#next();
+    // before a class escape and at the end the hyphen is a character
+    if (this.#match(/-(?!\]|\[|&&|\\[sdwhSDWHpP])/y)) {
+      const high = this.#character();
       if (high.codePointAt(0)! < low.codePointAt(0)!) this.#fail(`the empty range ${low}-${high}`);
       inside += `-${unit(high)}`;
     }
     return flags.ignoreCase ? folded(inside) : inside;
+  }
+
+  #character(): string {
+    return this.#peek("\\") ? this.#escapedCharacter() : this.#next();
   }
 }
 
@@ -288,21 +287,19 @@ function literal(char: string, flags: Flags, where: string): string {
 }
 
 /**
- * Translates an Oniguruma pattern; the result has the flags g and v. Matches are the same, code point for code point, up
- * to the Unicode versions of the two engines. Throws LlariatError "tokenizer" naming what it cannot translate.
+ * Translates an Oniguruma pattern, with the flag g. Matches are the same, code point for code point, up to the Unicode
+ * versions of the two engines. Throws LlariatError "tokenizer" naming what it cannot translate.
  * A hostile pattern can still be slow to match: JavaScript has no limit on backtracking.
  */
 export function toRegExp(pattern: string, where: string): RegExp {
   if (pattern.length > MAX_LENGTH) {
     refuse(`${where}: the regular expression has ${pattern.length} characters, needed at most ${MAX_LENGTH}`);
   }
-  const source = new Translator(pattern, where).translate();
+  const translator = new Translator(pattern, where);
+  const source = translator.translate();
   try {
-    return new RegExp(source, "gv");
+    return new RegExp(source, translator.nested ? "gv" : "gu");
   } catch (cause) {
     return refuse(`${where}: the regular expression ${pattern.slice(0, 60)} cannot be translated`, cause);
   }
 }
-
-/** A pattern that matches exactly `text`. */
-export const exactly = (text: string): RegExp => new RegExp([...text].map(unit).join(""), "gv");
