@@ -238,8 +238,11 @@ async function main(): Promise<void> {
   }
   const number = (name: string): number => {
     const value = Number(given[name]);
-    if (Number.isFinite(value) && value > 0) return value;
-    throw new LlariatError("request", `--${name}: got ${String(given[name])}, needed a number above 0`);
+    if (Number.isFinite(value) && value >= (name === "seed" ? 0 : 1)) return value;
+    throw new LlariatError(
+      "request",
+      `--${name}: got ${String(given[name])}, needed a number from ${name === "seed" ? 0 : 1}`,
+    );
   };
   const sizes: Record<string, number | boolean> = {};
   for (const [name, key] of Object.entries(NUMBERS)) if (given[name] !== undefined) sizes[key] = number(name);
@@ -265,4 +268,11 @@ async function main(): Promise<void> {
   console.log(`${folder}: ${given.shape} ${dtype}, ${(written / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main().catch((error: unknown) => {
+    // A wrong option (parseArgs) or size is the caller's: the sentence, not the stack.
+    if (!(error instanceof LlariatError || error instanceof TypeError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  });
+}

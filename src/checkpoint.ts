@@ -149,10 +149,11 @@ async function matchConfig(
       ? `; it holds ${short(extra[0])}${others(extra.length)}, which config.json does not call for`
       : "";
     const hint = missing[0] === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
+    const shard = /-\d+-of-\d+\.safetensors$/.test(where) ? ", or the whole folder: this file is one of several" : "";
     const [first] = missing;
     throw new LlariatError(
       "checkpoint",
-      `${where}: ${first}: got no such tensor${others(missing.length)}, needed ${show(needed.get(first))}${hint}${also}`,
+      `${where}: ${first}: got no such tensor${others(missing.length)}, needed ${show(needed.get(first))}${hint}${shard}${also}`,
     );
   }
   if (extra.length) {

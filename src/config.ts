@@ -57,7 +57,7 @@ const MAX_LAYERS = 10_000;
 const MAX_COLUMNS = 2 ** 20;
 const MAX_VOCAB = 2 ** 24;
 
-const ROPE_FIELDS = [
+const ROPE_FIELDS = new Set([
   "rope_scaling",
   "rope_parameters",
   "rope_theta",
@@ -66,7 +66,7 @@ const ROPE_FIELDS = [
   "partial_rotary_factor",
   "hidden_size",
   "num_attention_heads",
-];
+]);
 
 /** dtypes a config may state; the weights themselves are checked tensor by tensor. */
 const DTYPES = ["float32", "float16", "bfloat16"];
@@ -126,7 +126,8 @@ export function parseConfig(json: unknown, file = "config.json"): LlamaConfig {
     ...(bosId !== undefined && { bosId }),
     ...(dtype !== undefined && { dtype }),
     rope: Object.freeze({
-      ...Object.fromEntries(ROPE_FIELDS.filter((key) => key in fields.all).map((key) => [key, fields.all[key]])),
+      // A copy: ordinary objects whatever parsed the file, and nothing the caller can change later.
+      ...structuredClone(Object.fromEntries(Object.entries(fields.all).filter(([key]) => ROPE_FIELDS.has(key)))),
       max_position_embeddings: maxPositions,
       head_dim: headDim,
     }),

@@ -32,7 +32,7 @@ export async function readTable(
   signal?: AbortSignal,
 ): Promise<{ stored: Map<string, StoredTensor>; where: string }> {
   const single = await files.open(SINGLE, signal);
-  if (single) return { stored: new Map((await readHeader(single, signal)).tensors), where: SINGLE };
+  if (single) return { stored: new Map((await readHeader(single, signal)).tensors), where: single.name };
   const indexText = await textOf(files, INDEX, MAX_TEXT_BYTES, "checkpoint", signal);
   if (indexText === undefined) {
     throw new LlariatError(

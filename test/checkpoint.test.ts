@@ -207,6 +207,14 @@ tests("missing, extra, misshapen and unsupported tensors are named with got and 
   await check({ [q]: { dtype: "F8_E4M3", shape: [24, 24], data: new Uint8Array(576) } }, /got dtype F8_E4M3/);
 });
 
+tests("one shard of several named alone says so", async () => {
+  const folder = await folderFiles(join(models, "sharded-bf16/model-00002-of-00005.safetensors"));
+  const message =
+    /^model-00002-of-00005\.safetensors: model\.embed_tokens\.weight: got no such tensor .*the whole folder: this file is one of several/;
+  await rejects(() => openCheckpoint(folder), "checkpoint", message);
+  await folder.close();
+});
+
 tests("no weights: the sentence lists what the folder holds", async () => {
   const { "model.safetensors": _, ...rest } = single;
   const files = memoryFiles({ ...rest, "pytorch_model.bin": "x" }, "somewhere");
@@ -227,7 +235,7 @@ tests("what writeCheckpoint writes is what randomFiles makes, and any range of i
   try {
     const options = {
       shape,
-      dtype: (name: string) => (name.includes("mlp") ? "f32" : "f16") as "f32" | "f16",
+      dtype: (name: string) => (name.includes("mlp") ? "f32" : "f16"),
       shardBytes: 20_000,
       seed: 7,
     };

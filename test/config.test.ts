@@ -64,6 +64,8 @@ tests("v4 and v5 spellings, null and explicit", () => {
   assert.is(parse({ architectures: ["LlamaForCausalLM"], model_type: undefined }).dim, 64);
   const rope_parameters = { rope_type: "linear", factor: 2, rope_theta: 5000 };
   assert.equal(parse({ rope_parameters }).rope.rope_parameters, rope_parameters);
+  const parsed = parseConfig(parseJson(JSON.stringify({ ...base, rope_parameters }), "config.json", "config"));
+  assert.equal(parsed.rope.rope_parameters, rope_parameters, "an ordinary object");
 });
 
 tests("every config among the goldens gives sizes and the RoPE setting of the whole file", async () => {

@@ -48,6 +48,18 @@ tests("NaN and infinity anywhere are refused with tensor, value and place", asyn
   await check(memoryFiles(await collect(randomFiles({ shape: tiny, dtype: "f16" })))); // and the same without poison loads
 });
 
+tests("what an earlier tensor left in staging memory is not taken for NaN", async () => {
+  // Layer 0 in f32 of 0x7f007fff (finite), whose halves are NaN as f16; layer 1 in f16 with odd numbers of elements.
+  const shape = { ...tiny, heads: 5, kvHeads: 5, dim: 45, hidden: 33, vocab: 301 };
+  const dtype = (name: string): FloatKind => (name.includes("layers.0.") ? "f32" : "f16");
+  const files = await collect(randomFiles({ shape, dtype }));
+  const bytes = new DataView(files["model.safetensors"].buffer);
+  for (const { dtype: kind, start, end } of (await openCheckpoint(memoryFiles(files))).tensors.values()) {
+    if (kind === "F32") for (let at = start; at < end; at += 4) bytes.setUint32(at, 0x7f00_7fff, true);
+  }
+  await check(memoryFiles(files));
+});
+
 tests("NaN behind the first chunk is named by its place in the whole tensor", async () => {
   const shape = { ...tiny, layers: 1, heads: 5, kvHeads: 5, dim: 45, vocab: 200_003, tied: true };
   const files = randomFiles({ shape });
