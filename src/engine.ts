@@ -227,8 +227,7 @@ export class Engine {
   /** Longest sequence that one binding per layer can hold on this device. */
   get maxTokens(): number {
     const { kvHeads, headDim } = this.config;
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
-    const perToken = 4 * stride(kvHeads * headDim);
-    return Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (perToken * PAGE)) * PAGE;
+    const pageBytes = 4 * PAGE * stride(kvHeads * headDim);
+    return Math.floor(this.gpu.maxBindingBytes / pageBytes) * PAGE;
   }
 }

@@ -1,5 +1,6 @@
 // generate.ts — one request: prompt in, tokens out.
 
+import { CANDIDATES } from "../kernels/index.ts";
 import type { Tokenizer, Message } from "../tokenizer/index.ts";
 import type { RopeAngles } from "./angles.ts";
 import type { Batch, Row } from "./batch.ts";
@@ -162,7 +163,8 @@ export async function* request(
   const stop = new StopMatcher(stops);
   const decoder = tokenizer?.streamDecoder({ skipSpecialTokens: true });
   const random = new Random(sampling.seed);
-  const k = candidatesNeeded(sampling, config.vocab);
+  const needed = candidatesNeeded(sampling, config.vocab);
+  const k = needed <= CANDIDATES ? needed : Infinity;
   const eos = new Set(generation.eosIds ?? config.eosIds);
   const out = { text: "", ids: [] as number[], logprobs: [] as number[] };
   let finishReason: Completion["finishReason"] = "length";
@@ -228,19 +230,16 @@ export async function* request(
 }
 
 const isComplete = (row: Row & { kind: "candidates" }, k: number): boolean =>
-  row.words[0] >= k && row.words[0] <= (row.words.length - 4) / 2;
+  row.words[0] >= k && row.words[0] <= CANDIDATES;
 
-/** A row as the sampler takes it: whole logits, or candidates sorted by logit, then id. */
+/** A row as the sampler takes it: whole logits, or candidates. */
 function rowCandidates(row: Row): Float32Array | Candidates {
   if (row.kind === "logits") return row.logits;
-  const count = row.words[0];
+  const [count] = row.words;
   const floats = new Float32Array(row.words.buffer, row.words.byteOffset, row.words.length);
-  const order = Array.from({ length: count }, (_, i) => 4 + 2 * i).sort(
-    (a, b) => floats[b + 1] - floats[a + 1] || row.words[a] - row.words[b],
-  );
   return {
-    ids: Uint32Array.from(order, (at) => row.words[at]),
-    logits: Float32Array.from(order, (at) => floats[at + 1]),
+    ids: Uint32Array.from({ length: count }, (_, i) => row.words[4 + 2 * i]),
+    logits: Float32Array.from({ length: count }, (_, i) => floats[5 + 2 * i]),
     logSumExp: floats[2],
   };
 }

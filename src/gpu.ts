@@ -109,6 +109,11 @@ export class Gpu {
     });
   }
 
+  /** Most bytes one tensor may have. */
+  get maxBindingBytes(): number {
+    return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  }
+
   /** Throws the first error the device has reported. */
   check(): void {
     if (this.#failure) throw this.#failure;
@@ -118,7 +123,7 @@ export class Gpu {
   create(tensor: Tensor, kind: MemoryKind): void {
     if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
     const bytes = tensorBytes(tensor);
-    const limit = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    const limit = this.maxBindingBytes;
     if (bytes > limit) {
       const got = `${tensor.name} [${tensor.shape}] needs ${bytes} bytes in one buffer`;
       throw new LlariatError("device", `${got}, this device binds ${limit} at most; use a shorter context or another adapter`);

@@ -21,7 +21,7 @@ import { Gpu } from "./gpu.ts";
 import { type AdapterInfo, type DeviceHandle, platform } from "./platform.ts";
 import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope.ts";
 import { chooseTarget } from "./tune.ts";
-import { type LoadProgress, loadWeights } from "./weights.ts";
+import { type LoadProgress, type WeightSink, loadWeights } from "./weights.ts";
 
 export type { RopeAngles } from "./angles.ts";
 export { type ByteSource, type FileSet, memoryFiles } from "./bytes.ts";
@@ -120,7 +120,7 @@ export class Llama {
       const device = options.device ?? handle!.device;
       const target = await chooseTarget(device);
       gpu = new Gpu(device, options.style ? withStyle(target, options.style) : target);
-      const weights = await loadWeights(checkpoint, gpu, { onProgress: options.onProgress, signal });
+      const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
       const engine = new Engine(gpu, config, weights);
       await gpu.idle();
       const context = { engine, batch: new Batch(engine), tokenizer, rope, generation, maxContext };
@@ -206,6 +206,12 @@ export class Llama {
 
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
+
+const weightSink = (gpu: Gpu): WeightSink => ({
+  maxBindingBytes: gpu.maxBindingBytes,
+  create: (tensor) => gpu.create(tensor, "weights"),
+  write: (tensor, byteOffset, data) => gpu.write(tensor, byteOffset, data),
+});
 
 function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
   if (style === "subgroup" && target.subgroup === 0) {
