@@ -34,7 +34,7 @@ export function startProgress(stream: ProgressStream, label: string, unit: (amou
         drawn = now;
         shown = true;
         const text = ` ${percent(share)}  ${unit(done)} of ${unit(total)}  ${((now - started) / 1000).toFixed(1)} s`;
-        const cells = Math.max(0, Math.min(40, (stream.columns ?? 80) - label.length - text.length - 4));
+        const cells = Math.max(0, Math.min(40, (stream.columns || 80) - label.length - text.length - 4));
         const full = Math.round(share * cells);
         stream.write(`\r\x1b[K${label} [${"#".repeat(full)}${"-".repeat(cells - full)}]${text}`);
       } else if (Math.floor(share * 4) > quarter) {
