@@ -16,7 +16,7 @@ export const SHAPES = [
 ] as const;
 
 export const readText = (path: string): string => readFileSync(new URL(path, folder), "utf8");
-export const readJson = <T>(path: string): T => JSON.parse(readText(path)) as T;
+export const readJson = (path: string): unknown => JSON.parse(readText(path));
 
 export function loadShape(shape: string): Tokenizer {
   const chatTemplate = shape === "llama3" ? readText(`${shape}/chat_template.jinja`) : undefined;

@@ -24,7 +24,7 @@ function pieces(tokenizer: Tokenizer, ids: readonly number[], skipSpecialTokens:
 
 for (const shape of SHAPES) {
   const tokenizer = loadShape(shape);
-  const streams = readJson<Stream[]>(`${shape}/streams.json`);
+  const streams = readJson(`${shape}/streams.json`) as Stream[];
 
   test(`${shape}: ${streams.length} streams give the text, and no character before it is settled`, () => {
     for (const { ids, skip_special_tokens, text, settled, trap } of streams) {
