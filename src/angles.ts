@@ -18,7 +18,7 @@ export interface Setting {
   readonly words: Uint32Array;
 }
 
-/** A range of table rows: row `first + p` belongs to position p. */
+/** A range of table rows: row `first + i` belongs to the i-th token of its sequences. */
 interface Region {
   first: number;
   readonly rows: number;
@@ -44,6 +44,8 @@ export class Angles {
   readonly region: Region;
   /** Attention rotates the keys of such a sequence as it reads them. */
   readonly rawKeys: boolean;
+  /** Position of a row minus its index in the cache: not 0 where a prompt is laid out with gaps. */
+  offset = 0;
   readonly #planned: number;
 
   constructor(rope: Rope, meaning: RopeAngles, region: Region, planned: number) {
@@ -64,7 +66,7 @@ export class Angles {
     return settingFor(this.rope, this.meaning === "planned" ? this.#planned : n);
   }
 
-  /** Rows to be written before positions up to `end` are used with the frequencies for `n`; marks them as written. */
+  /** Rows to be written before the first `end` are used with the frequencies for `n`; marks them as written. */
   fill(end: number, n: number): Fill | undefined {
     const { region } = this;
     const setting = this.setting(n);
@@ -76,7 +78,7 @@ export class Angles {
     if (end <= region.filled) return undefined;
     const position = region.filled;
     region.filled = end;
-    return { first: region.first + position, position, count: end - position, setting };
+    return { first: region.first + position, position: position + this.offset, count: end - position, setting };
   }
 }
 
@@ -112,9 +114,16 @@ export class AngleTable {
     gpu.create(this.tensor, "activations");
   }
 
-  /** A range for `rows` positions; `planned` is the n of `planned` angles. `grown` says that recordings are invalid. */
-  take(rope: Rope, meaning: RopeAngles, rows: number, planned: number): { angles: Angles; grown: boolean } {
-    const fixed = meaning === "planned" || !dependsOnLength(rope);
+  /**
+   * A range for `rows` tokens; `planned` is the n of `planned` angles, `gaps` says that positions are not 0, 1, 2 ….
+   * `grown` says that recordings are invalid.
+   */
+  take(request: { rope: Rope; meaning: RopeAngles; rows: number; planned: number; gaps: boolean }): {
+    angles: Angles;
+    grown: boolean;
+  } {
+    const { rope, meaning, rows, planned, gaps } = request;
+    const fixed = !gaps && (meaning === "planned" || !dependsOnLength(rope));
     const setting = settingFor(rope, planned);
     const shared = fixed ? setting.key : undefined;
     const match = shared && this.#regions.find((region) => region.shared === shared && region.rows >= rows);

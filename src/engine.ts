@@ -86,16 +86,23 @@ export class Engine {
    * Opens an empty sequence of at most `capacity` tokens; its pages and angles are allocated here, so that nothing is
    * while generating. `planned` is the n of `planned` angles. Throws `device` where memory does not suffice.
    */
-  open(options: { capacity: number; rope: Rope; meaning: RopeAngles; planned: number }): Promise<Sequence> {
+  open(options: {
+    capacity: number;
+    rope: Rope;
+    meaning: RopeAngles;
+    planned: number;
+    /** The caller will set `sequence.angles.offset`. */
+    gaps?: boolean;
+  }): Promise<Sequence> {
     return this.#exclusive(async () => {
-      const { capacity, rope, meaning, planned } = options;
+      const { capacity, rope, meaning, planned, gaps = false } = options;
       const { device } = this.gpu;
       device.pushErrorScope("out-of-memory");
       let opened: { sequence: Sequence; grown: boolean };
       try {
         const { pages, grown } = this.kv.take(capacity);
         try {
-          const table = this.angles.take(rope, meaning, capacity, planned);
+          const table = this.angles.take({ rope, meaning, rows: capacity, planned, gaps });
           opened = { sequence: { pages, angles: table.angles, length: 0, capacity }, grown: grown || table.grown };
         } catch (error) {
           this.kv.release(pages);

@@ -243,6 +243,7 @@ export class Gpu {
 
   /** Resolves when everything submitted so far has run; throws what went wrong meanwhile. */
   async idle(): Promise<void> {
+    this.device.queue.submit([]); // writes wait for a submit
     await this.device.queue.onSubmittedWorkDone();
     this.check();
   }

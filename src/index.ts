@@ -2,7 +2,7 @@
 // devices come from.
 
 import { Tokenizer } from "../tokenizer/index.ts";
-import { Batch } from "./batch.ts";
+import { Batch, type Row } from "./batch.ts";
 import type { FileSet } from "./bytes.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import type { GenerationConfig, LlamaConfig } from "./config.ts";
@@ -53,6 +53,8 @@ export interface LogitsOptions {
   /** `all`: a row per id; `last`: one row. Default `all`. */
   readonly rows?: "all" | "last";
   readonly ropeScaling?: RopeScaling | "none" | null;
+  /** Position of each id, increasing; default 0, 1, 2 …. A layout with gaps shows what RoPE does far from 0, cheaply. */
+  readonly positions?: ArrayLike<number>;
   readonly signal?: AbortSignal;
 }
 
@@ -124,7 +126,8 @@ export class Llama {
       const engine = new Engine(gpu, config, weights);
       await gpu.idle();
       const context = { engine, batch: new Batch(engine), tokenizer, rope, generation, maxContext };
-      return new Llama(context, handle ?? { notes: [], release: () => {} });
+      const notes = [...(handle?.notes ?? []), ...checkpoint.notes];
+      return new Llama(context, { adapter: handle?.adapter, notes, release: handle?.release ?? (() => {}) });
     } catch (error) {
       gpu?.close();
       handle?.release();
@@ -174,10 +177,18 @@ export class Llama {
     const { rows = "all", signal } = options;
     const tokens = promptIds(this.#context, ids);
     const rope = parseRopeScaling(options.ropeScaling, this.rope);
-    const n = tokens.length;
-    const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+    const runs = contiguous(tokens, options.positions);
+    const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
+    const gaps = runs.length > 1 || runs[0].position > 0;
+    const sequence = await engine.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
     try {
-      const found = await batch.submit({ sequence, ids: tokens, n, rows, k: Infinity, signal });
+      const found: Row[] = [];
+      for (const run of runs) {
+        sequence.angles.offset = run.position - sequence.length;
+        const own = await batch.submit({ sequence, ids: run.ids, n, rows, k: Infinity, signal });
+        if (rows === "last") found.length = 0;
+        found.push(...own);
+      }
       const { vocab } = engine.config;
       const result = new Float32Array(found.length * vocab);
       found.forEach((row, i) => row.kind === "logits" && result.set(row.logits, i * vocab));
@@ -204,14 +215,48 @@ export class Llama {
   }
 }
 
+/** The ids in runs of neighbouring positions. Throws `request` unless positions are whole, increasing and one per id. */
+function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uint32Array; position: number }[] {
+  if (!positions) return [{ ids, position: 0 }];
+  if (positions.length !== ids.length) {
+    throw new LlariatError("request", `positions: needs one per id, got ${positions.length} for ${ids.length} ids`);
+  }
+  const runs: { ids: Uint32Array; position: number }[] = [];
+  let start = 0;
+  for (let i = 0; i < ids.length; i++) {
+    const [position, before] = [positions[i], i > 0 ? positions[i - 1] : -1];
+    if (!Number.isInteger(position) || position <= before || position >= 2 ** 31) {
+      throw new LlariatError("request", `positions: must increase and stay below 2^31, got ${position} after ${before}`);
+    }
+    if (i > 0 && position !== before + 1) {
+      runs.push({ ids: ids.subarray(start, i), position: positions[start] });
+      start = i;
+    }
+  }
+  runs.push({ ids: ids.subarray(start), position: positions[start] });
+  return runs;
+}
+
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
 
-const weightSink = (gpu: Gpu): WeightSink => ({
-  maxBindingBytes: gpu.maxBindingBytes,
-  create: (tensor) => gpu.create(tensor, "weights"),
-  write: (tensor, byteOffset, data) => gpu.write(tensor, byteOffset, data),
-});
+/** Bytes handed to the queue before waiting for the GPU: what is not copied yet occupies host memory. */
+const UPLOAD_BYTES = 64 << 20;
+
+function weightSink(gpu: Gpu): WeightSink {
+  let pending = 0;
+  return {
+    maxBindingBytes: gpu.maxBindingBytes,
+    create: (tensor) => gpu.create(tensor, "weights"),
+    async write(tensor, byteOffset, data) {
+      gpu.write(tensor, byteOffset, data);
+      pending += data.byteLength;
+      if (pending < UPLOAD_BYTES) return;
+      pending = 0;
+      await gpu.idle();
+    },
+  };
+}
 
 function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
   if (style === "subgroup" && target.subgroup === 0) {
