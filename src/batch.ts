@@ -25,6 +25,9 @@ export type Row =
   | { readonly kind: "logits"; readonly logits: Float32Array }
   | { readonly kind: "candidates"; readonly words: Uint32Array };
 
+/** Turns of the microtask queue between an answer and the next question of a consumer that awaits each piece. */
+const MICROTASKS = 16;
+
 interface Pending {
   readonly work: Work;
   done: number;
@@ -74,7 +77,7 @@ export class Batch {
     while (this.#pending.length > 0) {
       // Requests that were answered by the last step ask for their next token within a few microtasks: wait for them, so
       // that they share a step.
-      for (let turn = 0; turn < 16; turn++) await null;
+      for (let turn = 0; turn < MICROTASKS; turn++) await Promise.resolve();
       const chosen = this.#choose();
       if (chosen.length === 0) continue;
       try {
@@ -121,7 +124,8 @@ export class Batch {
     const outputs = await this.#engine.step(segments, whole ? "logits" : "candidates");
     let index = 0;
     for (const { entry, segment } of chosen) {
-      for (let i = 0; i < segment.outputs.length; i++) entry.rows.push(row(outputs, index++, this.#engine.config.vocab));
+      for (let i = 0; i < segment.outputs.length; i++)
+        entry.rows.push(row(outputs, index++, this.#engine.config.vocab));
       entry.done += segment.count;
       entry.work.onProgress?.(entry.done);
       if (entry.done === entry.work.ids.length) {

@@ -30,7 +30,7 @@ const SEQUENCES = 16;
 const LOGITS_BYTES = 32 << 20;
 
 /** Rows per step: a prompt is computed in chunks of this size, so that it can be cancelled and activations stay small. */
-const chunkRows = (target: Target): number => (target.style === "subgroup" ? 256 : 512);
+const defaultRows = (target: Target): number => (target.style === "subgroup" ? 256 : 512);
 
 /** What a step gives back per output: candidates as topk.ts lays them out, or whole rows of logits. */
 export type StepOutputs =
@@ -54,11 +54,11 @@ export class Engine {
   #recordings = new Map<string, Promise<Recording>>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(gpu: Gpu, config: LlamaConfig, weights: Weights) {
+  constructor(gpu: Gpu, config: LlamaConfig, weights: Weights, maxRows = defaultRows(gpu.target)) {
     this.gpu = gpu;
     this.config = config;
     this.weights = weights;
-    this.maxRows = chunkRows(gpu.target);
+    this.maxRows = maxRows;
     this.maxOutputs = Math.max(
       SEQUENCES,
       Math.min(this.maxRows, Math.floor(LOGITS_BYTES / (4 * stride(config.vocab)))),
@@ -138,7 +138,8 @@ export class Engine {
       const plan: Plan = {
         rows: rows <= FEW ? "few" : "many",
         outputs: outputs <= FEW ? "few" : "many",
-        attention: rows <= SEQUENCES && (rows <= FEW || segments.every(({ count }) => count === 1)) ? "decode" : "prefill",
+        attention:
+          rows <= SEQUENCES && (rows <= FEW || segments.every(({ count }) => count === 1)) ? "decode" : "prefill",
         rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
         candidates: want === "candidates",
       };

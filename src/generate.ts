@@ -9,7 +9,14 @@ import type { Engine } from "./engine.ts";
 import { LlariatError } from "./error.ts";
 import { Random } from "./random.ts";
 import { type Rope, type RopeScaling, dependsOnLength, describeRope, maxContext, parseRopeScaling } from "./rope.ts";
-import { type Candidates, type SamplingOptions, StopMatcher, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
+import {
+  type Candidates,
+  type SamplingOptions,
+  StopMatcher,
+  candidatesNeeded,
+  sample,
+  samplingOptions,
+} from "./sample.ts";
 
 /** Text, chat messages, or token ids taken as they are. */
 export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
@@ -35,7 +42,11 @@ export interface GenerateOptions extends SamplingOptions {
   /** Accept a prompt beyond the context that the RoPE setting is meant for. */
   readonly allowBeyond?: boolean;
   /** Template name, tools and variables for chat messages. */
-  readonly chat?: { readonly templateName?: string; readonly tools?: unknown[]; readonly variables?: Record<string, unknown> };
+  readonly chat?: {
+    readonly templateName?: string;
+    readonly tools?: unknown[];
+    readonly variables?: Record<string, unknown>;
+  };
   /** Prompt tokens computed so far. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
@@ -98,7 +109,9 @@ export function promptIds(context: RequestContext, prompt: Prompt, chat: Generat
     ids =
       typeof prompt === "string"
         ? tokenizer.encode(prompt)
-        : tokenizer.encode(tokenizer.applyChatTemplate(prompt as readonly Message[], chat), { addSpecialTokens: false });
+        : tokenizer.encode(tokenizer.applyChatTemplate(prompt as readonly Message[], chat), {
+            addSpecialTokens: false,
+          });
   } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
   else throw new LlariatError("request", `prompt: needs text, messages or token ids, got ${typeof prompt}`);
   if (ids.length === 0) throw new LlariatError("request", "prompt: needs at least one token, got none");
@@ -152,7 +165,10 @@ export async function* request(
   const capacity = ids.length + maxNewTokens;
   if (capacity > engine.maxTokens) {
     const most = `one key/value buffer of this device holds ${engine.maxTokens}`;
-    throw new LlariatError("context", `prompt and new tokens are ${capacity} tokens, ${most}; ask for fewer new tokens`);
+    throw new LlariatError(
+      "context",
+      `prompt and new tokens are ${capacity} tokens, ${most}; ask for fewer new tokens`,
+    );
   }
   const meaning = options.ropeAngles ?? "planned";
   const planned = options.ropeLength ?? capacity;

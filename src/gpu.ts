@@ -126,7 +126,10 @@ export class Gpu {
     const limit = this.maxBindingBytes;
     if (bytes > limit) {
       const got = `${tensor.name} [${tensor.shape}] needs ${bytes} bytes in one buffer`;
-      throw new LlariatError("device", `${got}, this device binds ${limit} at most; use a shorter context or another adapter`);
+      throw new LlariatError(
+        "device",
+        `${got}, this device binds ${limit} at most; use a shorter context or another adapter`,
+      );
     }
     const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
     const buffer = this.device.createBuffer({ label: tensor.name, size: Math.max(bytes, 16), usage });
@@ -202,7 +205,9 @@ export class Gpu {
             .filter((binding) => binding.group === group + 1)
             .map((binding) => ({
               binding: binding.binding,
-              resource: { buffer: this.#buffer(dispatch.bind[binding.name]?.name ?? `${dispatch.kernel}: ${binding.name}`) },
+              resource: {
+                buffer: this.#buffer(dispatch.bind[binding.name]?.name ?? `${dispatch.kernel}: ${binding.name}`),
+              },
             })),
         }),
       );
@@ -225,7 +230,7 @@ export class Gpu {
     queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    pass.setBindGroup(0, this.#stepGroup!);
+    pass.setBindGroup(0, this.#stepGroup);
     let current: GPUComputePipeline | undefined;
     for (const { dispatch, pipeline, groups } of recording) {
       const [x, y, z] = dispatch.workgroups(shape);

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
 // devices come from.
 
@@ -29,7 +30,15 @@ export type { GenerationConfig, LlamaConfig } from "./config.ts";
 export { type ErrorCode, LlariatError } from "./error.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate.ts";
 export type { AdapterInfo } from "./platform.ts";
-export { type Rope, type RopeScaling, describeRope, frequencies, maxContext, parseRope, parseRopeScaling } from "./rope.ts";
+export {
+  type Rope,
+  type RopeScaling,
+  describeRope,
+  frequencies,
+  maxContext,
+  parseRope,
+  parseRopeScaling,
+} from "./rope.ts";
 export type { SamplingOptions } from "./sample.ts";
 export type { LoadProgress } from "./weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
@@ -46,6 +55,8 @@ export interface LoadOptions {
   readonly maxContext?: number;
   /** Kernel family instead of the one measured to be faster: for tests and benchmarks. */
   readonly style?: "subgroup" | "workgroup";
+  /** Rows per step instead of what suits the device: for tests and benchmarks. */
+  readonly chunkRows?: number;
 }
 
 /** Options of `logits`. */
@@ -81,7 +92,10 @@ export class Llama {
   readonly #release: () => void;
   #closed = false;
 
-  private constructor(context: RequestContext, handle: Omit<DeviceHandle, "device" | "adapter"> & { adapter?: AdapterInfo }) {
+  private constructor(
+    context: RequestContext,
+    handle: Omit<DeviceHandle, "device" | "adapter"> & { adapter?: AdapterInfo },
+  ) {
     this.#context = context;
     this.config = context.engine.config;
     this.generation = context.generation;
@@ -99,9 +113,10 @@ export class Llama {
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
   static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
-    const { signal, maxContext } = options;
-    if (maxContext !== undefined && !(Number.isInteger(maxContext) && maxContext >= 1)) {
-      throw new LlariatError("request", `maxContext: must be a whole number of tokens ≥ 1, got ${maxContext}`);
+    const { signal, maxContext, chunkRows } = options;
+    for (const [name, value] of Object.entries({ maxContext, chunkRows })) {
+      if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
+      throw new LlariatError("request", `${name}: must be a whole number of tokens ≥ 1, got ${value}`);
     }
     const files = isFileSet(source) ? source : await platform().files(source);
     let handle: DeviceHandle | undefined;
@@ -123,11 +138,11 @@ export class Llama {
       const target = await chooseTarget(device);
       gpu = new Gpu(device, options.style ? withStyle(target, options.style) : target);
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
-      const engine = new Engine(gpu, config, weights);
+      const engine = new Engine(gpu, config, weights, chunkRows);
       await gpu.idle();
       const context = { engine, batch: new Batch(engine), tokenizer, rope, generation, maxContext };
       const notes = [...(handle?.notes ?? []), ...checkpoint.notes];
-      return new Llama(context, { adapter: handle?.adapter, notes, release: handle?.release ?? (() => {}) });
+      return new Llama(context, { adapter: handle?.adapter, notes, release: () => handle?.release() });
     } catch (error) {
       gpu?.close();
       handle?.release();
@@ -226,7 +241,10 @@ function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uin
   for (let i = 0; i < ids.length; i++) {
     const [position, before] = [positions[i], i > 0 ? positions[i - 1] : -1];
     if (!Number.isInteger(position) || position <= before || position >= 2 ** 31) {
-      throw new LlariatError("request", `positions: must increase and stay below 2^31, got ${position} after ${before}`);
+      throw new LlariatError(
+        "request",
+        `positions: must increase and stay below 2^31, got ${position} after ${before}`,
+      );
     }
     if (i > 0 && position !== before + 1) {
       runs.push({ ids: ids.subarray(start, i), position: positions[start] });

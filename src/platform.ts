@@ -37,5 +37,8 @@ export function usePlatform(platform: Platform): void {
 /** The platform. Throws `device` if the core was imported without an entry point. */
 export function platform(): Platform {
   if (current) return current;
-  throw new LlariatError("device", 'no platform is set: import "llariat" (Node) or "llariat/browser", not its inner files');
+  throw new LlariatError(
+    "device",
+    'no platform is set: import "llariat" (Node) or "llariat/browser", not its inner files',
+  );
 }

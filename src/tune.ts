@@ -43,7 +43,8 @@ async function measure(device: GPUDevice): Promise<Target> {
   const subgroup = subgroupSize(device);
   if (subgroup < 4) return { subgroup: 0, style: "workgroup" };
   const times = new Map<Style, number>();
-  for (const style of ["subgroup", "workgroup"] as const) times.set(style, await timeMatmul(device, { subgroup, style }));
+  for (const style of ["subgroup", "workgroup"] as const)
+    times.set(style, await timeMatmul(device, { subgroup, style }));
   const style = times.get("subgroup")! < times.get("workgroup")! ? "subgroup" : "workgroup";
   return { subgroup, style };
 }

@@ -1,15 +1,18 @@
 // llariat in Node: checkpoints are folders, devices come from Dawn.
 
+import { fileURLToPath } from "node:url";
 import { LlariatError } from "../error.ts";
 import { usePlatform } from "../platform.ts";
 import { folderFiles } from "./files.ts";
 import { requestDevice } from "./gpu.ts";
+import { listedFiles } from "./listed.ts";
 
 usePlatform({
   files(source) {
     if (typeof source === "string") return folderFiles(source);
-    if (source instanceof URL) return folderFiles(decodeURIComponent(source.pathname));
-    throw new LlariatError("source", `a checkpoint is a folder's path or a FileSet, got ${typeof source}`);
+    if (source instanceof URL) return folderFiles(fileURLToPath(source));
+    if (Array.isArray(source)) return listedFiles(source);
+    throw new LlariatError("source", `a checkpoint is a path, a list of paths or a FileSet, got ${typeof source}`);
   },
   requestDevice,
 });

@@ -1,0 +1,49 @@
+// gpu.ts — a WebGPU device in a browser.
+
+import { LlariatError } from "../error.ts";
+import type { DeviceHandle } from "../platform.ts";
+
+/** Limits asked for at what the adapter has; src/node/gpu.ts says what each is for. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxStorageBuffersPerShaderStage",
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
+/**
+ * Opens a device: `adapter` "low-power" or "high-performance" (default). The caller releases it.
+ * @throws LlariatError("device") where the browser has no WebGPU or no adapter; the sentence says what to do.
+ */
+export async function requestDevice({ adapter: wanted }: { adapter?: string } = {}): Promise<DeviceHandle> {
+  const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (!gpu) {
+    const needs = "a browser with WebGPU (Chrome or Edge 113, Safari 26, Firefox 141) and a page served over https";
+    throw new LlariatError("device", `navigator.gpu is missing: needs ${needs}`);
+  }
+  const powerPreference = wanted === "low-power" ? "low-power" : "high-performance";
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (!adapter) {
+    throw new LlariatError(
+      "device",
+      "the browser offers no WebGPU adapter; enable hardware acceleration, or see chrome://gpu",
+    );
+  }
+  const features = (["shader-f16", "subgroups"] as const).filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({
+    label: "llariat",
+    requiredFeatures: features,
+    requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+  });
+  const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
+  const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description}`);
+  const words = [name || architecture || vendor || "unnamed adapter", description, isSoftware ? "software" : ""];
+  return {
+    device,
+    adapter: { name: words[0], description: words.filter(Boolean).join(" · "), isSoftware },
+    notes: isSoftware ? [`${words[0]} is a software adapter, the CPU computes; enable hardware acceleration`] : [],
+    release: () => device.destroy(),
+  };
+}

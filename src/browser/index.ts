@@ -1,0 +1,21 @@
+// llariat in a browser: checkpoints are File objects or a base URL, devices come from navigator.gpu.
+
+import { LlariatError } from "../error.ts";
+import { usePlatform } from "../platform.ts";
+import { blobFiles, urlFiles } from "./files.ts";
+import { requestDevice } from "./gpu.ts";
+
+usePlatform({
+  async files(source) {
+    if (typeof source === "string" || source instanceof URL) return urlFiles(String(source));
+    if (typeof source === "object" && source !== null && Symbol.iterator in source) {
+      return blobFiles(source as Iterable<File>);
+    }
+    throw new LlariatError("source", `a checkpoint is a base URL, File objects or a FileSet, got ${typeof source}`);
+  },
+  requestDevice,
+});
+
+export * from "../index.ts";
+export { blobFiles, urlFiles } from "./files.ts";
+export { requestDevice } from "./gpu.ts";
