@@ -2,7 +2,7 @@
 //   characters: pieces of the vocabulary, else their UTF-8 bytes as byte tokens, else the unknown token
 //   bytes (byte-level vocabularies): the pieces that name the bytes of the word in UTF-8
 
-import { BYTE_CHARS, bytesOf } from "./bytechars.ts";
+import { BYTE_CHARS, bytesOf, wholeText } from "./bytechars.ts";
 import { Merger } from "./merge.ts";
 import type { Merge } from "./merge.ts";
 import { refuse } from "./read.ts";
@@ -14,6 +14,8 @@ const KEEP = 1 << 16;
 export interface BpeModel {
   /** Piece → id. */
   readonly vocabulary: ReadonlyMap<string, number>;
+  /** Id → piece. */
+  readonly pieces: readonly (string | undefined)[];
   /** In order of rank: ids of left, right and result, three numbers each. */
   readonly merges: Int32Array;
   /** A word that is a piece is that piece, whether or not merges lead there. */
@@ -62,13 +64,11 @@ export class Bpe {
   }
 
   *#merges(): Generator<Merge> {
-    const { vocabulary, merges } = this.#model;
-    const pieces: string[] = [];
-    for (const [piece, id] of vocabulary) pieces[id] = piece;
+    const { pieces, merges } = this.#model;
     for (let i = 0; i < merges.length; i += 3) {
       const [left, right, result] = [merges[i], merges[i + 1], merges[i + 2]];
-      const last = this.#symbol(lastCharacter(pieces[left]));
-      const first = this.#symbol(firstCharacter(pieces[right]));
+      const last = this.#symbol(lastCharacter(pieces[left]!));
+      const first = this.#symbol(firstCharacter(pieces[right]!));
       yield { left, right, result, last, first };
     }
   }
@@ -180,16 +180,11 @@ export class Bpe {
 
   /** Pieces of the vocabulary as the text they spell; those that are no whole characters never equal a word. */
   #spelt(): Map<string, number> {
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     const words = new Map<string, number>();
     for (const [piece, id] of this.#model.vocabulary) {
       const bytes = bytesOf(piece);
-      if (bytes === undefined) continue;
-      try {
-        words.set(decoder.decode(bytes), id);
-      } catch {
-        continue; // half a character
-      }
+      const word = bytes && wholeText(bytes);
+      if (word !== undefined) words.set(word, id);
     }
     return words;
   }

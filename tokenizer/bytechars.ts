@@ -29,3 +29,16 @@ export function bytesOf(token: string): Uint8Array | undefined {
   }
   return bytes;
 }
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The text that bytes are in UTF-8, or undefined where they are not whole characters. */
+export function wholeText(bytes: Uint8Array): string | undefined {
+  // most tokens are short and ASCII: no call into the decoder
+  if (bytes.length < 32 && bytes.every((byte) => byte < 0x80)) return String.fromCharCode(...bytes);
+  const text = utf8.decode(bytes);
+  if (!text.includes("\ufffd")) return text;
+  // U+FFFD may be itself; a fatal decoder would know, but a vocabulary has thousands of broken tokens to throw for
+  const again = new TextEncoder().encode(text);
+  return again.length === bytes.length && again.every((byte, i) => byte === bytes[i]) ? text : undefined;
+}

@@ -3,7 +3,7 @@
 // Each step gets fragments of tokens in order and passes on only what no later token can change, so that decoding a
 // whole text and decoding as ids arrive are the same thing (stream.ts).
 
-import { bytesOf } from "./bytechars.ts";
+import { bytesOf, wholeText } from "./bytechars.ts";
 import { readPattern } from "./normalize.ts";
 import { prependScheme } from "./pretokenize.ts";
 import { byType, character, count, list, optionalText } from "./read.ts";
@@ -53,20 +53,13 @@ const BYTE_TOKEN = /^<0x[0-9a-fA-F]{2}>$/;
 
 /** Runs of byte tokens become text if they are UTF-8 as a whole; otherwise every byte of the run is U+FFFD. */
 const byteFallback: Decoder = (next) => {
-  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let run: number[] = [];
   const flush = () => {
     if (run.length === 0) return;
-    const bytes = Uint8Array.from(run);
+    const text = wholeText(Uint8Array.from(run));
+    if (text !== undefined) next.put(text, true);
+    else for (let i = 0; i < run.length; i++) next.put("\ufffd", true);
     run = [];
-    let text: string;
-    try {
-      text = utf8.decode(bytes);
-    } catch {
-      for (let i = 0; i < bytes.length; i++) next.put("\ufffd", true);
-      return;
-    }
-    next.put(text, true);
   };
   const take = (token: string) => {
     if (token.length === 6 && BYTE_TOKEN.test(token)) {
@@ -138,15 +131,9 @@ function metaspace(replacement: string, dropsFirst: boolean): Decoder {
 function byteLevel(): Decoder {
   /** Token → its text where that is complete, else its bytes; the vocabulary bounds it. */
   const known = new Map<string, string | Uint8Array>();
-  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const learn = (token: string): string | Uint8Array => {
     const bytes = bytesOf(token) ?? new TextEncoder().encode(token);
-    let value: string | Uint8Array = bytes;
-    try {
-      value = strict.decode(bytes);
-    } catch {
-      // a part of a character, or none: only its neighbours can tell
-    }
+    const value = wholeText(bytes) ?? bytes;
     known.set(token, value);
     return value;
   };

@@ -10,8 +10,8 @@ import { ABSENT, PairTable } from "./pairs.ts";
 
 /** Rank of a pair that does not merge: all bits of ABSENT but the sign, so that `& NONE` makes one of the other. */
 const NONE = 0x7fffffff;
-/** Chunks up to this length are searched, longer ones get a heap: about equally fast here (bench/tokenize.ts). */
-const SHORT = 48;
+/** Chunks up to this length are searched, longer ones get a heap: random letters of the Llama vocabulary break even there. */
+const SHORT = 96;
 
 /** What the merges say about one merge: ids of its two parts and of what they make. */
 export interface Merge {

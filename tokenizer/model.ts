@@ -15,14 +15,18 @@ export interface Model {
 
 function readVocabulary(json: unknown): Pick<Model, "vocabulary" | "pieces"> {
   const vocabulary = new Map<string, number>();
-  const pieces: (string | undefined)[] = [];
+  let size = 0;
   for (const [piece, value] of Object.entries(fields(json, "model.vocab"))) {
     const id = count(value, `model.vocab["${piece}"]`, MAX_VOCABULARY);
+    vocabulary.set(piece, id);
+    size = Math.max(size, id + 1);
+  }
+  const pieces = Array.from<string | undefined>({ length: size });
+  for (const [piece, id] of vocabulary) {
     const other = pieces[id];
     if (other !== undefined) {
       refuse(`model.vocab: "${other}" and "${piece}" have the same id ${id}, needed one id for each`);
     }
-    vocabulary.set(piece, id);
     pieces[id] = piece;
   }
   return { vocabulary, pieces };
@@ -80,6 +84,7 @@ const BPE: Reader<Model> = (json) => {
   const unknown = optionalText(json["unk_token"], "model.unk_token");
   const bpe = new Bpe({
     vocabulary,
+    pieces,
     merges: readMerges(json["merges"], vocabulary),
     ignoreMerges: flag(json["ignore_merges"], "model.ignore_merges", false),
     byteTokens: flag(json["byte_fallback"], "model.byte_fallback", false) ? byteTokens(vocabulary) : undefined,
