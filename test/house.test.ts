@@ -135,6 +135,18 @@ test("every .wgsl opens with its name, what it does, and where its binding and i
   none(wrong, "WGSL headers");
 });
 
+test("every function-scope var in WGSL has an initialiser: Dawn 0.6.2 does not zero one anew in each turn of a loop", () => {
+  const wrong: string[] = [];
+  for (const path of all.filter((each) => each.endsWith(".wgsl"))) {
+    read(path)
+      .split("\n")
+      .forEach((line, index) => {
+        if (/^\s+var \w+(: [^=]*)?;/.test(line)) wrong.push(`${path}:${index + 1}`);
+      });
+  }
+  none(wrong, "variables");
+});
+
 test("every kernel has a row in kernels/README.md", () => {
   const table = existsSync(join(root, "kernels/README.md")) ? read("kernels/README.md") : "";
   none(
