@@ -6,6 +6,7 @@ import { original, slice } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 import { count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
 
+/** An entry of "added_tokens". */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
@@ -85,6 +86,7 @@ class Finder {
 const wordBefore = (text: string, at: number) => ENDS_WITH_WORD.test(text.slice(Math.max(0, at - 2), at));
 const wordAfter = (text: string, at: number) => STARTS_WITH_WORD.test(text.slice(at, at + 2));
 
+/** All added tokens of a file, and the search for them. */
 export class AddedTokens {
   readonly tokens: readonly AddedToken[];
   readonly #plain: Finder;

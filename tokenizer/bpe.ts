@@ -11,6 +11,7 @@ import type { Tokens } from "./tokens.ts";
 /** Working arrays up to this length are kept for the next text. */
 const KEEP = 1 << 16;
 
+/** The tables of a byte-pair model, as model.ts checked them. */
 export interface BpeModel {
   /** Piece → id. */
   readonly vocabulary: ReadonlyMap<string, number>;
@@ -27,6 +28,7 @@ export interface BpeModel {
   readonly fuseUnknown: boolean;
 }
 
+/** Turns words into ids. One instance must not be used for two words at a time (it never is: nothing here waits). */
 export class Bpe {
   /** True where every byte has a piece, named by its character of the byte table. */
   readonly canSpell: boolean;

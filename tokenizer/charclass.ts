@@ -14,6 +14,7 @@ export const CLASSES: Readonly<Record<string, string>> = {
   w: WORD,
   h: "0-9a-fA-F",
 };
+/** POSIX brackets, whose names \p{…} knows, too. */
 export const POSIX: Readonly<Record<string, string>> = {
   alnum: String.raw`\p{Alphabetic}\p{Nd}`,
   alpha: String.raw`\p{Alphabetic}`,

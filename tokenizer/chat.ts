@@ -23,6 +23,7 @@ export interface Message {
   readonly [key: string]: unknown;
 }
 
+/** How to render a conversation. */
 export interface ChatOptions {
   /** Ends the prompt with the opening of the assistant's turn (default true). */
   addGenerationPrompt?: boolean;

@@ -6,6 +6,7 @@ const POSITIONS = 2 ** 31;
 /** Ranks must be below this for the keys to be exact. */
 export const MAX_RANK = 2 ** 22;
 
+/** The queue; it owns one array of its capacity. */
 export class Heap {
   readonly #keys: Float64Array;
   #size = 0;
@@ -67,5 +68,7 @@ export class Heap {
   }
 }
 
+/** The rank in a key that `pop` gave. */
 export const rankOf = (key: number): number => Math.floor(key / POSITIONS);
+/** The position in a key that `pop` gave. */
 export const positionOf = (key: number): number => key % POSITIONS;

@@ -34,6 +34,7 @@ export interface TokenizerFiles {
   readonly chatTemplate?: string | undefined;
 }
 
+/** What to do about special tokens when encoding. */
 export interface EncodeOptions {
   /** Adds what the post-processor adds, as a rule <s> in front (default true). */
   addSpecialTokens?: boolean;
@@ -41,11 +42,13 @@ export interface EncodeOptions {
   parseSpecial?: boolean;
 }
 
+/** How to encode with offsets. */
 export interface OffsetOptions extends EncodeOptions {
   /** What offsets count: UTF-16 units, for String.slice (default), or code points, as Python counts. */
   unit?: "utf16" | "codePoint";
 }
 
+/** What to do about special tokens when decoding. */
 export interface DecodeOptions {
   /** Leaves special tokens out (default true). */
   skipSpecialTokens?: boolean;

@@ -23,6 +23,7 @@ export interface Merge {
   readonly first: number;
 }
 
+/** The table of merges, and working arrays for one row. */
 export class Merger {
   /** Left and right id → rank; NONE for two ids that only a larger piece has side by side. */
   readonly #pairs: PairTable;

@@ -5,6 +5,7 @@ import { MAX_RANK } from "./heap.ts";
 import { byType, count, fields, flag, list, MAX_VOCABULARY, optionalText, refuse } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 
+/** A checked model. */
 export interface Model {
   readonly bpe: Bpe;
   /** Piece → id. */

@@ -6,6 +6,7 @@ import { byType, fields, list, refuse, text } from "./read.ts";
 import type { Reader } from "./read.ts";
 import { toRegExp } from "./regex.ts";
 
+/** Rewrites a piece of text; with an origin it keeps track of where each character came from. */
 export type Normalizer = (piece: Piece) => Piece;
 
 /**

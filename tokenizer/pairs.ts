@@ -7,6 +7,7 @@ const EMPTY = -1;
 /** Returned for a pair that is not in the table. */
 export const ABSENT = -1;
 
+/** The table; ids are whole numbers from 0 to 2^31 - 1. */
 export class PairTable {
   #slots: Int32Array;
   #mask: number;

@@ -24,6 +24,7 @@ export function original(text: string, start: number, end: number, traced: boole
   return { text: part, start, origin };
 }
 
+/** The units `from` to `to` of the text of a piece. */
 export function slice(piece: Piece, from: number, to: number): Piece {
   const { text, start, origin } = piece;
   if (from === 0 && to === text.length) return piece;

@@ -3,6 +3,7 @@
 import { byType, count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 
+/** What happens to the ids of a text at the end. */
 export interface PostProcessor {
   /** Ids put before and after the text. */
   readonly before: readonly number[];

@@ -8,8 +8,10 @@ import { byType, character, choice, fields, flag, list, MAX_NESTING, refuse } fr
 import type { Fields, Reader } from "./read.ts";
 import { toRegExp } from "./regex.ts";
 
+/** Cuts a piece into words, in order; what a pattern removes is in none of them. */
 export type PreTokenizer = (piece: Piece) => Piece[];
 
+/** The pre-tokenizer of a file. */
 export interface Splitting {
   readonly split: PreTokenizer;
   /** True where the words are cut from plain text, and the model is to spell them in bytes (ByteLevel comes last). */
@@ -158,6 +160,7 @@ const READERS: Readonly<Record<string, Reader<PreTokenizer>>> = {
 };
 
 const SCHEMES = ["first", "always", "never"] as const;
+/** At the start of the text, of every section between added tokens, or nowhere. */
 export type PrependScheme = (typeof SCHEMES)[number];
 
 /** When Metaspace puts its character in front; files before 2024 say add_prefix_space instead. */

@@ -3,6 +3,7 @@
 
 import { LlariatError } from "../src/error.ts";
 
+/** A JSON object whose values nobody checked. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The largest published vocabularies have 2^18 pieces; ids index arrays, so an absurd id must not size one. */
@@ -37,15 +38,18 @@ export function document(source: unknown, file: string): Fields {
   }
 }
 
+/** An object that is no list. */
 export function fields(value: unknown, where: string): Fields {
   const fine = typeof value === "object" && value !== null && !Array.isArray(value);
   return fine ? (value as Fields) : needs(where, value, "an object");
 }
 
+/** A list of anything. */
 export function list(value: unknown, where: string): readonly unknown[] {
   return Array.isArray(value) ? value : needs(where, value, "a list");
 }
 
+/** A string. */
 export function text(value: unknown, where: string): string {
   return typeof value === "string" ? value : needs(where, value, "a string");
 }
@@ -78,6 +82,7 @@ export function character(value: unknown, where: string): string {
   return [...got].length === 1 ? got : needs(where, value, "one character");
 }
 
+/** Reads one kind of step; `depth` counts the Sequences around it. */
 export type Reader<T> = (json: Fields, where: string, depth: number) => T;
 
 /** Reads `json` with the reader that its "type" names; another name is refused with the ones there are. */

@@ -160,7 +160,14 @@ class Translator {
     if (this.#take("^")) return LINE_START;
     if (this.#take("$")) return String.raw`(?![^\n])`;
     if (this.#match(/[*+?]/y)) this.#fail("nothing to repeat");
-    return literal(this.#next(), flags, this.#where);
+    return this.#literal(this.#next(), flags);
+  }
+
+  #literal(char: string, flags: Flags): string {
+    if (!flags.ignoreCase) return unit(char);
+    if ([...char.toUpperCase()].length > 1)
+      this.#fail(`${char} without case, which several characters may also stand for`);
+    return `[${folded(unit(char))}]`;
   }
 
   #group(flags: Flags): string {
@@ -188,7 +195,7 @@ class Translator {
     if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter];
     this.#at = start;
     const set = this.#classEscape(flags);
-    return set ? `[${set.not ? "^" : ""}${set.inside}]` : literal(this.#escapedCharacter(), flags, this.#where);
+    return set ? `[${set.not ? "^" : ""}${set.inside}]` : this.#literal(this.#escapedCharacter(), flags);
   }
 
   /** \s \D \p{…} and so on as the inside of a class, or undefined where the escape is a single character. */
@@ -275,15 +282,6 @@ class Translator {
 function withFlags(flags: Flags, on: string, off = ""): Flags {
   const pick = (letter: string, now: boolean) => (off.includes(letter) ? false : on.includes(letter) || now);
   return { ignoreCase: pick("i", flags.ignoreCase), dotAll: pick("m", flags.dotAll) };
-}
-
-function literal(char: string, flags: Flags, where: string): string {
-  if (!flags.ignoreCase) return unit(char);
-  if ([...char.toUpperCase()].length > 1) {
-    refuse(`${where}: the regular expression has ${char} without case, which several characters may also stand for`);
-  }
-  const set = folded(unit(char));
-  return set === unit(char) ? set : `[${set}]`;
 }
 
 /**
