@@ -81,18 +81,13 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   matmul_subgroup: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
   angles: () => 5, // the angle's own rounding, six of the polynomial that shrink with a² ≤ 0.62, and the scaling
   rope: () => 4, // two products and their sum
-  attention_prefill: attentionRoundings,
-  attention_prefill_subgroup: attentionRoundings,
-  attention_decode: attentionRoundings,
-  attention_merge: () => 32, // exp (WGSL: 3 + 2·|v| ulp, and |v|·e^v ≤ 0.37) in two sums of parts, and a division of 2.5 ulp
+  attention_prefill: () => 1, // its scale counts them
+  attention_prefill_subgroup: () => 1,
+  attention_decode: () => 1,
+  attention_merge: () => 1,
   swiglu: () => 16, // exp 3 + 2·|v| ulp (in the scale), division 2.5 ulp, three more
   topk: () => 16, // of log Σ e^logit alone; everything else is copied
 };
-
-/** A score's error is its scale's (in `scale`, reference.ts) over √headDim terms; then exp, two sums and a division. */
-function attentionRoundings({ bind }: Dispatch): number {
-  return 16 + 4 * Math.sqrt(bind.table.shape[1]);
-}
 
 /** Below this f32 results may be flushed to zero or lose digits (WGSL, "Floating Point Accuracy"), and nobody notices. */
 const TINY = 1e-30;
@@ -217,7 +212,10 @@ export interface StepPlan {
   readonly tileRows?: number;
 }
 
-/** A layout that just holds the plan, and the plan in it. */
+/** Capacity of every step that fits it: offsets are compiled into kernels, so equal ones save compiling. */
+const CAPACITY = 64;
+
+/** A layout that holds the plan, and the plan in it. */
 export function planStep(
   headDim: number,
   plan: StepPlan,
@@ -225,10 +223,10 @@ export function planStep(
   const { runs = [], outputs = [], fills = [], settings = [], tileRows = 16 } = plan;
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const layout = stepLayout({
-    rows: Math.max(rows, 1),
-    outputs: Math.max(outputs.length, 1),
-    sequences: Math.max(runs.length, settings.length, 1),
-    fills: Math.max(fills.length, 1),
+    rows: Math.max(rows, CAPACITY),
+    outputs: Math.max(outputs.length, CAPACITY),
+    sequences: Math.max(runs.length, settings.length, CAPACITY),
+    fills: Math.max(fills.length, CAPACITY),
     headDim,
   });
   const data = new Uint32Array(layout.pageAt + runs.reduce((sum, run) => sum + run.pages.length, 1));

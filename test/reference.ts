@@ -231,7 +231,8 @@ function append(call: Call): void {
 
 /**
  * Attention of one row and head over the keys first … last: the largest score, Σ e^(score − top) and, per element,
- * Σ e^(score − top) v with its scale. An error of a score, which grows with Σ |q·k|, is an error of its weight.
+ * Σ e^(score − top) v with its scale. What reaches a weight, in units of 2^-24: the error of its score, a sum of d terms as
+ * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
  */
 function attend(call: Call, row: number, head: number, first: number, last: number) {
   const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
@@ -257,6 +258,7 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
     return score / Math.sqrt(d);
   });
   const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+  const roundings = 16 + (8 + 4 * Math.sqrt(d)) * size + 4 * Math.sqrt(scores.length);
   const [sum, scale] = [new Float64Array(d), new Float64Array(d)];
   let mass = 0;
   scores.forEach((score, i) => {
@@ -265,10 +267,10 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
     mass += weight;
     for (let j = 0; j < d; j++) {
       sum[j] += weight * values[at + j];
-      scale[j] += weight * Math.abs(values[at + j]) * (1 + size);
+      scale[j] += weight * Math.abs(values[at + j]) * roundings;
     }
   });
-  return { top, mass, sum, scale, size };
+  return { top, mass, sum, scale, roundings };
 }
 
 function attention(call: Call): void {
@@ -288,11 +290,11 @@ function attentionDecode(call: Call): void {
   for (let row = 0; row < call.shape.rows; row++) {
     for (let head = 0; head < heads; head++) {
       for (let first = 0; first <= call.plan.row(row).position; first += SPLIT) {
-        const { top, mass, sum, scale, size } = attend(call, row, head, first, first + SPLIT - 1);
+        const { top, mass, sum, scale, roundings } = attend(call, row, head, first, first + SPLIT - 1);
         const at = ((row * heads + head) * call.shape.splits + first / SPLIT) * (d + 2);
-        sum.forEach((value, j) => call.put("partial", at + j, value, scale[j]));
-        call.put("partial", at + d, top, 1 + size);
-        call.put("partial", at + d + 1, mass, mass * (1 + size));
+        sum.forEach((value, j) => call.put("partials", at + j, value, scale[j]));
+        call.put("partials", at + d, top, roundings);
+        call.put("partials", at + d + 1, mass, mass * roundings);
       }
     }
   }
@@ -300,7 +302,7 @@ function attentionDecode(call: Call): void {
 
 function attentionMerge(call: Call): void {
   const { headDim: d } = { headDim: call.dispatch.constants.HEAD_DIM };
-  const [heads, partial] = [columns(call, "y") / d, call.get("partial")];
+  const [heads, partial] = [columns(call, "y") / d, call.get("partials")];
   for (let row = 0; row < call.shape.rows; row++) {
     const parts = range(Math.floor(call.plan.row(row).position / SPLIT) + 1);
     for (let head = 0; head < heads; head++) {
@@ -309,7 +311,8 @@ function attentionMerge(call: Call): void {
       const mass = at.reduce((sum, i) => sum + Math.exp(partial[i + d] - top) * partial[i + d + 1], 0);
       for (let j = 0; j < d; j++) {
         const terms = at.map((i) => (Math.exp(partial[i + d] - top) * partial[i + j]) / mass);
-        const scale = terms.reduce((sum, term) => sum + Math.abs(term), 0);
+        // Rounding errors: exp (WGSL: 3 + 2·|v| ulp, and |v|·e^v ≤ 0.37), a division of 2.5 ulp, two sums of all parts.
+        const scale = terms.reduce((sum, term) => sum + Math.abs(term), 0) * (16 + 8 * Math.sqrt(at.length));
         call.put(
           "y",
           (row * heads + head) * d + j,

@@ -1,0 +1,32 @@
+// append.test.ts — keys and values into the slots of the paged cache, and nowhere else.
+import { suite } from "uvu";
+import { append } from "../../kernels/index.ts";
+import { Case, openLab, random, scrambled } from "../harness.ts";
+
+const test = suite("append");
+const lab = await openLab();
+test.after(() => lab.close());
+
+for (const { heads, kvHeads, headDim } of [
+  { heads: 3, kvHeads: 1, headDim: 14 },
+  { heads: 4, kvHeads: 2, headDim: 48 },
+]) {
+  test(`rows of three sequences, across pages in scrambled order, head of ${headDim}`, async () => {
+    const pages = scrambled(8, 8);
+    const one = new Case(lab.gpu, headDim, {
+      runs: [
+        { start: 0, rows: 3, pages: pages.slice(0, 1) },
+        { start: 30, rows: 35, pages: pages.slice(1, 4) }, // ends with one row on its third page
+        { start: 95, rows: 1, pages: pages.slice(4, 7) },
+      ],
+    });
+    const next = random(1);
+    const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
+    const keys = one.tensor("keys", [8 * 32, kvHeads * headDim], next);
+    const values = one.tensor("values", [8 * 32, kvHeads * headDim], next);
+    await one.run([append({ qkv, keys, values, step: one.layout })]); // copies: exact, and every other slot unchanged
+    one.close();
+  });
+}
+
+test.run();

@@ -1,0 +1,202 @@
+// attention.test.ts — attention over the paged cache: tiles of rows in both styles, and single rows in parts.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  type AttentionArguments,
+  type Dispatch,
+  PAGE,
+  type Target,
+  type Tensor,
+  attentionDecode,
+  attentionMerge,
+  attentionPrefill,
+  attentionPrefillSubgroup,
+  tileRows,
+} from "../../kernels/index.ts";
+import { goldenEntry, goldenTensors } from "../goldens.ts";
+import { Case, type Run, openLab, random, scrambled } from "../harness.ts";
+
+const test = suite("attention");
+const lab = await openLab();
+test.after(() => lab.close());
+
+type Record = (args: AttentionArguments & { partial: Tensor }) => Dispatch[];
+const decode: Record = (args) => [attentionDecode(args), attentionMerge(args)];
+
+interface Kernel {
+  readonly name: string;
+  readonly record: Record;
+  readonly target: Target;
+}
+
+/** The kernels with the targets under which they differ. */
+const kernels: Kernel[] = lab.targets.flatMap((target) => {
+  if (target.style === "subgroup") {
+    return [
+      {
+        name: "attention_prefill_subgroup",
+        record: (args: AttentionArguments) => [attentionPrefillSubgroup(args)],
+        target,
+      },
+      { name: "attention_decode (subgroups)", record: decode, target },
+    ];
+  }
+  if (target.subgroup) return [];
+  return [
+    { name: "attention_prefill", record: (args: AttentionArguments) => [attentionPrefill(args)], target },
+    { name: "attention_decode", record: decode, target },
+  ];
+});
+
+interface Shape {
+  readonly headDim: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly runs: readonly Run[];
+  /** Pages in the pool. */
+  readonly pool: number;
+  readonly rawKeys?: boolean;
+  /** Factor of the scores' size; 1 makes them standard normal. */
+  readonly sharp?: number;
+}
+
+/** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
+function makeCase(shape: Shape, target: Target, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
+  const { headDim, heads, kvHeads, runs, pool, rawKeys = false } = shape;
+  const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim) });
+  const rows = runs.reduce((sum, run) => sum + run.rows, 0);
+  const longest = Math.max(...runs.map((run) => run.start + run.rows));
+  const angles = Math.max(...runs.map((run) => (run.raw ? (run.angle ?? 0) + run.start + run.rows : 1)));
+  const next = random(7);
+  const args = {
+    qkv: one.tensor("qkv", [rows + 2, (heads + 2 * kvHeads) * headDim], (i) => fill("qkv", i)),
+    keys: one.tensor("keys", [pool * PAGE, kvHeads * headDim], (i) => fill("keys", i)),
+    values: one.tensor("values", [pool * PAGE, kvHeads * headDim], (i) => fill("values", i)),
+    table: one.tensor("table", [angles, headDim], next),
+    partial: one.tensor("partial", [rows * heads * Math.ceil(longest / 128) + 1, headDim + 2]),
+    y: one.tensor("y", [rows + 2, heads * headDim]),
+  };
+  return { one, args: { ...args, heads, kvHeads, rawKeys, step: one.layout, target } };
+}
+
+async function check({ record, target }: Kernel, shape: Shape, allowed: number): Promise<void> {
+  const next = random(shape.headDim + shape.heads);
+  const { sharp = 1 } = shape;
+  const { one, args } = makeCase(shape, target, (name) => next() * (name === "keys" ? sharp : 1));
+  const found = await one.run(record(args));
+  one.close();
+  for (const { kernel, nmse } of found) assert.ok(nmse < allowed, `${kernel}: ${nmse}`);
+}
+
+/** Sequences in one step, their pages interleaved in scrambled order; every other one caches raw keys. */
+function sequences(prefix: readonly number[], rows: readonly number[]): { runs: Run[]; pool: number } {
+  const counts = prefix.map((start, i) => Math.ceil((start + rows[i]) / PAGE));
+  const pool = counts.reduce((a, b) => a + b, 1);
+  const pages = scrambled(pool, pool);
+  let [used, angle] = [0, 0];
+  const runs = prefix.map((start, i) => {
+    const run = { start, rows: rows[i], pages: pages.slice(used, used + counts[i]), angle, raw: i % 2 === 1 };
+    used += counts[i];
+    angle += start + rows[i];
+    return run;
+  });
+  return { runs, pool };
+}
+
+/** [headDim, heads, kvHeads]; the goldens add 8, 12, 14, 32, 64 and 128. */
+const PREFILL = [
+  [10, 6, 3],
+  [48, 5, 5],
+  [96, 7, 1],
+  [256, 1, 1],
+];
+const DECODE = [
+  [10, 6, 3],
+  [16, 12, 1], // more query heads on one key head than attention_decode takes at a time
+  [80, 7, 1],
+  [256, 1, 1],
+];
+
+for (const kernel of kernels) {
+  const prefill = kernel.name.includes("prefill");
+  // A full tile with a ragged one, a ragged one alone, a single row, most with cached keys before them; for decoding,
+  // rows on both sides of the border between parts of 128 keys. Every other sequence caches raw keys.
+  const mixed = prefill
+    ? sequences([0, 33, 130, 0], [19, 16, 1, 5])
+    : sequences([0, 126, 127, 128, 300], [1, 1, 1, 1, 3]);
+
+  // Weights are off by a score's error, about 2^-24 · √headDim of its size: squared 1e-12 at most.
+  for (const [headDim, heads, kvHeads] of prefill ? PREFILL : DECODE) {
+    test(`${kernel.name}: ${heads} heads of ${headDim} on ${kvHeads}`, () =>
+      check(kernel, { headDim, heads, kvHeads, rawKeys: true, ...mixed }, 2e-12));
+  }
+
+  const shape = { headDim: 16, heads: 6, kvHeads: 2, rawKeys: true, ...mixed };
+
+  test(`${kernel.name}: scores that are huge`, () => check(kernel, { ...shape, sharp: 300 }, 2e-12)); // one weight is 1, so nothing is lost though scores are off by more
+
+  test(`${kernel.name}: scores that are equal, and all far below zero`, async () => {
+    for (const size of [0, -1e15]) {
+      // With one score for all keys, the result is the mean of the values, here of 0 and 1 in turns.
+      const { one, args } = makeCase(shape, kernel.target, (name, i) => {
+        if (name === "qkv") return i % 16 === 0 ? 4 : 0;
+        return name === "keys" ? (i % 16 === 0 ? size : 0) : Math.floor(i / 32) % 2;
+      });
+      await one.run(kernel.record(args));
+      if (prefill) assert.ok(Math.abs(one.values(args.y)[2 * 96] - 1 / 3) < 1e-6); // the third row: 0, 1 and 0
+      one.close();
+    }
+  });
+
+  test(`${kernel.name}: positions beyond 60,000`, async () => {
+    // Page tables that use the same pages again and again: the pool need not be as large as the position.
+    const runs = [
+      { start: 60_000, rows: 1, pages: scrambled(1876, 5) },
+      { start: 70, rows: prefill ? 2 : 1, pages: scrambled(3, 5) },
+    ];
+    // The mean of 60,000 values of either sign is hundreds of times smaller than they are, and so is what errors are
+    // measured by; their squares grow by 60,000.
+    await check(kernel, { ...shape, pool: 5, runs }, 5e-9);
+  });
+}
+
+for (const kernel of kernels) {
+  test(`goldens through ${kernel.name}`, async () => {
+    const names = kernel.name.includes("prefill")
+      ? ["first", "mha", "gqa", "mqa", "chunk", "head128", "sharp", "long"]
+      : ["first", "decode", "head128", "long"];
+    for (const name of names) {
+      const path = `ops/attention-${name}.safetensors`;
+      const tensors = await goldenTensors(path);
+      const { tensors: shapes, tolerance } = goldenEntry(path) as ReturnType<typeof goldenEntry> & {
+        tensors: globalThis.Record<string, { shape: number[] }>;
+      };
+      const [rows, heads, headDim] = shapes.q.shape;
+      const [length, kvHeads] = shapes.k.shape;
+      const start = length - rows;
+      const pages = scrambled(Math.ceil(length / PAGE), Math.ceil(length / PAGE) + 1);
+      const width = (heads + 2 * kvHeads) * headDim;
+      const kvDim = kvHeads * headDim;
+      const slots = Array.from({ length }, (_, i) => pages[Math.floor(i / PAGE)] * PAGE + (i % PAGE));
+      const position = new Map(slots.map((slot, i) => [slot, i]));
+      const shape = { headDim, heads, kvHeads, pool: pages.length + 1, runs: [{ start, rows, pages }] };
+      const { one, args } = makeCase(shape, kernel.target, (name, i) => {
+        if (name === "qkv") {
+          const [row, column] = [Math.floor(i / width), i % width];
+          return row < rows && column < heads * headDim ? tensors.get("q")![row * heads * headDim + column] : 1e6;
+        }
+        const at = position.get(Math.floor(i / kvDim));
+        return at === undefined ? 1e6 : tensors.get(name[0])![at * kvDim + (i % kvDim)];
+      });
+      await one.run(kernel.record(args));
+      const got = one.values(args.y);
+      const { abs = 0, rel = 0 } = tolerance!.f32;
+      tensors.get("out_f64")!.forEach((want, i) => {
+        assert.ok(Math.abs(got[i] - want) <= abs + rel * Math.abs(want), `${name} [${i}] is ${got[i]}, needed ${want}`);
+      });
+      one.close();
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,179 @@
+// linear.test.ts — matvec, matmul and matmul_subgroup over formats, biases, sums into y, weights in pieces, odd sizes.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  type DType,
+  type Linear,
+  type Matrix,
+  type Target,
+  type Tensor,
+  matmul,
+  matmulSubgroup,
+  matvec,
+  swiglu,
+} from "../../kernels/index.ts";
+import { goldenEntry, goldenTensors } from "../goldens.ts";
+import { Case, openLab, plainRows, random } from "../harness.ts";
+
+const test = suite("linear");
+const lab = await openLab();
+test.after(() => lab.close());
+
+/** The kernels with the targets under which they differ. */
+const kernels: { name: string; linear: Linear; target: Target }[] = lab.targets.flatMap((target) => {
+  if (target.style === "subgroup") return [{ name: "matmul_subgroup", linear: matmulSubgroup, target }];
+  const name = target.subgroup ? "matvec (subgroups)" : "matvec";
+  const vector = { name, linear: matvec, target };
+  return target.subgroup ? [vector] : [vector, { name: "matmul", linear: matmul, target }];
+});
+
+interface Shape {
+  readonly n: number;
+  readonly k: number;
+  readonly dtype?: DType;
+  readonly bias?: boolean;
+  readonly add?: boolean;
+  /** Rows at which the weight is cut. */
+  readonly cut?: number;
+  /** Rows are the step's outputs, not its token rows. */
+  readonly ofOutputs?: boolean;
+}
+
+const shapes: Shape[] = [
+  { n: 1, k: 1 },
+  { n: 67, k: 130, dtype: "f16", cut: 1, bias: true, add: true },
+  { n: 65, k: 301, add: true },
+  { n: 45, k: 75, dtype: "bf16", cut: 13, ofOutputs: true },
+  { n: 200, k: 2050, dtype: "bf16", bias: true },
+];
+
+/** A [n, k] weight in pieces; a piece is a tensor of its own. */
+function weightOf(one: Case, { n, k, dtype = "f32", cut }: Shape, next: () => number): Matrix {
+  const ends = cut ? [cut, n] : [n];
+  const pieces = ends.map((end, i) => {
+    const firstRow = i === 0 ? 0 : ends[i - 1];
+    return { tensor: one.tensor(`weight.${i}`, [end - firstRow, k], next, dtype), firstRow };
+  });
+  return { rows: n, columns: k, pieces };
+}
+
+for (const { name, linear, target } of kernels) {
+  for (const shape of shapes) {
+    const { n, k, add, ofOutputs = false } = shape;
+    test(`${name} ${JSON.stringify(shape)}`, async () => {
+      for (const rows of [1, 5, 33]) {
+        const next = random(rows + n + k);
+        const outputs = Array.from({ length: ofOutputs ? rows : 2 }, () => ({ row: 0 }));
+        const one = new Case(lab.gpu, 2, { ...plainRows(ofOutputs ? 2 : rows), outputs });
+        const x = one.tensor("x", [rows + 5, k], next); // rows beyond the step's must keep what they hold
+        const bias = shape.bias ? one.tensor("bias", [n], next) : undefined;
+        const y = one.tensor("y", [rows + 5, n], next);
+        const weight = weightOf(one, shape, next);
+        const found = await one.run(linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, target }));
+        one.close();
+        // A sum of k terms is off by about √k roundings of 2^-24: squared 7e-12 for 2050, and a tenth of it for 301.
+        for (const { nmse } of found) assert.ok(nmse < 4e-15 * k, `${rows} rows: ${nmse}`);
+      }
+    });
+  }
+}
+
+/** The operations of few rows through matvec and those of many through the matrix products, as the engine has it. */
+const FEW = ["matmul-gemv", "matmul-long-k", "matmul-k1", "matmul-one", "matmul-wide"];
+const MANY = ["matmul-odd", "matmul-tile", "matmul-ragged", "linear-bfloat16", "linear-float16"];
+
+/** Fails unless |got − want| ≤ abs + rel · |want| everywhere, as manifest.json defines its tolerances. */
+function close(
+  got: Float64Array,
+  want: Float64Array,
+  { abs = 0, rel = 0 }: { abs?: number; rel?: number },
+  what: string,
+): void {
+  want.forEach((value, i) => {
+    assert.ok(Math.abs(got[i] - value) <= abs + rel * Math.abs(value), `${what} [${i}] is ${got[i]}, needed ${value}`);
+  });
+}
+
+for (const { name, linear, target } of kernels) {
+  test(`goldens through ${name}`, async () => {
+    for (const file of name.startsWith("matvec") ? FEW : MANY) {
+      const path = `ops/${file}.safetensors`;
+      const tensors = await goldenTensors(path);
+      const { tensors: shapes, tolerance } = goldenEntry(path) as ReturnType<typeof goldenEntry> & {
+        tensors: Record<string, { dtype: string; shape: number[] }>;
+      };
+      const [rows, k] = shapes.x.shape;
+      const n = shapes.weight.shape[0];
+      const one = new Case(lab.gpu, 2, plainRows(rows));
+      const dtype = shapes.weight.dtype.toLowerCase() as DType;
+      const weight = one.tensor("weight", [n, k], tensors.get("weight"), dtype);
+      const bias = tensors.has("bias") ? one.tensor("bias", [n], tensors.get("bias")) : undefined;
+      const y = one.tensor("y", [rows, n]);
+      const matrix = { rows: n, columns: k, pieces: [{ tensor: weight, firstRow: 0 }] };
+      const x = one.tensor("x", [rows, k], tensors.get("x"));
+      await one.run(linear({ x, weight: matrix, bias, y, step: one.layout, target }));
+      close(one.values(y), tensors.get("out_f64")!, tolerance!.f32, file);
+      one.close();
+    }
+  });
+
+  test(`golden mlp through ${name}`, async () => {
+    const path = "ops/mlp.safetensors";
+    const tensors = await goldenTensors(path);
+    const [rows, dim, hidden] = [4, 48, 75];
+    const one = new Case(lab.gpu, 2, plainRows(rows));
+    const matrix = (tensor: Tensor): Matrix => ({
+      rows: tensor.shape[0],
+      columns: tensor.shape[1],
+      pieces: [{ tensor, firstRow: 0 }],
+    });
+    const x = one.tensor("x", [rows, dim], tensors.get("x"));
+    // gate and up lie one above the other, as the engine loads them
+    const both = [...tensors.get("gate_proj")!, ...tensors.get("up_proj")!];
+    const gateUp = one.tensor("gateUp", [rows, 2 * hidden]);
+    const gated = one.tensor("gated", [rows, hidden]);
+    const y = one.tensor("y", [rows, dim]);
+    const rest = { step: one.layout, target };
+    await one.run([
+      ...linear({ x, weight: matrix(one.tensor("both", [2 * hidden, dim], both)), y: gateUp, ...rest }),
+      swiglu({ x: gateUp, y: gated }),
+      ...linear({ x: gated, weight: matrix(one.tensor("down", [dim, hidden], tensors.get("down_proj"))), y, ...rest }),
+    ]);
+    close(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
+    one.close();
+  });
+}
+
+test("more columns than one dimension of workgroups takes are folded into the next", async () => {
+  const { target, linear } = kernels[0];
+  const n = 65_535 * 8 + 9; // one row of workgroups, one more, and one column beyond
+  const next = random(2);
+  const one = new Case(lab.gpu, 2, plainRows(1));
+  const weight = weightOf(one, { n, k: 4, dtype: "bf16" }, next);
+  const [x, y] = [one.tensor("x", [1, 4], next), one.tensor("y", [1, n])];
+  await one.run(linear({ x, weight, y, step: one.layout, target }));
+  one.close();
+});
+
+test("shapes that do not fit are refused by name", () => {
+  const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });
+  const weight = { rows: 5, columns: 3, pieces: [{ tensor: tensor("q_proj", 5, 3), firstRow: 0 }] };
+  const one = new Case(lab.gpu, 2, plainRows(1));
+  const args = { weight, step: one.layout, target: lab.targets[0] };
+  for (const { linear } of kernels) {
+    assert.throws(
+      () => linear({ ...args, x: tensor("x", 1, 4), y: tensor("y", 1, 5) }),
+      /q_proj: columns of x must be 3, got 4/,
+    );
+    assert.throws(
+      () => linear({ ...args, x: tensor("x", 1, 3), y: tensor("y", 1, 6) }),
+      /q_proj: columns of y must be 5, got 6/,
+    );
+    assert.throws(
+      () => linear({ ...args, x: tensor("x", 1, 3), y: tensor("y", 1, 5), bias: tensor("b", 4) }),
+      /q_proj: length of bias must be 5, got 4/,
+    );
+  }
+});
+
+test.run();
