@@ -76,7 +76,10 @@ export class Tokenizer {
   readonly #chat: ChatTemplates;
   /** Content of added tokens → id. */
   readonly #addedIds: ReadonlyMap<string, number>;
-  /** Id → content, and as it is decoded (an added token as it reads in normalized text). */
+  /**
+   * Id → content, and as it is decoded: an added token that is searched in normalized text as it reads there, so that the
+   * text encodes to it again. tokenizers 0.23 does the same, but forgets that such a token is special; here it stays so.
+   */
   readonly #contents: readonly (string | undefined)[];
   readonly #written: readonly (string | undefined)[];
   readonly #special: ReadonlySet<number>;

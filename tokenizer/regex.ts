@@ -7,18 +7,11 @@
 import { CLASSES, folded, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
 import { refuse } from "./read.ts";
 
-const CONTROLS: Readonly<Record<string, string>> = {
-  a: "\x07",
-  e: "\x1b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-};
+type Names = Readonly<Record<string, string>>;
+const CONTROLS: Names = { a: "\x07", e: "\x1b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
 /** Any character; not [^], of which V8 11 takes only one at a time under v. */
 const ANY = String.raw`\p{Any}`;
-const ANCHORS: Readonly<Record<string, string>> = {
+const ANCHORS: Names = {
   A: `(?<!${ANY})`,
   z: `(?!${ANY})`,
   Z: `(?=\\n?(?!${ANY}))`,
