@@ -56,6 +56,11 @@ export class Angles {
     this.#planned = planned;
   }
 
+  /** Equal for sequences whose frequencies are fixed and equal; undefined where they change or positions have gaps. */
+  get shared(): string | undefined {
+    return this.region.shared;
+  }
+
   /** Table row of position 0. */
   get first(): number {
     return this.region.first;

@@ -16,6 +16,7 @@ import { LlariatError } from "./error.ts";
 import { type Gpu, type Recording, tensorBytes } from "./gpu.ts";
 import { KvCache } from "./kvcache.ts";
 import { type Activations, type Plan, forward } from "./llama.ts";
+import { PrefixCache } from "./prefix.ts";
 import type { Rope } from "./rope.ts";
 import { type Segment, type Sequence, StepWriter } from "./step.ts";
 import type { Weights } from "./weights.ts";
@@ -45,6 +46,7 @@ export class Engine {
   readonly weights: Weights;
   readonly kv: KvCache;
   readonly angles: AngleTable;
+  readonly prefixes = new PrefixCache();
   readonly maxRows: number;
   readonly maxOutputs: number;
   readonly maxSequences = SEQUENCES;
@@ -70,7 +72,7 @@ export class Engine {
       fills: SEQUENCES,
       headDim: config.headDim,
     });
-    this.kv = new KvCache(gpu, config);
+    this.kv = new KvCache(gpu, config, () => this.prefixes.evict());
     this.angles = new AngleTable(gpu, config.headDim);
     this.#activations = this.#createActivations();
     this.#writer = new StepWriter(this.#layout, 64);
@@ -83,8 +85,8 @@ export class Engine {
   }
 
   /**
-   * Opens an empty sequence of at most `capacity` tokens; its pages and angles are allocated here, so that nothing is
-   * while generating. `planned` is the n of `planned` angles. Throws `device` where memory does not suffice.
+   * Opens a sequence of at most `capacity` tokens; its pages and angles are allocated here, so that nothing is while
+   * generating. It starts empty, or with the longest prefix of `ids` that is known under the same frequencies. `planned` is the n of `planned` angles. Throws `device` where memory does not suffice.
    */
   open(options: {
     capacity: number;
@@ -93,19 +95,25 @@ export class Engine {
     planned: number;
     /** The caller will set `sequence.angles.offset`. */
     gaps?: boolean;
+    /** The prompt, if computed prefixes of it may be used. */
+    ids?: ArrayLike<number>;
   }): Promise<Sequence> {
     return this.#exclusive(async () => {
-      const { capacity, rope, meaning, planned, gaps = false } = options;
+      const { capacity, rope, meaning, planned, gaps = false, ids = [] } = options;
       const { device } = this.gpu;
       device.pushErrorScope("out-of-memory");
       let opened: { sequence: Sequence; grown: boolean };
       try {
-        const { pages, grown } = this.kv.take(capacity);
+        const { angles, grown } = this.angles.take({ rope, meaning, rows: capacity, planned, gaps });
+        const prefix = angles.shared === undefined ? [] : this.prefixes.match(angles.shared, ids);
         try {
-          const table = this.angles.take({ rope, meaning, rows: capacity, planned, gaps });
-          opened = { sequence: { pages, angles: table.angles, length: 0, capacity }, grown: grown || table.grown };
+          const length = prefix.length * PAGE;
+          const own = this.kv.take(capacity - length);
+          const pages = [...prefix.map(({ page }) => page), ...own.pages];
+          opened = { sequence: { pages, angles, length, capacity, prefix }, grown: grown || own.grown };
         } catch (error) {
-          this.kv.release(pages);
+          this.angles.release(angles);
+          this.prefixes.release(prefix);
           throw error;
         }
         if (this.#growPartial(capacity)) opened.grown = true;
@@ -124,10 +132,19 @@ export class Engine {
     });
   }
 
+  /** Lets later requests use what `sequence` has computed; `ids` are its tokens from the start. */
+  publish(sequence: Sequence, ids: ArrayLike<number>): void {
+    const { angles, pages, prefix, length } = sequence;
+    if (angles.shared === undefined) return;
+    const computed = Array.from({ length: Math.min(length, ids.length) }, (_, i) => ids[i]);
+    prefix.push(...this.prefixes.publish(angles.shared, computed, pages, prefix));
+  }
+
   /** Gives a sequence's pages and angles back. */
-  release(sequence: Sequence): void {
-    this.kv.release(sequence.pages);
-    this.angles.release(sequence.angles);
+  release({ pages, prefix, angles }: Sequence): void {
+    this.kv.release(pages.slice(prefix.length));
+    this.prefixes.release(prefix);
+    this.angles.release(angles);
   }
 
   /** Computes the segments' rows in one step; on return their keys and values are in the cache. */
@@ -223,11 +240,11 @@ export class Engine {
     return true;
   }
 
-  // The page tables of a full step: every page in use once, more where sequences share pages.
+  // The page tables of a full step: sequences may share pages, so each may have a table as long as the pool.
   #growStep(): boolean {
-    const bytes = (this.#layout.pageAt + this.kv.pages) * 4;
-    if (bytes <= this.#writer.bytes) return false;
-    this.#writer = new StepWriter(this.#layout, this.kv.pages);
+    const pages = this.kv.pages * SEQUENCES;
+    if ((this.#layout.pageAt + pages) * 4 <= this.#writer.bytes) return false;
+    this.#writer = new StepWriter(this.#layout, pages);
     this.gpu.createStep(this.#writer.bytes);
     return true;
   }

@@ -47,6 +47,8 @@ export interface GenerateOptions extends SamplingOptions {
     readonly tools?: unknown[];
     readonly variables?: Record<string, unknown>;
   };
+  /** Use keys and values of an earlier request that began with the same tokens under the same RoPE setting. Default true. */
+  readonly reusePrefix?: boolean;
   /** Prompt tokens computed so far. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
@@ -73,7 +75,8 @@ export interface Completion {
   readonly logprobs?: number[];
   /** `stop`: end of sequence or a stop string; `length`: maxNewTokens reached. */
   readonly finishReason: "stop" | "length";
-  readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
+  /** `cachedTokens` of the prompt were not computed again. */
+  readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number };
   /** Milliseconds. `firstTokenMs` counts from the call; `prefillMs` is the prompt, `decodeMs` all later tokens. */
   readonly timing: {
     readonly firstTokenMs: number;
@@ -184,8 +187,11 @@ export async function* request(
   const eos = new Set(generation.eosIds ?? config.eosIds);
   const out = { text: "", ids: [] as number[], logprobs: [] as number[] };
   let finishReason: Completion["finishReason"] = "length";
+  const history = Array.from(ids);
 
-  const sequence = await engine.open({ capacity, rope, meaning, planned });
+  const known = options.reusePrefix === false ? undefined : ids;
+  const sequence = await engine.open({ capacity, rope, meaning, planned, ids: known });
+  const cachedTokens = sequence.length;
   const opened = performance.now();
   let firstToken = 0;
   try {
@@ -201,8 +207,11 @@ export async function* request(
       return (await batch.submit({ sequence, ids: last, n, rows: "last", k: Infinity, signal }))[0];
     };
     const { onPrefill } = options;
-    let row = await feed(ids, onPrefill && ((done) => onPrefill(done, ids.length)));
-    const history = Array.from(ids);
+    let row = await feed(
+      ids.subarray(cachedTokens),
+      onPrefill && ((done) => onPrefill(cachedTokens + done, ids.length)),
+    );
+    if (known) engine.publish(sequence, ids);
     for (;;) {
       const { id, logprob } = sample(rowCandidates(row), sampling, history, random);
       firstToken ||= performance.now();
@@ -220,6 +229,7 @@ export async function* request(
       row = await feed(Uint32Array.of(id));
     }
   } finally {
+    if (known) engine.publish(sequence, history);
     engine.release(sequence);
   }
   const decodeMs = performance.now() - firstToken;
@@ -229,12 +239,12 @@ export async function* request(
     ids: out.ids,
     ...(options.logprobs && { logprobs: out.logprobs }),
     finishReason,
-    usage: { promptTokens: ids.length, completionTokens: out.ids.length },
+    usage: { promptTokens: ids.length, cachedTokens, completionTokens: out.ids.length },
     timing: {
       firstTokenMs: firstToken - started,
       prefillMs,
       decodeMs,
-      prefillTokensPerSecond: (1000 * ids.length) / prefillMs,
+      prefillTokensPerSecond: (1000 * (ids.length - cachedTokens)) / prefillMs,
       decodeTokensPerSecond: out.ids.length > 1 ? (1000 * (out.ids.length - 1)) / decodeMs : 0,
     },
     rope: {

@@ -16,12 +16,19 @@ export class KvCache {
   readonly #gpu: Gpu;
   readonly #kvDim: number;
   readonly #free: number[] = [];
+  readonly #evict: () => number | undefined;
   #pages = 0;
   /** Per layer; the tensors are replaced when the pool grows. */
   layers: KvLayer[];
 
-  constructor(gpu: Gpu, shape: { layers: number; kvHeads: number; headDim: number }) {
+  /** `evict` gives up a page that is kept only in case it is wanted again. */
+  constructor(
+    gpu: Gpu,
+    shape: { layers: number; kvHeads: number; headDim: number },
+    evict: () => number | undefined = () => undefined,
+  ) {
     this.#gpu = gpu;
+    this.#evict = evict;
     this.#kvDim = shape.kvHeads * shape.headDim;
     this.layers = Array.from({ length: shape.layers }, (_, i) => this.#layer(i, 0));
   }
@@ -31,7 +38,7 @@ export class KvCache {
     return Math.ceil(tokens / PAGE) * 2 * this.layers.length * tensorBytes(this.#layer(0, 1).keys);
   }
 
-  /** Pages not in use by a sequence. */
+  /** Pages that hold nothing. */
   get freePages(): number {
     return this.#free.length;
   }
@@ -41,9 +48,14 @@ export class KvCache {
     return this.#pages;
   }
 
-  /** Takes pages for `tokens` tokens, growing the pool if it must; `grown` says that recordings are invalid. */
+  /** Takes pages for `tokens` tokens, evicting, then growing if it must; `grown` says that recordings are invalid. */
   take(tokens: number): { pages: number[]; grown: boolean } {
     const count = Math.ceil(tokens / PAGE);
+    while (this.#free.length < count) {
+      const page = this.#evict();
+      if (page === undefined) break;
+      this.#free.push(page);
+    }
     const missing = count - this.#free.length;
     if (missing > 0) this.#grow(this.#pages + Math.ceil(missing / GROW_PAGES) * GROW_PAGES);
     return { pages: this.#free.splice(0, count), grown: missing > 0 };

@@ -2,6 +2,7 @@
 
 import { PAGE, SPLIT, type StepLayout, type StepShape, tileRows } from "../kernels/index.ts";
 import type { Angles, Fill, Setting } from "./angles.ts";
+import type { PrefixPage } from "./prefix.ts";
 
 /** A sequence in the cache. */
 export interface Sequence {
@@ -11,6 +12,8 @@ export interface Sequence {
   length: number;
   /** Most tokens its pages and angles hold. */
   readonly capacity: number;
+  /** The first of its pages, as far as they are shared with other sequences (src/prefix.ts). */
+  readonly prefix: PrefixPage[];
 }
 
 /** Neighbouring tokens of one sequence to be computed in a step. */
