@@ -1,8 +1,8 @@
 import { type Linear, linearPieces } from "./linear.ts";
 
-// 16 × 2 outputs per lane: on lavapipe (Mesa 25, 8 lanes) 22 GFLOPS; 16 × 1 20, 8 × 2 22, 8 × 4 22, 16 × 4 23 with twice
-// the compile time, 32 × 1 10 (bench/kernels.ts).
-const TILE_ROWS = 16;
+// 8 × 2 outputs per lane: on lavapipe (Mesa 25, 8 lanes) 22 GFLOPS and 0.23 s to compile; 16 × 2 22 and 0.35 s, 16 × 1 20, 8 × 4 22,
+// 16 × 4 23 and 0.57 s, 32 × 1 10.
+const TILE_ROWS = 8;
 const TILE_COLUMNS = 2;
 
 /** A linear layer for many rows on devices with subgroups of one size. See linear.ts for the arguments. */
