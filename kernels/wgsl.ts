@@ -843,20 +843,24 @@ fn bias_at(column: u32) -> f32 { return 0.0; }
   "lib/reduce_subgroup": `// lib/reduce_subgroup.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
 fn reduce_add(value: vec4f, lane: u32) -> vec4f { return subgroupAdd(value); }
 `,
-  "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a power of two.
-// Every lane gets the result. Call in uniform control flow.
+  "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a multiple of 8.
+// Every lane gets the result. Call in uniform control flow. Two rounds of eight instead of halving: three barriers, not
+// log2(WG) + 2 of them, which also take software adapters seconds to compile.
 var<workgroup> reduce_scratch: array<vec4f, WG>;
 
 fn reduce_add(value: vec4f, lane: u32) -> vec4f {
   reduce_scratch[lane] = value;
-  for (var half = WG / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { reduce_scratch[lane] += reduce_scratch[lane + half]; }
+  workgroupBarrier();
+  if (lane < 8u) {
+    var sum = reduce_scratch[lane];
+    for (var i = lane + 8u; i < WG; i += 8u) { sum += reduce_scratch[i]; }
+    reduce_scratch[lane] = sum;
   }
   workgroupBarrier();
-  let sum = reduce_scratch[0];
+  var total = reduce_scratch[0];
+  for (var i = 1u; i < 8u; i++) { total += reduce_scratch[i]; }
   workgroupBarrier(); // the next call must not overwrite what a slow lane has still to read
-  return sum;
+  return total;
 }
 `,
   "lib/step": `// lib/step.wgsl — the rows of one step, uploaded once and read by every kernel of group 0; step.ts lays it out.
