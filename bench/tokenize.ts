@@ -99,10 +99,14 @@ for (const [word, whole] of [
   for (const length of [125_000, 250_000, 500_000, 1_000_000]) {
     const part = whole.slice(0, length);
     const once = time(() => ours.encode(part), Math.min(5, trials));
-    const perStep = (once.medianMs * 1e6) / (length * Math.log2(length));
+    // the fastest trial: growth is a property of the code, the others tell about the machine's other work
+    const perStep = (once.minMs * 1e6) / (length * Math.log2(length));
     first ||= perStep;
     const growth = Number((perStep / first).toFixed(2));
     const row = { case: "one word", word, characters: length, ...once, nsPerNLogN: Number(perStep.toFixed(2)), growth };
-    report(row, `one word of ${length} characters, ${word}  ${once.medianMs} ms, ${growth} of n log n`);
+    report(
+      row,
+      `one word of ${length} characters, ${word}  ${once.medianMs} ms, fastest ${once.minMs} ms: ${growth} of n log n`,
+    );
   }
 }
