@@ -1,0 +1,129 @@
+// client.ts — a server as an engine: anything with OpenAI's completions endpoint.
+
+import { LlariatError } from "../error.ts";
+import type { Answer, CompleteOptions, Engine } from "./engine.ts";
+
+/** How to reach a server. */
+export interface ClientOptions {
+  /** Base address, with or without /v1: http://127.0.0.1:8080 */
+  readonly url: string;
+  /** Name the server knows the model by; left out of the request if not given. */
+  readonly model?: string;
+  /** Sent as a bearer token. */
+  readonly key?: string;
+  /** The model's tokenizer: builds prompts, and its count is compared with the server's. */
+  readonly tokenizer?: Engine["tokenizer"];
+  readonly rope?: Engine["rope"];
+  /** Tries after status 429, 502, 503, 504 or a broken connection, each after twice the pause. Default 3. */
+  readonly retries?: number;
+  /** First pause in milliseconds. Default 500. */
+  readonly pauseMs?: number;
+  /** Default: the platform's. */
+  readonly fetch?: typeof fetch;
+}
+
+/** Statuses that say "later", not "no". */
+const LATER = new Set([429, 502, 503, 504]);
+
+/** The completions endpoint of a base address. @throws LlariatError("request") for what is no http address. */
+export function completionsUrl(base: string): string {
+  let url: URL;
+  try {
+    url = new URL(base);
+  } catch (cause) {
+    throw new LlariatError("request", `--via: ${JSON.stringify(base)} is no address; write http://HOST:PORT`, {
+      cause,
+    });
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new LlariatError("request", `--via: needs an http or https address, got ${url.protocol}`);
+  }
+  const path = url.pathname.replace(/\/+$/, "").replace(/(\/v1)?(\/completions)?$/, "");
+  return `${url.origin}${path}/v1/completions`;
+}
+
+/**
+ * An engine that asks a server, with `stream: false`. The prompt is sent as text; usage.prompt_tokens, where the server
+ * reports it, tells whether it arrived unchanged. A RoPE setting is sent as `rope_scaling` (and `rope_angles`) and must
+ * be echoed as `rope`: servers that do not know the field ignore it, and a measurement of the wrong setting is worse than
+ * none. With the setting "own" nothing is sent, so any server can be measured as it was started.
+ */
+export function viaUrl(options: ClientOptions): Engine {
+  const url = completionsUrl(options.url);
+  const { tokenizer, rope } = options;
+  return {
+    ...(tokenizer ? { tokenizer } : {}),
+    ...(rope ? { rope } : {}),
+    async complete(prompt, asked) {
+      const scaled = asked.ropeScaling !== undefined;
+      const body = JSON.stringify({
+        ...(options.model === undefined ? {} : { model: options.model }),
+        prompt,
+        max_tokens: asked.maxNewTokens,
+        temperature: 0,
+        stream: false,
+        ...(scaled ? { rope_scaling: asked.ropeScaling, allow_beyond: true } : {}),
+        ...(asked.ropeAngles ? { rope_angles: asked.ropeAngles } : {}),
+      });
+      const answer = readAnswer(await post(url, body, options, asked), url);
+      if (scaled && answer.rope === undefined) {
+        throw new LlariatError(
+          "rope",
+          `${url} does not say that it used the RoPE setting it was sent; start it with that setting and measure "own"`,
+        );
+      }
+      return answer;
+    },
+  };
+}
+
+async function post(url: string, body: string, options: ClientOptions, { signal }: CompleteOptions): Promise<unknown> {
+  const { fetch: send = fetch, retries = 3, pauseMs = 500, key } = options;
+  const headers = {
+    "content-type": "application/json",
+    ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+  };
+  for (let attempt = 0; ; attempt++) {
+    let problem: string;
+    try {
+      const response = await send(url, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
+      const text = await response.text();
+      if (response.ok) return parse(text, url);
+      problem = `status ${response.status}: ${text.slice(0, 300)}`;
+      if (!LATER.has(response.status)) throw new LlariatError("request", `${url}: ${problem}`);
+    } catch (cause) {
+      if (signal?.aborted) throw new LlariatError("aborted", "the request was aborted", { cause });
+      if (cause instanceof LlariatError) throw cause;
+      const { message, cause: reason } = cause as Error;
+      problem = reason instanceof Error ? `${message} (${reason.message})` : message;
+    }
+    if (attempt >= retries) throw new LlariatError("request", `${url}: ${problem}; tried ${attempt + 1} times`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs * 2 ** attempt));
+  }
+}
+
+function parse(text: string, url: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new LlariatError("request", `${url}: the answer is not JSON: ${text.slice(0, 100)}`, { cause });
+  }
+}
+
+function readAnswer(json: unknown, url: string): Answer {
+  const { choices, usage, rope } = json as {
+    choices?: { text?: unknown; finish_reason?: string | null }[];
+    usage?: { prompt_tokens?: number; completion_tokens?: number };
+    rope?: unknown;
+  };
+  const [choice] = Array.isArray(choices) ? choices : [];
+  if (typeof choice?.text !== "string") {
+    throw new LlariatError("request", `${url}: the answer has no choices[0].text; is this a completions endpoint?`);
+  }
+  return {
+    text: choice.text,
+    finishReason: choice.finish_reason ?? null,
+    usage: { promptTokens: usage?.prompt_tokens, completionTokens: usage?.completion_tokens },
+    ...(rope === undefined ? {} : { rope }),
+  };
+}

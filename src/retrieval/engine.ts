@@ -1,0 +1,119 @@
+// engine.ts — what the suite asks of whatever it measures. A loaded `Llama` is such an engine as it is; client.ts makes one
+// of a server; a test makes one of ten lines.
+
+import { LlariatError } from "../error.ts";
+import type { Rope, RopeScaling } from "../rope.ts";
+
+/** A RoPE setting of one request: undefined is the model's own, null none. */
+export type Setting = RopeScaling | "none" | null | undefined;
+
+/** What the suite sends with a prompt. Always greedy: an answer must not depend on luck. */
+export interface CompleteOptions {
+  readonly maxNewTokens: number;
+  readonly temperature: 0;
+  readonly ropeScaling?: Setting;
+  readonly ropeAngles?: "as-inserted" | "current" | "planned";
+  /** The suite measures beyond the intended context on purpose. */
+  readonly allowBeyond: true;
+  readonly signal?: AbortSignal;
+}
+
+/** What comes back. */
+export interface Answer {
+  /** Generated text alone, without the prompt. */
+  readonly text: string;
+  readonly finishReason?: string | null;
+  readonly usage?: { readonly promptTokens?: number; readonly completionTokens?: number };
+  /** The setting that was really used, if the engine says so; goes into the report. */
+  readonly rope?: unknown;
+}
+
+/** Anything that completes text. Calls may overlap: an engine that can batch, batches them. */
+export interface Engine {
+  complete(prompt: string, options: CompleteOptions): Promise<Answer>;
+  /** Token ids of a prompt as the engine itself makes them, special tokens included. Needed to build prompts to length. */
+  readonly tokenizer?: { encode(text: string): ArrayLike<number> } | undefined;
+  /** The model's own RoPE setting: tells the trained length, and how far each scaling reaches. */
+  readonly rope?: Rope | undefined;
+}
+
+/** What perplexity is measured on. */
+export interface ScoringEngine {
+  /** Natural log-probabilities [ids.length - 1]: of ids[1] after ids[0], and so on. Preferred over `logits` if there. */
+  score?(ids: readonly number[], options: ScoreOptions): Promise<ArrayLike<number>>;
+  /** Logits [ids.length, vocab], row by row. */
+  logits?(ids: readonly number[], options: ScoreOptions & { readonly rows: "all" }): Promise<Float32Array>;
+}
+
+/** RoPE setting and cancellation of one window. */
+export interface ScoreOptions {
+  readonly ropeScaling?: Setting;
+  readonly signal?: AbortSignal;
+}
+
+/** Counts the tokens of a prompt as the engine does. */
+export type CountTokens = (text: string) => number;
+
+/** @throws LlariatError("tokenizer") if the engine cannot count. */
+export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
+  if (count) return count;
+  const { tokenizer } = engine;
+  if (tokenizer) return (text) => tokenizer.encode(text).length;
+  throw new LlariatError(
+    "tokenizer",
+    "prompts are built to a length in tokens and this engine has no tokenizer; give countTokens, or the model's tokenizer",
+  );
+}
+
+/** Tokens the model was trained for. @throws LlariatError("request") if neither the caller nor the engine says. */
+export function trainedLength(engine: Engine, given?: number): number {
+  const length = given ?? engine.rope?.originalMaxPositions;
+  if (length !== undefined && Number.isInteger(length) && length >= 1) return length;
+  throw new LlariatError(
+    "request",
+    `trainedLength: needs the tokens the model was trained for, got ${length}; it is max_position_embeddings of config.json`,
+  );
+}
+
+/** log softmax(row)[target] in f64, with the largest logit taken out first. */
+function logProbability(row: Float32Array, target: number): number {
+  let max = -Infinity;
+  for (const value of row) if (value > max) max = value;
+  let sum = 0;
+  for (const value of row) sum += Math.exp(value - max);
+  return row[target] - max - Math.log(sum);
+}
+
+/**
+ * Log-probabilities [ids.length - 1] of each next token, by the engine's `score`, else from its `logits`.
+ * @throws LlariatError("request") if it has neither, or gives another number of values, or one that is no probability.
+ */
+export async function score(
+  engine: ScoringEngine,
+  ids: readonly number[],
+  options: ScoreOptions,
+): Promise<Float64Array> {
+  let found: Float64Array;
+  if (engine.score) found = Float64Array.from(await engine.score(ids, options));
+  else if (engine.logits) {
+    const logits = await engine.logits(ids, { ...options, rows: "all" });
+    const vocab = logits.length / ids.length;
+    found = Float64Array.from({ length: ids.length - 1 }, (_, i) =>
+      logProbability(logits.subarray(i * vocab, (i + 1) * vocab), ids[i + 1]),
+    );
+  } else {
+    throw new LlariatError(
+      "request",
+      "perplexity needs an engine with score() or logits(); a server's completions give neither",
+    );
+  }
+  if (found.length !== ids.length - 1) {
+    throw new LlariatError(
+      "request",
+      `score: ${ids.length} ids need ${ids.length - 1} log-probabilities, got ${found.length}`,
+    );
+  }
+  const bad = found.findIndex((value) => !(value <= 0));
+  if (bad >= 0) throw new LlariatError("request", `score: a log-probability is at most 0, got ${found[bad]} at ${bad}`);
+  return found;
+}

@@ -1,0 +1,41 @@
+// llariat/retrieval — does this model, with this RoPE scaling, really use its context?
+//   settings → grid → prompts → engine → judge → report        stats perplexity effective client merge beside it
+// Everything takes any object with complete() (perplexity: score() or logits()); a loaded Llama is one.
+
+export {
+  type Answer,
+  type CompleteOptions,
+  type CountTokens,
+  type Engine,
+  type ScoreOptions,
+  type ScoringEngine,
+} from "./engine.ts";
+export {
+  type BuildOptions,
+  DEFAULT_NEEDLE,
+  type Document,
+  type FixturePrompt,
+  type Needle,
+  type NeedleOptions,
+  type PasskeyOptions,
+  type Prompt,
+  type TaskName,
+  type TitleOptions,
+  prompts,
+} from "./prompts/index.ts";
+export { type Verdict, judge } from "./judge.ts";
+export { type Scaling, parseScaling, splitScalings } from "./scaling.ts";
+export { type RetrievalSettings } from "./settings.ts";
+export { type Preset, preset, presets } from "./presets.ts";
+export { type Progress, type RunOptions, retrieve } from "./run.ts";
+export { mergeReports, parseReport } from "./merge.ts";
+export { type Condition, type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
+export { type Perplexity, type PerplexityRow, type PerplexitySettings, perplexity } from "./perplexity.ts";
+export { type EffectiveContext, type EffectiveRow, type EffectiveSettings, effectiveContext } from "./effective.ts";
+export { type ClientOptions, viaUrl } from "./client.ts";
+export { type Interval, type SequentialRule, exactInterval, sameRate, settled, wilson } from "./stats.ts";
+export { extrapolationBound, interpolationBound, statedInterpolationBound } from "./bound.ts";
+export { type Attempt, type Cell, REPORT_FORMAT, type Report } from "./report/schema.ts";
+export { html } from "./report/html.ts";
+export { junit } from "./report/junit.ts";
+export { type Paint, terminalTable } from "./report/terminal.ts";

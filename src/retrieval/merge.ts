@@ -1,0 +1,112 @@
+// merge.ts — saved reports: whether one belongs to a run, and shards put together again.
+
+import { LlariatError } from "../error.ts";
+import { checkExpectation, parseExpectation } from "./expect.ts";
+import { tally } from "./grid.ts";
+import type { Attempt, Cell, Report } from "./report/schema.ts";
+import { REPORT_FORMAT } from "./report/schema.ts";
+
+const refuse = (sentence: string): never => {
+  throw new LlariatError("request", sentence);
+};
+
+/** Checks that parsed JSON is a report of this format. @throws LlariatError("request") saying what is wrong. */
+export function parseReport(json: unknown, name = "report.json"): Report {
+  if (typeof json !== "object" || json === null)
+    return refuse(`${name}: needs an object, got ${json === null ? "null" : typeof json}`);
+  const report = json as Partial<Report>;
+  if (report.format !== REPORT_FORMAT) {
+    refuse(`${name}: needs format ${REPORT_FORMAT}, got ${JSON.stringify(report.format)}; make a new report`);
+  }
+  if (!Array.isArray(report.cells) || typeof report.fingerprint !== "string" || typeof report.prompts !== "object") {
+    refuse(`${name}: cells, fingerprint or prompts are missing; the file is damaged`);
+  }
+  for (const cell of report.cells!) {
+    if (typeof cell?.id !== "string" || !Array.isArray(cell.attempts))
+      refuse(`${name}: a cell has no id or no attempts; the file is damaged`);
+  }
+  return report as Report;
+}
+
+/** What a report must agree with to be resumed. @throws LlariatError("request") naming the first difference. */
+export function checkSaved(
+  saved: Report,
+  run: {
+    readonly fingerprint: string;
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly cells: readonly string[];
+  },
+): void {
+  parseReport(saved, "the saved report");
+  if (saved.fingerprint === run.fingerprint) return;
+  for (const key of new Set([...Object.keys(run.settings), ...Object.keys(saved.settings)])) {
+    const [before, now] = [saved.settings[key], run.settings[key]].map((value) => JSON.stringify(value));
+    if (before !== now)
+      refuse(`the saved report has ${key} ${before}, this run has ${now}; use the same settings, or a new folder`);
+  }
+  refuse(`the saved report is of another model (${saved.model.name}); use a new folder`);
+}
+
+/**
+ * Puts shards of one run together: every cell with all its attempts, expectations checked anew. Cells that no shard ran
+ * stay `pending` and make `complete` false. Order of the reports does not matter.
+ * @throws LlariatError("request") for reports of different runs, or two different answers to the same prompt.
+ */
+export function mergeReports(reports: readonly Report[]): Report {
+  if (reports.length === 0) refuse("merge: needs at least one report");
+  reports.forEach((report, i) => parseReport(report, `report ${i + 1}`));
+  const [first] = reports;
+  const other = reports.find((report) => report.fingerprint !== first.fingerprint);
+  if (other) {
+    refuse(
+      `merge: reports of different runs, ${first.model.name} ${first.fingerprint} and ${other.model.name} ${other.fingerprint}`,
+    );
+  }
+  const cells = first.cells.map((cell, i) => mergeCell(reports.map((report) => report.cells[i])) ?? cell);
+  const perplexity = reports.find((report) => report.perplexity)?.perplexity;
+  const effectiveContext = reports.find((report) => report.effectiveContext)?.effectiveContext;
+  const conditions = [...new Set(reports.flatMap((report) => report.expectations.map((each) => each.text)))];
+  return {
+    ...first,
+    created: reports.map((report) => report.created).sort()[0],
+    updated: reports
+      .map((report) => report.updated)
+      .sort()
+      .at(-1)!,
+    complete: cells.every((cell) => cell.status === "done" || cell.status === "no chance"),
+    cells,
+    prompts: Object.assign({}, ...reports.map((report) => report.prompts)) as Report["prompts"],
+    expectations: conditions.map((text) => checkExpectation(parseExpectation(text), cells, first.model.trainedLength)),
+    ...(perplexity ? { perplexity } : {}),
+    ...(effectiveContext ? { effectiveContext } : {}),
+  };
+}
+
+/** The same cell from several reports: done wins, attempts are united. */
+function mergeCell(versions: readonly Cell[]): Cell {
+  const attempts = new Map<number, Attempt>();
+  for (const attempt of versions.flatMap((cell) => cell.attempts)) {
+    const known = attempts.get(attempt.try);
+    if (known && known.error === undefined && attempt.error === undefined && known.text !== attempt.text) {
+      refuse(`merge: ${versions[0].id}, try ${attempt.try}: two different answers, so not the same engine`);
+    }
+    if (!known || known.error !== undefined) attempts.set(attempt.try, attempt);
+  }
+  const best =
+    versions.find((cell) => cell.status === "done") ?? versions.find((cell) => cell.attempts.length > 0) ?? versions[0];
+  const all = [...attempts.values()].sort((a, b) => a.try - b.try);
+  const kept = best.settled ? best.attempts : all;
+  const { status } = best;
+  return {
+    ...tally(best, kept),
+    seconds: best.status === "done" ? best.seconds : versions.reduce((sum, cell) => sum + cell.seconds, 0),
+    status:
+      status === "no chance"
+        ? status
+        : kept.length === 0
+          ? "pending"
+          : best.settled || kept.length === best.tries
+            ? "done"
+            : "partial",
+  };
+}

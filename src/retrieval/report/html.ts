@@ -1,0 +1,186 @@
+// html.ts — report.html: one file, nothing loaded from elsewhere, readable without a script.
+
+import { curves } from "./curves.ts";
+import { failures } from "./failures.ts";
+import { heatmap, heatmapKey } from "./heatmap.ts";
+import { effectivePanels } from "./kmax.ts";
+import type { Child, Markup } from "./markup.ts";
+import { el, join, raw } from "./markup.ts";
+import type { Report } from "./schema.ts";
+import { SCRIPT } from "./script.ts";
+import { STYLE } from "./style.ts";
+import { cellTable, costTable, expectationTable, perplexityTable, usedTable } from "./tables.ts";
+import { GOOD, axes, cellsOf, distinct, percent } from "./view.ts";
+
+const TASKS: Readonly<Record<string, string>> = {
+  uuid: "One key/value pair among many of its kind; asked for by its key. The format of h2oGPT's long-context test.",
+  passkey: "Five digits between repetitions of one sentence (Mohtashami & Jaggi 2023).",
+  title: "A document with its title at the start; asked for the title at the end. h2oGPT's question.",
+  needle: "One fact between two sentences of other text.",
+};
+
+/** The report as one HTML page. Colours follow the reader's preference for light or dark. */
+export function html(report: Report): string {
+  const title = `${report.model.name} · does it use its context?`;
+  const head = [
+    el("meta", { charset: "utf-8" }),
+    el("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
+    el("title", {}, title),
+    el("style", {}, raw(STYLE)),
+  ];
+  const body = [
+    hatch(),
+    el(
+      "main",
+      {},
+      opening(report),
+      report.cells.length > 0 && used(report),
+      heatmaps(report),
+      curveSection(report),
+      effectiveSection(report),
+      report.expectations.length > 0 && section("Expectations", null, expectationTable(report)),
+      report.cells.length > 0 && section("Cost", null, costTable(report)),
+      failures(report),
+      settings(report),
+      el(
+        "footer",
+        {},
+        `Made by llariat, ${report.updated.slice(0, 16).replace("T", " ")} UTC. Run ${report.fingerprint}.`,
+      ),
+    ),
+    el("div", { id: "tip", role: "status" }),
+    el("script", {}, raw(SCRIPT)),
+  ];
+  return `<!doctype html>\n${join(el("html", { lang: "en" }, el("head", {}, head), el("body", {}, body)))}\n`;
+}
+
+/** The pattern of cells without a chance, for every figure of the page. */
+function hatch(): Markup {
+  const pattern = el(
+    "pattern",
+    { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    el("line", { x1: 0, y1: 0, x2: 0, y2: 6, style: "stroke:var(--hatch);stroke-width:2.5" }),
+  );
+  return el("svg", { width: 0, height: 0, "aria-hidden": "true", style: "position:absolute" }, el("defs", {}, pattern));
+}
+
+const section = (title: string, about: Child, ...children: Child[]): Markup =>
+  el("section", {}, el("h2", {}, title), about ? el("p", { class: "about" }, about) : null, children);
+
+function opening(report: Report): Child {
+  const { model, expectations, cells, complete } = report;
+  const held = expectations.filter((each) => each.held).length;
+  const attempts = cells.reduce((sum, cell) => sum + cell.attempts.length, 0);
+  const errors = cells.reduce((sum, cell) => sum + cell.errors, 0);
+  const good = held === expectations.length && complete && errors === 0;
+  const words = [
+    expectations.length > 0 && `${held} of ${expectations.length} expectations held`,
+    !complete && "the run is not complete",
+    errors > 0 && `${errors} prompts got no answer`,
+  ].filter((word) => word !== false);
+  const environment = Object.values(report.environment).filter((value) => typeof value === "string");
+  return [
+    el("h1", {}, model.name),
+    el(
+      "p",
+      { class: "lead" },
+      `Does it use its context? Trained for ${model.trainedLength} tokens`,
+      attempts > 0 && `, asked ${attempts} times in ${cells.length} cells`,
+      ".",
+      environment.length > 0 && [" ", environment.join(" · ")],
+    ),
+    words.length > 0 &&
+      el(
+        "p",
+        { class: `verdict${good ? "" : " bad"}`, role: "status" },
+        el("strong", {}, good ? "Passed" : "Not passed"),
+        words.join(", "),
+      ),
+  ];
+}
+
+const used = (report: Report): Markup =>
+  section(
+    "Context really used",
+    `Longest prompt, in tokens, up to which at least ${percent(GOOD)} % of the values are found at every length tried, over all positions of the secret.`,
+    usedTable(report),
+  );
+
+function heatmaps(report: Report): Child {
+  const { tasks, scalings } = axes(report);
+  return tasks.map((task) =>
+    section(
+      `${task}: where it is found`,
+      TASKS[task],
+      heatmapKey(cellsOf(report, task).some((cell) => cell.settled !== undefined)),
+      el(
+        "div",
+        { class: "panels" },
+        scalings
+          .filter((scaling) => cellsOf(report, task, scaling).length > 0)
+          .map((scaling) => heatmap(report, task, scaling)),
+      ),
+      cellTable(report, task),
+    ),
+  );
+}
+
+function curveSection(report: Report): Child {
+  const panels = curves(report);
+  if (panels.length === 0) return null;
+  const { tasks } = axes(report);
+  const text = report.perplexity?.text;
+  const about =
+    tasks.length === 0
+      ? "Sliding-window perplexity; bands are 95 % intervals."
+      : text
+        ? "Above: values found, over all positions. Below, on the same axis: perplexity, which sees nothing of what is lost above. Bands are 95 % intervals; faint lines are the other settings."
+        : "Values found, over all positions. Bands are 95 % Wilson intervals; faint lines are the other settings.";
+  const legend = tasks.map((task) => legendItem(`task-${task}`, task));
+  if (text) legend.push(legendItem("perplexity", `perplexity of ${text.name} (${text.tokens} tokens)`));
+  return section(
+    text && tasks.length > 0 ? "Retrieval and perplexity" : text ? "Perplexity" : "Retrieval by length",
+    about,
+    el("ul", { class: "legend" }, legend),
+    el("div", { class: "panels" }, panels),
+    perplexityTable(report),
+  );
+}
+
+const legendItem = (name: string, label: string): Markup =>
+  el(
+    "li",
+    {},
+    el(
+      "svg",
+      { width: 30, height: 10, "aria-hidden": "true", class: name },
+      el("path", { class: "line", d: "M0 5H30" }),
+      el("circle", { class: "marker", cx: 15, cy: 5, r: 3.5 }),
+    ),
+    label,
+  );
+
+function effectiveSection(report: Report): Child {
+  const { effectiveContext: effective } = report;
+  if (!effective) return null;
+  return section(
+    "Effective context window",
+    `How far from the end a passkey may stand and still be found, in prompts that fill ${effective.window} tokens: k_max is the largest distance up to which at least ${percent(effective.least)} % of ${effective.tries} tries succeed everywhere (Chen et al. 2023, section 3.3).`,
+    el("div", { class: "panels" }, effectivePanels(report)),
+  );
+}
+
+function settings(report: Report): Child {
+  const effective = distinct(report.cells.filter((cell) => cell.rope !== undefined).map((cell) => cell.scaling)).map(
+    (scaling) => [scaling, report.cells.find((cell) => cell.scaling === scaling && cell.rope !== undefined)!.rope],
+  );
+  const block = (name: string, value: unknown): Markup =>
+    el("details", {}, el("summary", {}, name), el("pre", {}, JSON.stringify(value, null, 2)));
+  return section(
+    "Settings",
+    "With these and the same seed every prompt of this report is made again, on any machine.",
+    block("As asked", report.settings),
+    effective.length > 0 && block("RoPE settings as the engine echoed them", Object.fromEntries(effective)),
+    Object.keys(report.environment).length > 0 && block("Environment", report.environment),
+  );
+}

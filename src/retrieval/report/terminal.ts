@@ -1,0 +1,102 @@
+// terminal.ts — a report for a terminal: plain text in columns.
+
+import type { Report } from "./schema.ts";
+import { axes, lengthsOf, percent, pool, times } from "./view.ts";
+
+/** How to emphasise; plain by default, so that the text can go anywhere. */
+export interface Paint {
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly bold: (text: string) => string;
+}
+
+const same = (text: string): string => text;
+const PLAIN: Paint = { good: same, bad: same, dim: same, bold: same };
+
+interface TextCell {
+  readonly text: string;
+  readonly paint?: (text: string) => string;
+}
+
+/** Rows in columns: the first to the left, the others to the right. Colours are added after measuring. */
+function columns(rows: readonly (readonly TextCell[])[]): string {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i]?.text.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map(({ text, paint = same }, i) => paint(i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i])))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Everything a report measured, as tables; `paint` colours them. Ends with a line break. */
+export function terminalTable(report: Report, paint: Paint = PLAIN): string {
+  const parts = [
+    ...axes(report).tasks.map((task) => taskTable(report, task, paint)),
+    perplexityTable(report, paint),
+    effectiveTable(report, paint),
+    expectationTable(report, paint),
+  ];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+function taskTable(report: Report, task: string, paint: Paint): string {
+  const lengths = lengthsOf(report, task);
+  const { trainedLength } = report.model;
+  const tokens = lengths.map((length) => ({ text: String(length) }));
+  const relative = lengths.map((length) => ({
+    text: length === "whole" ? "" : times(length, trainedLength),
+    paint: paint.dim,
+  }));
+  const rows = axes(report).scalings.map((scaling): TextCell[] => [
+    { text: scaling },
+    ...lengths.map((length): TextCell => {
+      const found = pool(report, task, scaling, length);
+      if (!found) return { text: "" };
+      if (found.noChance) return { text: "no chance", paint: paint.dim };
+      if (found.rate === null) return { text: "…", paint: paint.dim };
+      const text = `${percent(found.rate)} %`;
+      return { text, paint: found.rate >= 0.9 ? paint.good : found.rate <= 0.1 ? paint.bad : same };
+    }),
+  ]);
+  const head = [{ text: "prompt tokens", paint: paint.dim }, ...tokens];
+  return `${paint.bold(`${task}: value found, all positions`)}\n${columns([head, [{ text: "× trained", paint: paint.dim }, ...relative], ...rows])}`;
+}
+
+function perplexityTable({ perplexity }: Report, paint: Paint): string {
+  if (!perplexity) return "";
+  const windows = [...new Set(perplexity.rows.map((row) => row.window))];
+  const rows = [...new Set(perplexity.rows.map((row) => row.scaling))].map((scaling): TextCell[] => [
+    { text: scaling },
+    ...windows.map((window) => {
+      const row = perplexity.rows.find((each) => each.scaling === scaling && each.window === window);
+      if (!row) return { text: "" };
+      const error = row.standardError === null ? "" : ` ± ${row.standardError.toFixed(2)}`;
+      return { text: `${row.perplexity.toFixed(3)}${error}` };
+    }),
+  ]);
+  const head = [{ text: "window", paint: paint.dim }, ...windows.map((window) => ({ text: String(window) }))];
+  return `${paint.bold(`perplexity of ${perplexity.text.name}, ${perplexity.text.tokens} tokens`)}\n${columns([head, ...rows])}`;
+}
+
+function effectiveTable({ effectiveContext: effective }: Report, paint: Paint): string {
+  if (!effective) return "";
+  const rows = effective.rows.map((row): TextCell[] => [
+    { text: row.scaling },
+    { text: String(row.kMax) },
+    { text: `${percent(row.rate)} %` },
+  ]);
+  const head = ["", "k_max", "found"].map((text) => ({ text, paint: paint.dim }));
+  return `${paint.bold(`effective context, window of ${effective.window} tokens`)}\n${columns([head, ...rows])}`;
+}
+
+function expectationTable({ expectations }: Report, paint: Paint): string {
+  if (expectations.length === 0) return "";
+  const lines = expectations.map(({ text, held, reason }) =>
+    held ? `${paint.good("held")}  ${text}` : `${paint.bad("NOT HELD")}  ${text}: ${reason}`,
+  );
+  return [paint.bold("expectations"), ...lines].join("\n");
+}

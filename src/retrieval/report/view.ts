@@ -1,0 +1,92 @@
+// view.ts — a report as it is looked at: its axes, and cells pooled over positions.
+
+import type { TaskName } from "../prompts/index.ts";
+import type { Interval } from "../stats.ts";
+import { wilson } from "../stats.ts";
+import type { Cell, Report } from "./schema.ts";
+
+/** Cells of one task, scaling and length together. */
+export interface Pool {
+  readonly found: number;
+  readonly exact: number;
+  readonly tries: number;
+  readonly rate: number | null;
+  readonly interval: Interval;
+  readonly noChance: boolean;
+}
+
+/** Distinct values in the order they first come. */
+export const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** The axes of a report's grid, each in grid order. */
+export interface Axes {
+  readonly tasks: readonly TaskName[];
+  readonly scalings: readonly string[];
+}
+
+/** Reads the axes off the cells. */
+export const axes = ({ cells }: Report): Axes => ({
+  tasks: distinct(cells.map((cell) => cell.task)),
+  scalings: distinct(cells.map((cell) => cell.scaling)),
+});
+
+/** Cells of a task under a scaling. */
+export const cellsOf = (report: Report, task: string, scaling?: string): Cell[] =>
+  report.cells.filter((cell) => cell.task === task && (scaling === undefined || cell.scaling === scaling));
+
+/** Lengths of a task, ascending, a whole document last. */
+export const lengthsOf = (report: Report, task: string): (number | "whole")[] =>
+  distinct(cellsOf(report, task).map((cell) => cell.promptLen)).sort(
+    (a, b) => (a === "whole" ? Infinity : a) - (b === "whole" ? Infinity : b),
+  );
+
+/** Positions of a task, from the start of the prompt. */
+export const positionsOf = (report: Report, task: string): (number | null)[] =>
+  distinct(cellsOf(report, task).map((cell) => cell.position)).sort((a, b) => (a ?? 0) - (b ?? 0));
+
+/** All positions of a task, scaling and length together; undefined if the grid has no such cell. */
+export function pool(report: Report, task: string, scaling: string, promptLen: number | "whole"): Pool | undefined {
+  const cells = cellsOf(report, task, scaling).filter((cell) => cell.promptLen === promptLen);
+  if (cells.length === 0) return undefined;
+  const sum = (value: (cell: Cell) => number): number => cells.reduce((total, cell) => total + value(cell), 0);
+  const [found, exact, tries] = [
+    sum((cell) => cell.found),
+    sum((cell) => cell.exact),
+    sum((cell) => cell.attempts.length),
+  ];
+  return {
+    found,
+    exact,
+    tries,
+    rate: tries === 0 ? null : found / tries,
+    interval: wilson(found, tries),
+    noChance: cells.every((cell) => cell.status === "no chance"),
+  };
+}
+
+/** Rate from which a length counts as used. */
+export const GOOD = 0.9;
+
+/** The longest prompt up to which every measured length has a pooled rate of at least GOOD; 0 if not even the shortest. */
+export function usedContext(report: Report, task: string, scaling: string): number {
+  let longest = 0;
+  for (const length of lengthsOf(report, task)) {
+    const rate = pool(report, task, scaling, length)?.rate ?? null;
+    if (length === "whole" || (rate !== null && rate < GOOD)) break;
+    if (rate !== null) longest = length;
+  }
+  return longest;
+}
+
+/** 0.985 → "98.5"; whole percents without a decimal. */
+export const percent = (rate: number): string => String(Math.round(rate * 1000) / 10);
+
+/** A multiple of the trained length: "1.9×". */
+export const times = (tokens: number, trained: number): string => `${Math.round((tokens / trained) * 100) / 100}×`;
+
+/** Seconds as people say them. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,223 @@
+// run.ts — runs a grid on an engine: several prompts of a cell at a time, saved as it goes, resumable, splittable.
+
+import { LlariatError } from "../error.ts";
+import { parseRopeScaling } from "../rope.ts";
+import { ask, inFlight } from "./ask.ts";
+import type { Engine } from "./engine.ts";
+import { tokenCounter } from "./engine.ts";
+import { checkExpectation, parseExpectation } from "./expect.ts";
+import type { PlannedCell } from "./grid.ts";
+import { echo, plan, tally } from "./grid.ts";
+import { checkSaved } from "./merge.ts";
+import type { Attempt, Cell, Report } from "./report/schema.ts";
+import { REPORT_FORMAT } from "./report/schema.ts";
+import type { ResolvedSettings, RetrievalSettings } from "./settings.ts";
+import { resolveSettings } from "./settings.ts";
+import { settled } from "./stats.ts";
+import { fnv1a } from "./stream.ts";
+
+/** How far a run is. */
+export interface Progress {
+  /** The cell that just changed. */
+  readonly cell: Cell;
+  /** Of this run, or of this shard; cells without a chance included. */
+  readonly cellsDone: number;
+  readonly cells: number;
+  readonly secondsPassed: number;
+  /** From the tokens still to be read at the speed so far; undefined until something was read. */
+  readonly secondsLeft: number | undefined;
+  /** The whole grid as it stands. */
+  readonly grid: readonly Cell[];
+}
+
+/** What goes with a run besides its settings. */
+export interface RunOptions {
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called with the report so far after every cell, and before an abort is thrown: write it where `resume` will find it. */
+  readonly onSave?: (report: Report) => void | Promise<void>;
+  /** A saved report of the same model and settings: its attempts are kept, only what is missing is run. */
+  readonly resume?: Report;
+  readonly signal?: AbortSignal;
+  /** Goes into the report: engine, device, version, command. */
+  readonly environment?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Measures how much of its context an engine uses: runs the grid of the settings and returns the report, expectations
+ * checked. Attempts without an answer are kept with their error. The engine stays the caller's.
+ * @throws LlariatError: "request" or "rope" for settings, "tokenizer" without a way to count tokens, "aborted" for the
+ * signal, or the engine's own error if it cannot go on; what was done until then has gone to `onSave`.
+ */
+export async function retrieve(engine: Engine, given: RetrievalSettings, options: RunOptions = {}): Promise<Report> {
+  const settings = resolveSettings(engine, given);
+  const conditions = settings.expect.map(parseExpectation);
+  if (engine.rope) for (const { ropeScaling } of settings.scalings) parseRopeScaling(ropeScaling, engine.rope);
+  const count = tokenCounter(engine, given.countTokens);
+  const planned = plan(settings, engine);
+  const echoed = echo(settings);
+  const fingerprint = fnv1a(JSON.stringify([settings.model, echoed]))
+    .toString(16)
+    .padStart(16, "0");
+  const { resume, onSave, signal } = options;
+  if (resume) checkSaved(resume, { fingerprint, settings: echoed, cells: planned.map(({ cell }) => cell.id) });
+
+  const created = resume?.created ?? new Date().toISOString();
+  const texts: Record<string, string> = { ...resume?.prompts };
+  const saved = new Map(resume?.cells.map((cell) => [cell.id, cell]));
+  const grid: Cell[] = planned.map(({ cell }) => restored(cell, saved.get(cell.id)));
+
+  const snapshot = (): Report => ({
+    format: REPORT_FORMAT,
+    created,
+    updated: new Date().toISOString(),
+    complete: grid.every((cell) => cell.status === "done" || cell.status === "no chance"),
+    model: { name: settings.model, trainedLength: settings.trained },
+    environment: options.environment ?? resume?.environment ?? {},
+    settings: echoed,
+    fingerprint,
+    cells: [...grid],
+    prompts: failed(grid, texts),
+    expectations: conditions.map((condition) => checkExpectation(condition, grid, settings.trained)),
+    ...(resume?.perplexity ? { perplexity: resume.perplexity } : {}),
+    ...(resume?.effectiveContext ? { effectiveContext: resume.effectiveContext } : {}),
+  });
+
+  const mine = planned.map((_, i) => i).filter((i) => i % settings.shard.count === settings.shard.index - 1);
+  const clock = progressClock(mine, grid, options.onProgress);
+  for (const index of mine) {
+    const cell = grid[index];
+    if (cell.status === "done" || cell.status === "no chance") continue;
+    try {
+      await runCell(planned[index], cell, { engine, settings, count, signal, texts }, (changed) => {
+        grid[index] = changed;
+        clock(changed);
+      });
+    } catch (error) {
+      await onSave?.(snapshot());
+      throw error;
+    }
+    await onSave?.(snapshot());
+  }
+  return snapshot();
+}
+
+/** The texts that failures of the grid name. */
+function failed(grid: readonly Cell[], texts: Readonly<Record<string, string>>): Record<string, string> {
+  const names = grid.flatMap((cell) =>
+    cell.attempts.filter((attempt) => !attempt.found).map((attempt) => attempt.prompt),
+  );
+  return Object.fromEntries([...new Set(names)].map((name) => [name, texts[name]]));
+}
+
+/** A cell with the attempts of an earlier run; those that ended in an error are to be run again. */
+function restored(cell: Cell, saved: Cell | undefined): Cell {
+  if (!saved || cell.status === "no chance") return cell;
+  const attempts = saved.attempts.filter((attempt) => attempt.error === undefined);
+  const whole = saved.status === "done" && attempts.length === saved.attempts.length;
+  const { seconds, rope, settled: outcome } = saved;
+  return {
+    ...tally(cell, attempts),
+    seconds,
+    ...(rope === undefined ? {} : { rope }),
+    ...(whole && outcome ? { settled: outcome } : {}),
+    status: whole ? "done" : attempts.length > 0 ? "partial" : "pending",
+  };
+}
+
+interface Bench {
+  readonly engine: Engine;
+  readonly settings: ResolvedSettings;
+  readonly count: (text: string) => number;
+  readonly signal: AbortSignal | undefined;
+  /** Prompts of failures, by name: filled here. */
+  readonly texts: Record<string, string>;
+}
+
+/** Runs what a cell still lacks, `batch` prompts at a time, and reports it after every attempt. */
+async function runCell(planned: PlannedCell, start: Cell, bench: Bench, changed: (cell: Cell) => void): Promise<void> {
+  const { settings, signal, texts } = bench;
+  const { sequential } = settings;
+  const attempts = new Map(start.attempts.map((attempt) => [attempt.try, attempt]));
+  const begun = performance.now();
+  let rope = start.rope;
+  let cell = start;
+  const update = (status: Cell["status"]): void => {
+    const upto = sequential ? firstSettled([...attempts.values()], start.tries, sequential) : undefined;
+    // Attempts after the deciding one are dropped: how many there are depends on the batch, and a result must not.
+    const kept = [...attempts.values()]
+      .filter((each) => each.try <= (upto?.try ?? Infinity))
+      .sort((a, b) => a.try - b.try);
+    cell = {
+      ...tally(start, kept),
+      seconds: start.seconds + (performance.now() - begun) / 1000,
+      ...(rope === undefined ? {} : { rope }),
+      ...(upto ? { settled: upto.outcome } : {}),
+      status: upto ? "done" : status,
+    };
+    changed(cell);
+  };
+  function* missing(): Generator<number> {
+    for (let i = 0; i < start.tries && cell.status !== "done"; i++) if (!attempts.has(i)) yield i;
+  }
+  update("partial");
+  await inFlight(settings.batch, missing(), async (index) => {
+    if (signal?.aborted) throw new LlariatError("aborted", "the run was aborted; resume it from its report");
+    const prompt = planned.prompt(index, bench.count);
+    const { scaling, maxNewTokens } = planned;
+    const name = planned.promptName(index);
+    const { attempt, answer } = await ask(bench.engine, prompt, { index, name, scaling, maxNewTokens, signal });
+    rope ??= answer?.rope;
+    attempts.set(index, attempt);
+    if (!attempt.found) texts[attempt.prompt] = prompt.text;
+    update("partial");
+  });
+  update("done");
+}
+
+/** The first try at which the tries up to it, all present, settle the outcome. */
+function firstSettled(
+  attempts: readonly Attempt[],
+  tries: number,
+  rule: NonNullable<ResolvedSettings["sequential"]>,
+): { try: number; outcome: "pass" | "fail" } | undefined {
+  const byTry = new Map(attempts.map((attempt) => [attempt.try, attempt]));
+  let found = 0;
+  for (let i = 0; i < tries; i++) {
+    const attempt = byTry.get(i);
+    if (!attempt) return undefined;
+    found += Number(attempt.found);
+    const outcome = settled(found, i + 1, rule);
+    if (outcome !== "open") return { try: i, outcome };
+  }
+  return undefined;
+}
+
+/** Reports progress; the time left is that of the tokens left, at the pace of this run. */
+function progressClock(
+  mine: readonly number[],
+  grid: readonly Cell[],
+  report: RunOptions["onProgress"],
+): (changed: Cell) => void {
+  const work = (cell: Cell): number => {
+    if (cell.status === "done" || cell.status === "no chance") return 0;
+    const length = cell.promptLen === "whole" ? 2 * cell.reach : cell.promptLen;
+    return length * (cell.tries - cell.attempts.length);
+  };
+  const left = (): number => mine.reduce((sum, i) => sum + work(grid[i]), 0);
+  const atStart = left();
+  const started = performance.now();
+  return (cell) => {
+    if (!report) return;
+    const secondsPassed = (performance.now() - started) / 1000;
+    const remaining = left();
+    const worked = atStart - remaining;
+    report({
+      cell,
+      cellsDone: mine.filter((i) => grid[i].status === "done" || grid[i].status === "no chance").length,
+      cells: mine.length,
+      secondsPassed,
+      secondsLeft: worked > 0 ? (secondsPassed * remaining) / worked : undefined,
+      grid,
+    });
+  };
+}

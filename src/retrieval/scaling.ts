@@ -1,0 +1,83 @@
+// scaling.ts — the RoPE settings of a grid: how they are written, how far they reach, which are pointless.
+
+import { LlariatError } from "../error.ts";
+import type { Rope, RopeScaling } from "../rope.ts";
+import { maxContext, parseRopeOption, parseRopeScaling, ropeTypes } from "../rope.ts";
+import type { CompleteOptions, Setting } from "./engine.ts";
+
+/** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
+export interface Scaling {
+  /** As it was written; the name of its cells. */
+  readonly label: string;
+  readonly ropeScaling: Setting;
+  readonly ropeAngles?: CompleteOptions["ropeAngles"];
+}
+
+const ANGLES = ["as-inserted", "current", "planned"] as const;
+
+/** Splits `none,dynamic:2,yarn:4,beta_fast=32` into settings; an item that is no type belongs to the one before it. */
+export function splitScalings(text: string): string[] {
+  const settings: string[] = [];
+  for (const item of text.split(/,(?![^[{]*[\]}])/).map((part) => part.trim())) {
+    const known = /^[\w-]+/.exec(item)?.[0].toLowerCase() ?? "";
+    const continues = /^(\w+\s*=|[\d.]+$)/.test(item) || (item.startsWith("@") && settings.at(-1)?.includes(":"));
+    if (settings.length > 0 && continues && !(ropeTypes as readonly string[]).includes(known)) {
+      settings[settings.length - 1] += `,${item}`;
+    } else settings.push(item);
+  }
+  return settings;
+}
+
+/**
+ * Reads `own` (the model's own setting), or whatever `--rope-scaling` takes (src/rope/option.ts), or a setting as an
+ * object; `/as-inserted`, `/current` or `/planned` after it chooses the angles while generating.
+ * @throws LlariatError("rope") for what is no setting, and for a factor of 1, which scales nothing.
+ */
+export function parseScaling(
+  given: string | RopeScaling | Scaling | null,
+  readFile?: (path: string) => string,
+): Scaling {
+  if (given === null) return { label: "none", ropeScaling: null };
+  if (typeof given === "object") {
+    const scaling = "label" in given ? given : { label: labelOf(given), ropeScaling: given };
+    refusePointless(scaling);
+    return scaling;
+  }
+  const text = given.trim();
+  const ropeAngles = ANGLES.find((angles) => text.endsWith(`/${angles}`));
+  const setting = ropeAngles ? text.slice(0, -ropeAngles.length - 1) : text;
+  const ropeScaling = setting === "own" ? undefined : parseRopeOption(setting, readFile);
+  const scaling = { label: text, ropeScaling, ...(ropeAngles ? { ropeAngles } : {}) };
+  refusePointless(scaling);
+  return scaling;
+}
+
+const typeOf = (scaling: RopeScaling): string => scaling.rope_type ?? scaling.type ?? "default";
+
+function labelOf(scaling: RopeScaling): string {
+  const { rope_type: _, type: __, factor, ...rest } = scaling;
+  const items = [factor ?? [], ...Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`)].flat();
+  return [typeOf(scaling), items.join(",")].filter((part) => part !== "").join(":");
+}
+
+function refusePointless({ label, ropeScaling }: Scaling): void {
+  if (typeof ropeScaling !== "object" || ropeScaling === null || typeOf(ropeScaling) === "default") return;
+  if (ropeScaling.factor !== 1) return;
+  throw new LlariatError("rope", `${label}: a factor of 1 scales nothing; ask for none, or for a larger factor`);
+}
+
+/** Whether a setting leaves the frequencies as they were trained. */
+export const isUnscaled = ({ ropeScaling }: Scaling): boolean =>
+  ropeScaling === null || ropeScaling === "none" || (ropeScaling !== undefined && typeOf(ropeScaling) === "default");
+
+/**
+ * Tokens up to which a setting has a chance: trained length × factor, as in h2oGPT's test; the engine's own reckoning
+ * where its RoPE setting is known (longrope without a factor, the model's own setting).
+ */
+export function reachOf(scaling: Scaling, trained: number, model?: Rope): number {
+  if (isUnscaled(scaling)) return trained;
+  const { ropeScaling } = scaling;
+  const factor = typeof ropeScaling === "object" && ropeScaling !== null ? ropeScaling.factor : undefined;
+  if (typeof factor === "number") return Math.floor(trained * factor);
+  return model ? Math.max(trained, maxContext(parseRopeScaling(ropeScaling, model))) : trained;
+}

@@ -1,0 +1,138 @@
+// stats.ts — how sure a count of successes makes one: intervals, a comparison of two counts, and when to stop early.
+
+import { LlariatError } from "../error.ts";
+
+/** A confidence interval of a rate, both ends in [0, 1]. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The 97.5 % quantile of the normal distribution: two-sided 95 %. */
+const Z95 = 1.959963984540054;
+
+function check(found: number, tries: number): void {
+  if (!(Number.isInteger(found) && Number.isInteger(tries) && found >= 0 && tries >= found)) {
+    throw new LlariatError("request", `a rate needs whole numbers 0 ≤ found ≤ tries, got ${found} of ${tries}`);
+  }
+}
+
+/**
+ * Wilson's score interval of a rate (Wilson 1927, equation 4), 95 % by default; [0, 1] when nothing was tried. It keeps
+ * close to its nominal coverage at rates near 0 and 1 and for few tries, where the usual normal interval does not.
+ */
+export function wilson(found: number, tries: number, z = Z95): Interval {
+  check(found, tries);
+  if (tries === 0) return { low: 0, high: 1 };
+  const rate = found / tries;
+  const scale = 1 + (z * z) / tries;
+  const middle = (rate + (z * z) / (2 * tries)) / scale;
+  const half = (z * Math.sqrt((rate * (1 - rate)) / tries + (z * z) / (4 * tries * tries))) / scale;
+  return { low: found === 0 ? 0 : middle - half, high: found === tries ? 1 : middle + half };
+}
+
+const logFactorials = [0];
+function logFactorial(n: number): number {
+  for (let i = logFactorials.length; i <= n; i++) logFactorials.push(logFactorials[i - 1] + Math.log(i));
+  return logFactorials[n];
+}
+
+const logChoose = (n: number, k: number): number => logFactorial(n) - logFactorial(k) - logFactorial(n - k);
+
+/** P(X ≤ found) for a binomial X with `tries` trials of probability `rate`. */
+export function binomialAtMost(found: number, tries: number, rate: number): number {
+  if (found < 0) return 0;
+  if (found >= tries || rate <= 0) return 1;
+  if (rate >= 1) return 0;
+  let sum = 0;
+  for (let k = 0; k <= found; k++) {
+    sum += Math.exp(logChoose(tries, k) + k * Math.log(rate) + (tries - k) * Math.log1p(-rate));
+  }
+  return Math.min(1, sum);
+}
+
+/** Where a function that falls from above `level` to below it crosses it, in [0, 1]; 60 halvings exhaust a double. */
+function crossing(falling: (rate: number) => number, level: number): number {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (falling(middle) > level) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/**
+ * The exact binomial interval (Clopper & Pearson 1934): the rates under which neither this few nor this many successes
+ * would be rarer than `(1 - confidence) / 2`. Never too narrow, so it suits tests that must not fail by chance.
+ */
+export function exactInterval(found: number, tries: number, confidence = 0.95): Interval {
+  check(found, tries);
+  const tail = (1 - confidence) / 2;
+  return {
+    low: found === 0 ? 0 : crossing((rate) => binomialAtMost(found - 1, tries, rate), 1 - tail),
+    high: found === tries ? 1 : crossing((rate) => binomialAtMost(found, tries, rate), tail),
+  };
+}
+
+/**
+ * Fisher's exact test, two-sided: the probability, if both counts had the same rate, of a split at least as uneven as this
+ * one. Small values say that the rates differ.
+ */
+export function sameRate(a: { found: number; tries: number }, b: { found: number; tries: number }): number {
+  check(a.found, a.tries);
+  check(b.found, b.tries);
+  const total = a.found + b.found;
+  const all = logChoose(a.tries + b.tries, total);
+  const probability = (k: number) => Math.exp(logChoose(a.tries, k) + logChoose(b.tries, total - k) - all);
+  const seen = probability(a.found);
+  let sum = 0;
+  for (let k = Math.max(0, total - b.tries); k <= Math.min(a.tries, total); k++) {
+    const p = probability(k);
+    if (p <= seen * (1 + 1e-9)) sum += p; // equal splits on the other side differ in their last bits
+  }
+  return Math.min(1, sum);
+}
+
+/** When a cell is decided early: rates of `fail` and less are to be told from rates of `pass` and more. */
+export interface SequentialRule {
+  readonly fail: number;
+  readonly pass: number;
+  /** Chance of a wrong decision at exactly `fail` or `pass`. */
+  readonly error: number;
+}
+
+/** One failure in two against one in ten: six successes in a row, or two failures, decide. */
+export const DEFAULT_SEQUENTIAL: SequentialRule = { fail: 0.5, pass: 0.9, error: 0.05 };
+
+/**
+ * Wald's sequential probability ratio test (Wald 1945): "pass" or "fail" as soon as the tries so far say so with the
+ * rule's error, else "open". @throws LlariatError("request") unless 0 < fail < pass < 1 and 0 < error < 0.5.
+ */
+export function settled(found: number, tries: number, rule: SequentialRule): "pass" | "fail" | "open" {
+  check(found, tries);
+  const { fail, pass, error } = rule;
+  if (!(fail > 0 && fail < pass && pass < 1 && error > 0 && error < 0.5)) {
+    throw new LlariatError(
+      "request",
+      `sequential: needs 0 < fail < pass < 1 and 0 < error < 0.5, got fail ${fail}, pass ${pass}, error ${error}`,
+    );
+  }
+  const evidence = found * Math.log(pass / fail) + (tries - found) * Math.log((1 - pass) / (1 - fail));
+  const bound = Math.log((1 - error) / error);
+  return evidence >= bound ? "pass" : evidence <= -bound ? "fail" : "open";
+}
+
+/**
+ * Standard error of `Σ sums / Σ counts`, a mean over clusters of correlated values (the linearised ratio estimator,
+ * Cochran 1977, section 6.4): tokens of one window share their context, so windows, not tokens, are independent.
+ * NaN for fewer than two clusters.
+ */
+export function clusterError(sums: readonly number[], counts: readonly number[]): number {
+  const clusters = sums.length;
+  if (clusters < 2) return NaN;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const mean = sums.reduce((sum, value) => sum + value, 0) / total;
+  const squares = sums.reduce((sum, value, i) => sum + (value - mean * counts[i]) ** 2, 0);
+  return Math.sqrt((clusters / (clusters - 1)) * squares) / total;
+}
