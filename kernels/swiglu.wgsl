@@ -17,6 +17,7 @@ fn swiglu(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let gate = x[row * X_STRIDE + column];
   let up = x[row * X_STRIDE + HIDDEN + column];
   // e^-v overflows to infinity below -88: v / infinity is 0, which is silu's limit, but WGSL does not promise infinities.
-  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 80.0)));
+  // e^-87 is the least that an f32 holds in full.
+  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 87.0)));
   y[row * Y_STRIDE + column] = gate * sigmoid * up;
 }

@@ -16,9 +16,9 @@ var<workgroup> remaining: u32; // how many are still wanted among the values tha
 var<workgroup> found: atomic<u32>;
 var<workgroup> largest: atomic<u32>;
 
-// Larger float, larger integer: negative values are complemented, others get the top bit.
+// Larger float, larger integer: negative values are complemented, others get the top bit. Minus zero equals zero.
 fn ordered(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
+  let bits = select(bitcast<u32>(value), 0u, value == 0.0);
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 fn unordered(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u)); }

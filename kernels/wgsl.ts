@@ -708,7 +708,8 @@ fn swiglu(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   let gate = x[row * X_STRIDE + column];
   let up = x[row * X_STRIDE + HIDDEN + column];
   // e^-v overflows to infinity below -88: v / infinity is 0, which is silu's limit, but WGSL does not promise infinities.
-  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 80.0)));
+  // e^-87 is the least that an f32 holds in full.
+  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 87.0)));
   y[row * Y_STRIDE + column] = gate * sigmoid * up;
 }
 `,
@@ -730,9 +731,9 @@ var<workgroup> remaining: u32; // how many are still wanted among the values tha
 var<workgroup> found: atomic<u32>;
 var<workgroup> largest: atomic<u32>;
 
-// Larger float, larger integer: negative values are complemented, others get the top bit.
+// Larger float, larger integer: negative values are complemented, others get the top bit. Minus zero equals zero.
 fn ordered(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
+  let bits = select(bitcast<u32>(value), 0u, value == 0.0);
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 fn unordered(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, (key & 0x80000000u) != 0u)); }

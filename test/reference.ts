@@ -6,7 +6,7 @@ import type { Dispatch, KernelName, StepLayout, StepShape, Tensor } from "../ker
 import { CANDIDATES, PAGE, SPLIT } from "../kernels/index.ts";
 import { angleRow } from "../src/rope/turns.ts";
 
-/** A tensor that a dispatch wrote; `scale` is 0 where it wrote nothing. */
+/** A tensor that a dispatch wrote; `scale` is -1 where it wrote nothing. */
 export interface Written {
   readonly tensor: Tensor;
   readonly scale: Float64Array;
@@ -49,7 +49,7 @@ export class Reference {
         const tensor = dispatch.bind[name];
         const values = this.get(tensor.name);
         if (!(index >= 0 && index < values.length)) throw new Error(`${dispatch.kernel}: ${name}[${index}] is outside`);
-        if (!written.has(name)) written.set(name, { tensor, scale: new Float64Array(values.length) });
+        if (!written.has(name)) written.set(name, { tensor, scale: new Float64Array(values.length).fill(-1) });
         values[index] = value;
         written.get(name)!.scale[index] = scale;
       },

@@ -1,0 +1,20 @@
+// gather.test.ts — the rows whose logits are wanted.
+import { suite } from "uvu";
+import { gather } from "../../kernels/index.ts";
+import { Case, openLab, plainRows, random } from "../harness.ts";
+
+const test = suite("gather");
+const lab = await openLab();
+test.after(() => lab.close());
+
+test("rows in any order and twice, odd and wide", async () => {
+  for (const dim of [45, 576]) {
+    const outputs = [8, 0, 3, 3].map((row) => ({ row }));
+    const one = new Case(lab.gpu, 2, { ...plainRows(9), outputs });
+    const x = one.tensor("x", [9, dim], random(dim));
+    await one.run([gather({ x, y: one.tensor("y", [6, dim]), step: one.layout })]); // a copy: equal
+    one.close();
+  }
+});
+
+test.run();

@@ -1,0 +1,45 @@
+// swiglu.test.ts — silu(gate) · up.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { swiglu } from "../../kernels/index.ts";
+import { goldenEntry, goldenTensors } from "../goldens.ts";
+import { Case, openLab, plainRows, random } from "../harness.ts";
+
+const test = suite("swiglu");
+const lab = await openLab();
+test.after(() => lab.close());
+
+test("odd sizes, and gates from far below zero to far above", async () => {
+  for (const hidden of [1, 75, 130]) {
+    const next = random(hidden);
+    const one = new Case(lab.gpu, 2, plainRows(3));
+    const x = one.tensor("x", [5, 2 * hidden], (i) => next() * [1, 30, 200][Math.floor(i / (2 * hidden)) % 3]);
+    const [{ nmse }] = await one.run([swiglu({ x, y: one.tensor("y", [5, hidden]) })]);
+    one.close();
+    assert.ok(nmse < 1e-12); // exp of a gate of -1 … 1 has 5 ulp (WGSL), the rest 4 more: (9 · 2^-23)² is 1.2e-12
+  }
+});
+
+for (const name of ["normal", "extreme"]) {
+  test(`golden ${name}`, async () => {
+    const path = `ops/swiglu-${name}.safetensors`;
+    const [tensors, { tolerance }] = [await goldenTensors(path), goldenEntry(path)];
+    const [gate, up] = [tensors.get("gate")!, tensors.get("up")!];
+    const [rows, hidden] = [5, 75];
+    const one = new Case(lab.gpu, 2, plainRows(rows));
+    const x = one.tensor("x", [rows, 2 * hidden], (i) => {
+      const [row, column] = [Math.floor(i / (2 * hidden)), i % (2 * hidden)];
+      return column < hidden ? gate[row * hidden + column] : up[row * hidden + column - hidden];
+    });
+    const y = one.tensor("y", [rows, hidden]);
+    await one.run([swiglu({ x, y })]);
+    const { abs = 0, rel = 0 } = tolerance!.f32;
+    tensors.get("out_f64")!.forEach((want, i) => {
+      const got = one.values(y)[i];
+      assert.ok(Math.abs(got - want) <= abs + rel * Math.abs(want), `[${i}] is ${got}, needed ${want}`);
+    });
+    one.close();
+  });
+}
+
+test.run();
