@@ -12,6 +12,9 @@ import { type Rope, dependsOnLength, effectiveLength, frequencies, ropeKey, turn
  */
 export type RopeAngles = "planned" | "current" | "as-inserted";
 
+/** Every meaning by name, the default first. */
+export const ROPE_ANGLES: readonly RopeAngles[] = ["planned", "current", "as-inserted"];
+
 /** Frequencies of one setting at one length, as the kernel reads them: headDim words of turns, then m as f32 bits. */
 export interface Setting {
   readonly key: string;

@@ -2,13 +2,14 @@
 
 import { CANDIDATES } from "../kernels/index.ts";
 import type { Tokenizer, Message } from "../tokenizer/index.ts";
-import type { RopeAngles } from "./angles.ts";
+import { ROPE_ANGLES, type RopeAngles } from "./angles.ts";
 import type { Batch, Row } from "./batch.ts";
 import type { GenerationConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { LlariatError } from "./error.ts";
 import { Random } from "./random.ts";
 import { type Rope, type RopeScaling, dependsOnLength, describeRope, maxContext, parseRopeScaling } from "./rope.ts";
+import { scalingThatFits, showScaling } from "./rope/fit.ts";
 import {
   type Candidates,
   type SamplingOptions,
@@ -17,6 +18,7 @@ import {
   sample,
   samplingOptions,
 } from "./sample.ts";
+import { display } from "./wording.ts";
 
 /** Text, chat messages, or token ids taken as they are. */
 export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
@@ -49,6 +51,11 @@ export interface GenerateOptions extends SamplingOptions {
   };
   /** Use keys and values of an earlier request that began with the same tokens under the same RoPE setting. Default true. */
   readonly reusePrefix?: boolean;
+  /**
+   * Called once, before anything is allocated, with the tokens that prompt and answer may have together and the bytes of
+   * their keys and values. What it throws ends the request.
+   */
+  readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => void;
   /** Prompt tokens computed so far. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
@@ -139,13 +146,34 @@ function newTokens(context: RequestContext, options: GenerateOptions, promptToke
 }
 
 /** Refuses a prompt that the setting is not meant for, and names what would fit. */
-function checkContext(rope: Rope, promptTokens: number, limit: number, capped: boolean): void {
+function checkContext(rope: Rope, model: Rope, promptTokens: number, limit: number): void {
   if (promptTokens <= limit) return;
-  const got = `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${limit}`;
-  if (capped) throw new LlariatError("context", `${got} under the maxContext it was loaded with; load with more`);
-  const factor = Math.ceil(promptTokens / rope.originalMaxPositions);
-  const fit = `ropeScaling { rope_type: "yarn", factor: ${factor} } would reach ${factor * rope.originalMaxPositions}`;
-  throw new LlariatError("context", `${got}; ${fit}, or set allowBeyond: true`);
+  const reach = maxContext(rope);
+  if (limit < reach) {
+    const got = `the prompt has ${promptTokens} tokens, the model was loaded with a maxContext of ${limit}`;
+    throw new LlariatError("context", `${got}; load it with more`);
+  }
+  const fit = scalingThatFits(rope, model, promptTokens);
+  const reached = maxContext(parseRopeScaling(fit, model));
+  throw new LlariatError(
+    "context",
+    `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${reach} on this model; ` +
+      `ropeScaling: ${showScaling(fit)} would reach ${reached}, or set allowBeyond: true`,
+  );
+}
+
+/** The meaning of length-dependent angles and the n of `planned` ones. Throws `request` naming the option. */
+function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: number) {
+  const meaning = ropeAngles ?? "planned";
+  if (!ROPE_ANGLES.includes(meaning)) {
+    const got = display(meaning);
+    throw new LlariatError("request", `ropeAngles: must be one of ${ROPE_ANGLES.join(", ")}, got ${got}`);
+  }
+  const planned = ropeLength ?? capacity;
+  if (!Number.isSafeInteger(planned) || planned < 1) {
+    throw new LlariatError("request", `ropeLength: must be a whole number of tokens ≥ 1, got ${display(planned)}`);
+  }
+  return { meaning, planned };
 }
 
 /** Runs a request, giving out pieces; its return value is the whole. */
@@ -161,9 +189,8 @@ export async function* request(
   const sampling = samplingOptions(options, generation);
   const rope = parseRopeScaling(options.ropeScaling, context.rope);
   const ids = promptIds(context, prompt, options.chat);
-  const reach = maxContext(rope);
-  const limit = Math.min(reach, context.maxContext ?? Infinity);
-  if (!options.allowBeyond) checkContext(rope, ids.length, limit, limit < reach);
+  const limit = Math.min(maxContext(rope), context.maxContext ?? Infinity);
+  if (!options.allowBeyond) checkContext(rope, context.rope, ids.length, limit);
   const maxNewTokens = newTokens(context, options, ids.length, limit);
   const capacity = ids.length + maxNewTokens;
   if (capacity > engine.maxTokens) {
@@ -173,8 +200,7 @@ export async function* request(
       `prompt and new tokens are ${capacity} tokens, ${most}; ask for fewer new tokens`,
     );
   }
-  const meaning = options.ropeAngles ?? "planned";
-  const planned = options.ropeLength ?? capacity;
+  const { meaning, planned } = angleOptions(options, capacity);
   const stops = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
   if (stops.length > 0 && !tokenizer) {
     throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
@@ -189,6 +215,7 @@ export async function* request(
   let finishReason: Completion["finishReason"] = "length";
   const history = Array.from(ids);
 
+  options.onAllocate?.({ tokens: capacity, kvBytes: engine.kvBytes(capacity) });
   const known = options.reusePrefix === false ? undefined : ids;
   const sequence = await engine.open({ capacity, rope, meaning, planned, ids: known });
   const cachedTokens = sequence.length;

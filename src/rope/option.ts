@@ -29,6 +29,31 @@ export function parseRopeOption(text: string, readFile?: (path: string) => strin
   return values;
 }
 
+/**
+ * Splits a list of settings: `none,dynamic:2,yarn:4,beta_fast=32` are three. A comma inside a list or an object does not
+ * separate; a number, `key=value`, or `@FILE` after a setting with a colon belongs to the setting before it.
+ */
+export function splitRopeOptions(text: string): string[] {
+  const items = [""];
+  let [depth, quoted] = [0, false];
+  for (const [i, char] of [...text].entries()) {
+    if (char === '"' && text[i - 1] !== "\\") quoted = !quoted;
+    if (!quoted && (char === "[" || char === "{")) depth++;
+    if (!quoted && (char === "]" || char === "}")) depth--;
+    if (char === "," && depth === 0 && !quoted) items.push("");
+    else items[items.length - 1] += char;
+  }
+  const settings: string[] = [];
+  for (const item of items.map((each) => each.trim())) {
+    const before = settings.at(-1);
+    const continues =
+      /^(\w+\s*=|[+-]?[\d.]+(e[+-]?\d+)?$)/i.test(item) || (item.startsWith("@") && before?.includes(":"));
+    if (before !== undefined && continues) settings[settings.length - 1] += `,${item}`;
+    else settings.push(item);
+  }
+  return settings;
+}
+
 function typed(option: string, readFile?: (path: string) => string): Dict {
   const colon = option.indexOf(":");
   const type = (colon < 0 ? option : option.slice(0, colon)).trim();

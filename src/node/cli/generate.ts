@@ -1,14 +1,21 @@
 // generate.ts — `llariat generate`: a prompt in, text out, token by token.
 
-import { readFileSync } from "node:fs";
 import pc from "picocolors";
 import { LlariatError } from "../../error.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../../index.ts";
-import { parseRopeOption } from "../../rope.ts";
-import { startProgress } from "../progress.ts";
+import { formatBytes, startProgress } from "../progress.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
 import { usageError } from "./command.ts";
 import { checkpointPaths, load, loadOptions } from "./load.ts";
+import {
+  type NamedScaling,
+  checkScaling,
+  inOptions,
+  readAngles,
+  readLength,
+  readScaling,
+  ropeOptions,
+} from "./rope.ts";
 
 const options = {
   ...loadOptions,
@@ -34,16 +41,7 @@ const options = {
     help: "above 1 makes tokens that were there already less likely",
   },
   seed: { kind: "integer", value: "N", help: "the same seed gives the same text" },
-  "rope-scaling": {
-    kind: "text",
-    value: "HOW",
-    help: "RoPE scaling of this request: none, TYPE:FACTOR (dynamic:2, yarn:4,beta_fast=32), JSON, or @FILE",
-  },
-  "rope-angles": {
-    kind: "text",
-    value: "WHEN",
-    help: "planned, current or as-inserted: angles that depend on the length",
-  },
+  ...ropeOptions,
   "allow-beyond": { help: "accept a prompt longer than the RoPE setting is meant for" },
   json: { help: "print one JSON object at the end instead of a stream" },
   quiet: { help: "nothing on standard error but errors" },
@@ -64,9 +62,11 @@ export const generate: Command = {
   async run(args, terminal) {
     // Everything about the arguments is settled before a byte of the model is read.
     const paths = checkpointPaths(args);
-    const request = requestOptions(args);
+    const scaling = readScaling(args.text("rope-scaling"));
+    const request = requestOptions(args, scaling);
     const prompt = await readPrompt(args, terminal);
     const quiet = args.has("quiet");
+    if (scaling) await checkScaling(paths, scaling, terminal.signal);
     const llama = await load(paths, args, terminal, quiet);
     try {
       await answer(llama, prompt, request, terminal, { json: args.has("json"), quiet });
@@ -76,7 +76,7 @@ export const generate: Command = {
   },
 };
 
-function requestOptions(args: Arguments): GenerateOptions {
+function requestOptions(args: Arguments, scaling: NamedScaling | undefined): GenerateOptions {
   const numbers = {
     maxNewTokens: args.number("max-new-tokens"),
     temperature: args.number("temperature"),
@@ -86,27 +86,16 @@ function requestOptions(args: Arguments): GenerateOptions {
     repetitionPenalty: args.number("repetition-penalty"),
     seed: args.number("seed"),
   };
-  const angles = args.text("rope-angles");
-  if (angles !== undefined && angles !== "planned" && angles !== "current" && angles !== "as-inserted") {
-    throw usageError(`--rope-angles needs planned, current or as-inserted, got "${angles}"`);
-  }
-  const scaling = args.text("rope-scaling");
+  const [ropeAngles, ropeLength] = [readAngles(args), readLength(args)];
   return {
     ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
     ...(args.has("stop") && { stop: args.texts("stop") }),
     ...(args.has("ignore-eos") && { ignoreEos: true }),
     ...(args.has("allow-beyond") && { allowBeyond: true }),
-    ...(angles !== undefined && { ropeAngles: angles }),
-    ...(scaling !== undefined && { ropeScaling: ropeScaling(scaling) }),
+    ...(ropeAngles !== undefined && { ropeAngles }),
+    ...(ropeLength !== undefined && { ropeLength }),
+    ...(scaling && { ropeScaling: scaling.setting }),
   };
-}
-
-function ropeScaling(text: string): GenerateOptions["ropeScaling"] {
-  try {
-    return parseRopeOption(text, (path) => readFileSync(path, "utf8"));
-  } catch (error) {
-    throw usageError((error as Error).message);
-  }
 }
 
 async function readPrompt(args: Arguments, terminal: Terminal): Promise<Prompt> {
@@ -165,7 +154,10 @@ async function answer(
   const ids: number[] = [];
   let done: Completion | undefined;
   try {
-    const pieces = llama.generate(prompt, { ...request, signal, onPrefill });
+    const onAllocate: GenerateOptions["onAllocate"] = ({ tokens, kvBytes }) => {
+      if (!style.quiet) stderr.write(`KV cache: ${formatBytes(kvBytes)} for ${tokens} tokens\n`);
+    };
+    const pieces = llama.generate(prompt, { ...request, signal, onPrefill, onAllocate });
     for (;;) {
       const next = await pieces.next();
       if (ids.length === 0) prefill.end();
@@ -183,7 +175,7 @@ async function answer(
     if (style.json && signal.aborted)
       stdout.write(`${JSON.stringify({ text: text.join(""), ids, finishReason: "aborted" })}\n`);
     else if (!style.json && ids.length > 0) stdout.write("\n");
-    throw error;
+    throw inOptions(error);
   }
   if (style.json) {
     stdout.write(`${JSON.stringify({ ...done, adapter: llama.adapter?.description, notes: llama.notes })}\n`);

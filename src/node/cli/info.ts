@@ -11,9 +11,11 @@ import { formatBytes } from "../progress.ts";
 import type { Command, Option } from "./command.ts";
 import { table } from "./command.ts";
 import { checkpointFiles, checkpointPaths, sourceOptions } from "./load.ts";
+import { type ScalingList, describeScalings, readScalings, ropeListOptions, scalingTable } from "./rope.ts";
 
 const options = {
   ...sourceOptions,
+  ...ropeListOptions,
   json: { help: "print one JSON object" },
 } as const satisfies Record<string, Option>;
 
@@ -21,13 +23,15 @@ const options = {
 export const info: Command = {
   name: "info",
   summary: "what a checkpoint holds, what it needs, and the adapter it would run on",
-  usage: ["--model DIR_OR_FILE… [--adapter NAME] [--json]"],
+  usage: ["--model DIR_OR_FILE… [--rope-scaling LIST] [--adapter NAME] [--json]"],
   options,
   async run(args, { stdout, signal }) {
-    const files = await checkpointFiles(checkpointPaths(args));
+    const paths = checkpointPaths(args);
+    const scalings = readScalings(args);
+    const files = await checkpointFiles(paths);
     let facts: Facts;
     try {
-      facts = checkpointFacts(await openCheckpoint(files, signal));
+      facts = checkpointFacts(await openCheckpoint(files, signal), scalings);
     } finally {
       await files.close();
     }
@@ -61,7 +65,7 @@ const LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-function checkpointFacts(checkpoint: Checkpoint) {
+function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
   const { config } = checkpoint;
   const tensors = [...checkpoint.tensors.values()].map(({ name, dtype, shape, start, end, source }) => ({
     name,
@@ -72,11 +76,13 @@ function checkpointFacts(checkpoint: Checkpoint) {
   }));
   // Keys and values in f32, every layer; src/kvcache.ts.
   const kvPerToken = 2 * 4 * config.layers * stride(config.kvHeads * config.headDim);
+  const rope = parseRope(config.rope);
   return {
     model: checkpoint.describe,
     config,
     generation: checkpoint.generation,
-    rope: describeRope(parseRope(config.rope)),
+    rope: describeRope(rope),
+    ropeScalings: describeScalings(scalings, rope, kvPerToken),
     eosIds: checkpoint.eosIds,
     tied: checkpoint.tied,
     hasTokenizer: checkpoint.texts.tokenizer !== undefined,
@@ -117,6 +123,8 @@ function report(facts: Facts): string {
   const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
   return (
     `${facts.model}\n\nconfig\n${table(values(shape))}\nrope\n${table(values(rope))}\n` +
+    `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${config.headDim / 2} pairs\n` +
+    `${scalingTable(facts.ropeScalings)}\n` +
     `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}${notes}`
   );
 }
