@@ -1,6 +1,7 @@
 // random.ts — safetensors files of normal numbers, made as they are read. Every 64 KiB block of a tensor is drawn from a
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
+import type { Tensor } from "../kernels/dispatch.ts";
 import { checkAborted, checkRange } from "../src/bytes.ts";
 import type { ByteSource } from "../src/bytes.ts";
 import { narrowBF16, narrowF16 } from "../src/floats.ts";
@@ -56,6 +57,26 @@ export function randomSource(name: string, file: RandomFile, seed: number): Byte
     },
   };
   return source;
+}
+
+/**
+ * Normal numbers of mean 0 for a whole tensor, as its buffer holds them; always the same for the same name and shape.
+ * Throws where rows have padding: a benchmark's shapes have none.
+ */
+export function randomBytes(tensor: Tensor, deviation: number, seed = 1): Uint8Array<ArrayBuffer> {
+  const { name, dtype, shape } = tensor;
+  if (dtype === "u32" || shape.at(-1)! % 4 !== 0)
+    throw new Error(`${name}: no random ${dtype} rows of ${shape.at(-1)}`);
+  const bytes = shape.reduce((product, n) => product * n, dtype === "f32" ? 4 : 2);
+  const out = new Uint8Array(bytes);
+  const key = hash(`${seed}:${name}`);
+  const whole: RandomTensor = { name, kind: dtype, shape, mean: 0, deviation, start: 0, end: bytes };
+  const block = new Uint32Array(BLOCK_BYTES / 4);
+  for (let at = 0; at < bytes; at += BLOCK_BYTES) {
+    fillBlock(block, whole, key, at / BLOCK_BYTES);
+    out.set(new Uint8Array(block.buffer, 0, Math.min(BLOCK_BYTES, bytes - at)), at);
+  }
+  return out;
 }
 
 /** sfc32 (Chris Doty-Humphrey, PractRand), seeded per block: 32 random bits per word. */

@@ -1,0 +1,409 @@
+// harness.ts — what every benchmark shares: a device with a clock, the limits it was measured to have, and result lines.
+// A time is that of the GPU (timestamp queries around the work) where the device has a clock, else of the wall around
+// submit and idle. Trials repeat the work until it lasts, so that neither clock's grain nor the submit counts.
+
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { loadavg } from "node:os";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  type Dispatch,
+  type Matrix,
+  type StepShape,
+  type Style,
+  type Target,
+  type Tensor,
+  matmul,
+  matmulSubgroup,
+} from "../kernels/index.ts";
+import { stepLayout } from "../kernels/index.ts";
+import { LlariatError } from "../src/error.ts";
+import { Gpu, type Recording } from "../src/gpu.ts";
+import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
+import { chooseTarget } from "../src/tune.ts";
+import { randomBytes } from "./random.ts";
+
+// GPUBufferUsage as numbers (WebGPU, "Buffer Usages").
+const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80, QUERY_RESOLVE: 0x200 };
+const MAP_READ = 0x1;
+
+/** Milliseconds of several trials. */
+export interface Timing {
+  /** Median. */
+  readonly ms: number;
+  /** Shortest: on a machine that others use, the one closest to the truth. */
+  readonly best: number;
+  /** (longest − shortest) / median. */
+  readonly spread: number;
+}
+
+/** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matmul (gflops). */
+export interface Result extends Partial<Timing> {
+  readonly bench: "limits" | "kernels" | "rope" | "engine" | "load";
+  /** Kernel, or what of the engine was measured. */
+  readonly kernel: string;
+  readonly shape: string;
+  readonly format?: string;
+  readonly style?: Style;
+  readonly gbs?: number;
+  readonly gflops?: number;
+  readonly percent?: number;
+  readonly tokensPerSecond?: number;
+  readonly bytes?: number;
+}
+
+/** What the device does at best, measured before anything else. */
+export interface Limits {
+  /** Bytes read plus written by a large copy, per nanosecond. */
+  readonly copyGbs: number;
+  /** The fastest of our matrix products. */
+  readonly matmulGflops: number;
+  /** An empty dispatch between two that it depends on. */
+  readonly dispatchMs: number;
+}
+
+/** Work per run of a recording: one of them decides what it is compared with. */
+export interface Work {
+  readonly bytes: number;
+  readonly flops: number;
+  readonly bound: "bytes" | "flops";
+}
+
+/** What one kind of dispatch takes of a step. */
+export interface Share extends Timing {
+  readonly kind: string;
+  readonly count: number;
+  /** The first of them. */
+  readonly dispatch: Dispatch;
+}
+
+export const round = (value: number, digits = 4): number => Number(value.toPrecision(digits));
+
+/** Median, best and spread of milliseconds. */
+export function timing(trials: readonly number[]): Timing {
+  const sorted = trials.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  const ms = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  return { ms, best: sorted[0], spread: ms === 0 ? 0 : (sorted.at(-1)! - sorted[0]) / ms };
+}
+
+/** Options that every benchmark takes. */
+export const COMMON_OPTIONS = {
+  adapter: { type: "string" },
+  style: { type: "string" },
+  json: { type: "string" },
+  quick: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+/** The command line's values; prints `usage` and ends the process for --help or an option that does not exist. */
+export function benchArguments<T extends Record<string, { type: "string" | "boolean" }>>(usage: string, options: T) {
+  try {
+    const { values } = parseArgs<{ options: typeof COMMON_OPTIONS & T }>({
+      options: { ...COMMON_OPTIONS, ...options },
+    });
+    if (!(values as { help?: boolean }).help) return values;
+    console.log(usage);
+    return process.exit(0);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    return process.exit(2);
+  }
+}
+
+export interface BenchOptions {
+  readonly adapter?: string;
+  /** Kernel family; default: the one measured to be faster. */
+  readonly style?: string;
+  /** File that result lines are appended to. */
+  readonly json?: string;
+}
+
+/** Opens a device for measuring. The caller calls `close()`. */
+export async function openBench(options: BenchOptions = {}): Promise<Bench> {
+  const { device, adapter, release } = await requestDevice({ adapter: options.adapter, profiling: true });
+  const target = await chooseTarget(device);
+  const { style = target.style } = options;
+  if (style !== "subgroup" && style !== "workgroup") {
+    throw new LlariatError("request", `--style: got ${style}, needed subgroup or workgroup`);
+  }
+  if (style === "subgroup" && target.subgroup === 0) {
+    throw new LlariatError("request", "--style subgroup: this device has no subgroups of one size");
+  }
+  return new Bench(new Gpu(device, { ...target, style }), adapter, release, options.json);
+}
+
+/** A device under measurement: times recordings, knows the device's limits, and reports. */
+export class Bench {
+  readonly gpu: Gpu;
+  readonly adapter: AdapterFacts;
+  readonly #release: () => void;
+  readonly #json: string | undefined;
+  readonly #about: Record<string, unknown>;
+  #clock: { set: GPUQuerySet; resolved: GPUBuffer; reader: GPUBuffer } | undefined;
+  #limits: Limits | undefined;
+
+  constructor(gpu: Gpu, adapter: AdapterFacts, release: () => void, json?: string) {
+    this.gpu = gpu;
+    this.adapter = adapter;
+    this.#release = release;
+    this.#json = json;
+    this.#about = { adapter: adapter.name, driver: adapter.driver, commit: commit(), date: new Date().toISOString() };
+    console.log(`${adapter.description}\n${this.hasClock ? "GPU timestamps" : "no GPU timestamps: wall clock"}`);
+  }
+
+  /** Styles that this device can run, the chosen one first. */
+  get styles(): Target[] {
+    const { target } = this.gpu;
+    const other: Target = { ...target, style: target.style === "subgroup" ? "workgroup" : "subgroup" };
+    return target.subgroup ? [target, other] : [target];
+  }
+
+  get hasClock(): boolean {
+    return this.gpu.device.features.has("timestamp-query");
+  }
+
+  /** Measured on first call. */
+  async limits(): Promise<Limits> {
+    this.#limits ??= await this.#measureLimits();
+    return this.#limits;
+  }
+
+  /**
+   * Times a recording of `gpu` (default: the bench's own): one run to compile, then trials of as many runs as last
+   * `atLeastMs`, one after another.
+   */
+  async time(
+    recording: Recording,
+    shape: StepShape,
+    data: Uint32Array<ArrayBuffer>,
+    { trials = 7, atLeastMs = 20, gpu = this.gpu } = {},
+  ): Promise<Timing> {
+    const run = (repeat: number) => {
+      void gpu.run(Array.from({ length: repeat }, () => recording).flat(), shape, data);
+    };
+    return this.timeWork(run, { trials, atLeastMs });
+  }
+
+  /** Times what `submit(repeat)` hands to the queue; see `time`. */
+  async timeWork(submit: (repeat: number) => void, { trials = 7, atLeastMs = 20 } = {}): Promise<Timing> {
+    submit(1);
+    await this.gpu.idle();
+    const [first] = await this.#trials(() => submit(1), 1);
+    if (first > 1000) trials = Math.min(trials, 3); // slow work is timed well enough by few
+    const repeat = Math.max(1, Math.min(500, Math.round(atLeastMs / first)));
+    const found = await this.#trials(() => submit(repeat), trials);
+    return timing(found.map((ms) => ms / repeat));
+  }
+
+  /**
+   * Time of a recording by kernel and shape: all dispatches of a kind run after one another, so that weights come from
+   * memory as they do in a step. Largest first.
+   */
+  async profile(gpu: Gpu, recording: Recording, shape: StepShape, data: Uint32Array<ArrayBuffer>): Promise<Share[]> {
+    const kinds = new Map<string, Recording[number][]>();
+    for (const one of recording) {
+      const { kernel, constants } = one.dispatch;
+      const { N: n, K4: k4 } = constants;
+      const key = n === undefined ? kernel : `${kernel} ${n} × ${4 * k4}`;
+      kinds.set(key, [...(kinds.get(key) ?? []), one]);
+    }
+    const shares: Share[] = [];
+    for (const [kind, part] of kinds) {
+      const found = await this.time(part, shape, data, { gpu, trials: 5 });
+      shares.push({ kind, count: part.length, dispatch: part[0].dispatch, ...found });
+    }
+    return shares.sort((a, b) => b.best - a.best);
+  }
+
+  /** Rates and percentages of a timing. */
+  async rates(work: Work, { ms }: Timing): Promise<Pick<Result, "gbs" | "gflops" | "percent">> {
+    const { copyGbs, matmulGflops } = await this.limits();
+    const [gbs, gflops] = [work.bytes / ms / 1e6, work.flops / ms / 1e6];
+    return work.bound === "bytes"
+      ? { gbs: round(gbs), percent: round((100 * gbs) / copyGbs, 3) }
+      : { gflops: round(gflops), percent: round((100 * gflops) / matmulGflops, 3) };
+  }
+
+  /** Prints a result, and appends it to the results file as one line of JSON. */
+  report(result: Result): void {
+    const { bench, kernel, shape, format = "", style = "", ms, spread, gbs, gflops, percent, tokensPerSecond } = result;
+    const cell = (value: number | undefined, unit: string, digits = 4) =>
+      value === undefined ? "" : `${round(value, digits)} ${unit}`;
+    const rate = cell(gbs, "GB/s") || cell(gflops, "GFLOPS") || cell(result.bytes && result.bytes / 1e6, "MB");
+    const row = [
+      kernel.padEnd(28),
+      shape.padEnd(34),
+      [format, style].filter(Boolean).join(" ").padEnd(14),
+      cell(ms, "ms").padStart(12),
+      (spread === undefined ? "" : `± ${Math.round(50 * spread)} %`).padStart(8),
+      cell(tokensPerSecond, "tok/s").padStart(14),
+      rate.padStart(15),
+      cell(percent, "%", 3).padStart(8),
+    ];
+    console.log(row.join(" ").trimEnd());
+    if (!this.#json) return;
+    const rounded = {
+      ms: ms && round(ms),
+      best: result.best && round(result.best),
+      spread: spread && round(spread, 3),
+    };
+    const line = { ...result, bench, ...rounded, ...this.#about, load: round(loadavg()[0], 2) };
+    mkdirSync(dirname(resolve(this.#json)), { recursive: true });
+    appendFileSync(this.#json, `${JSON.stringify(line)}\n`);
+  }
+
+  close(): void {
+    this.#clock?.set.destroy();
+    this.#clock?.resolved.destroy();
+    this.#clock?.reader.destroy();
+    this.gpu.close();
+    this.#release();
+  }
+
+  async #trials(submit: () => void, trials: number): Promise<number[]> {
+    if (this.hasClock) {
+      // Handed over together, so that the GPU never waits for the host between two marks; the first is a warm-up.
+      return (await this.#marked(Array.from({ length: trials + 1 }, () => submit))).slice(1);
+    }
+    const found: number[] = [];
+    for (let trial = 0; trial <= trials; trial++) {
+      const start = performance.now();
+      submit();
+      await this.gpu.idle();
+      if (trial > 0) found.push(performance.now() - start);
+    }
+    return found;
+  }
+
+  /** Milliseconds on the GPU's clock of each piece of work, in order. */
+  async #marked(works: readonly (() => void)[]): Promise<number[]> {
+    const { device } = this.gpu;
+    this.#clock ??= {
+      set: device.createQuerySet({ type: "timestamp", count: 2 * CLOCK_PAIRS }),
+      resolved: device.createBuffer({ size: 16 * CLOCK_PAIRS, usage: USAGE.QUERY_RESOLVE | USAGE.COPY_SRC }),
+      reader: device.createBuffer({ size: 16 * CLOCK_PAIRS, usage: USAGE.MAP_READ | USAGE.COPY_DST }),
+    };
+    const { set, resolved, reader } = this.#clock;
+    // Timestamps belong to passes: an empty pass before and one after the work.
+    const mark = (index: number) => {
+      const encoder = device.createCommandEncoder();
+      encoder.beginComputePass({ timestampWrites: { querySet: set, beginningOfPassWriteIndex: index } }).end();
+      device.queue.submit([encoder.finish()]);
+    };
+    works.forEach((work, i) => {
+      mark(2 * i);
+      work();
+      mark(2 * i + 1);
+    });
+    const encoder = device.createCommandEncoder();
+    encoder.resolveQuerySet(set, 0, 2 * works.length, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, reader, 0, 16 * works.length);
+    device.queue.submit([encoder.finish()]);
+    await reader.mapAsync(MAP_READ, 0, 16 * works.length);
+    const times = new BigUint64Array(reader.getMappedRange(0, 16 * works.length).slice());
+    reader.unmap();
+    this.gpu.check();
+    return works.map((_, i) => Number(times[2 * i + 1] - times[2 * i]) / 1e6);
+  }
+
+  async #measureLimits(): Promise<Limits> {
+    const limits = {
+      copyGbs: await this.#measureCopy(),
+      dispatchMs: await this.#measureDispatch(),
+      matmulGflops: await this.#measureMatmul(),
+    };
+    return limits;
+  }
+
+  async #measureCopy(): Promise<number> {
+    const { device } = this.gpu;
+    const size = Math.min(device.limits.maxBufferSize, this.adapter.isSoftware ? 128 << 20 : 1 << 30) & ~255;
+    const [from, to] = [0, 1].map(() => device.createBuffer({ size, usage: USAGE.COPY_SRC | USAGE.COPY_DST }));
+    const copy = (repeat: number) => {
+      const encoder = device.createCommandEncoder();
+      for (let i = 0; i < repeat; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size);
+      device.queue.submit([encoder.finish()]);
+    };
+    copy(1); // the first one finds the memory
+    const found = await this.timeWork(copy);
+    from.destroy();
+    to.destroy();
+    const gbs = (2 * size) / found.best / 1e6;
+    this.report({ bench: "limits", kernel: "copy", shape: `${size >> 20} MiB`, ...found, gbs: round(gbs) });
+    return gbs;
+  }
+
+  async #measureDispatch(): Promise<number> {
+    const { device } = this.gpu;
+    // It could write what the next one reads, so that the device keeps them apart as it does in a step.
+    const code = `@group(0) @binding(0) var<storage, read_write> data: array<u32>;
+      @compute @workgroup_size(1) fn empty() { if (data[0] == 1u) { data[0] = 2u; } }`;
+    const module = device.createShaderModule({ label: "empty", code });
+    const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
+    const buffer = device.createBuffer({ size: 16, usage: USAGE.STORAGE });
+    const group = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer } }],
+    });
+    const found = await this.timeWork((repeat) => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      for (let i = 0; i < repeat; i++) pass.dispatchWorkgroups(1);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    });
+    buffer.destroy();
+    this.report({ bench: "limits", kernel: "empty dispatch", shape: "1 workgroup", ...found });
+    return found.ms;
+  }
+
+  /** The faster style, with weights in f32 and in f16. */
+  async #measureMatmul(): Promise<number> {
+    const { gpu } = this;
+    const [rows, size] = this.adapter.isSoftware ? [256, 1024] : [2048, 4096];
+    const step = stepLayout({ rows, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
+    gpu.createStep(4 * (step.pageAt + 4));
+    const shape: StepShape = { rows, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
+    let most = 0;
+    for (const dtype of ["f16", "f32"] as const) {
+      const tensor = (name: string, n: number, type: Tensor["dtype"] = "f32"): Tensor => {
+        return { name: `limits.${name}`, dtype: type, shape: [n, size] };
+      };
+      const [x, weight, y] = [tensor("x", rows), tensor("weight", size, dtype), tensor("y", rows)];
+      for (const each of [x, weight, y]) gpu.create(each, "activations");
+      gpu.write(x, 0, randomBytes(x, 1));
+      gpu.write(weight, 0, randomBytes(weight, size ** -0.5));
+      const matrix: Matrix = { rows: size, columns: size, pieces: [{ tensor: weight, firstRow: 0 }] };
+      const { target } = gpu;
+      const kernel = target.style === "subgroup" ? matmulSubgroup : matmul;
+      const recording = await gpu.record(kernel({ x, weight: matrix, y, step, target }));
+      const found = await this.time(recording, shape, Uint32Array.of(rows, 0, 0, 1, ...Array<number>(12).fill(0)));
+      for (const each of [x, weight, y]) gpu.destroy(each);
+      const gflops = (2 * rows * size * size) / found.best / 1e6;
+      most = Math.max(most, gflops);
+      const name = target.style === "subgroup" ? "matmul_subgroup" : "matmul";
+      const result = { shape: `${rows} × ${size} × ${size}`, format: dtype, style: target.style, ...found };
+      this.report({ bench: "limits", kernel: name, ...result, gflops: round(gflops) });
+    }
+    return most;
+  }
+}
+
+/** Pieces of work that one query set can time: 4096 queries is WebGPU's limit per set. */
+const CLOCK_PAIRS = 1024;
+
+/** Short hash of the commit, with a plus where the tree differs from it; "unknown" outside a clone. */
+function commit(): string {
+  try {
+    const git = (...words: string[]) =>
+      execFileSync("git", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "kernels", "bench").trim() !== "";
+    return git("rev-parse", "--short", "HEAD").trim() + (changed ? "+" : "");
+  } catch {
+    return "unknown";
+  }
+}

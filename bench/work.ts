@@ -1,0 +1,62 @@
+// work.ts — bytes that a dispatch cannot do without and arithmetic it does, from its record: what rates are computed from.
+
+import type { Dispatch, StepShape } from "../kernels/index.ts";
+import { tensorBytes } from "../src/gpu.ts";
+import type { Work } from "./harness.ts";
+
+/**
+ * Work of one dispatch. `lengths`: keys that each token row attends to (attention kernels only). Bytes count every input
+ * and output once, however often a kernel reads them; matrix products and prefill attention are bound by arithmetic.
+ */
+export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly number[] = []): Work {
+  const { kernel, bind, constants } = dispatch;
+  const { rows, outputs, fills, fillRows } = shape;
+  const keys = lengths.reduce((sum, n) => sum + n, 0);
+  const columns = (name: string) => bind[name].shape.at(-1)!;
+  const bytes = (n: number): Work => ({ bytes: n, flops: 0, bound: "bytes" });
+  switch (kernel) {
+    case "matvec":
+    case "matmul":
+    case "matmul_subgroup": {
+      const used = kernel === "matvec" ? dispatch.workgroups(shape)[2] : constants.OF_OUTPUTS ? outputs : rows;
+      const n = bind.weight.shape[0];
+      const k = columns("x");
+      return {
+        bytes: tensorBytes(bind.weight) + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
+        flops: 2 * used * n * k,
+        bound: kernel === "matvec" ? "bytes" : "flops",
+      };
+    }
+    case "attention_prefill":
+    case "attention_prefill_subgroup":
+    case "attention_decode": {
+      const width = constants.HEADS * 2 * constants.HALF;
+      const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
+      const read = kernel === "attention_decode" ? keys : longest; // a prefill's rows share their keys
+      const perKey = 8 * columns("keys") + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
+      return {
+        bytes: read * perKey + 8 * rows * width,
+        flops: 4 * width * keys,
+        bound: kernel === "attention_decode" ? "bytes" : "flops",
+      };
+    }
+    case "attention_merge":
+      return bytes(4 * rows * columns("y") * (1 + shape.splits));
+    case "rmsnorm":
+      return bytes(4 * columns("x") * (2 * dispatch.workgroups(shape)[0] + 1));
+    case "embed":
+      return bytes((rows * tensorBytes(bind.weight)) / bind.weight.shape[0] + 4 * rows * columns("y"));
+    case "rope":
+      return bytes(4 * rows * 2 * constants.HALF * (2 * (constants.HEADS + constants.KV_HEADS) + 1));
+    case "append":
+      return bytes(4 * rows * 4 * constants.KV_DIM);
+    case "angles":
+      return bytes(4 * fills * fillRows * columns("table"));
+    case "swiglu":
+      return bytes(4 * rows * 3 * columns("y"));
+    case "gather":
+      return bytes(4 * outputs * 2 * columns("y"));
+    case "topk":
+      return bytes(4 * outputs * columns("logits"));
+  }
+}
