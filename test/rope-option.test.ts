@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { LlariatError } from "../src/error.ts";
 import { parseRope, parseRopeOption, parseRopeScaling } from "../src/rope.ts";
+import { splitRopeOptions } from "../src/rope/option.ts";
 
 const test = suite("rope-option");
 
@@ -56,6 +57,21 @@ test("what is parsed is a request's setting", () => {
     const rope = parseRopeScaling(parseRopeOption(text, readFile), model);
     assert.equal([rope.type, rope.factor], [type, factor]);
   }
+});
+
+test("a list of settings is split where one ends", () => {
+  const split = (text: string, ...want: string[]) => assert.equal(splitRopeOptions(text), want);
+  split("none", "none");
+  split("none,dynamic:2,yarn:4,beta_fast=32,linear:2", "none", "dynamic:2", "yarn:4,beta_fast=32", "linear:2");
+  split(" own , yarn : 4 , truncate = false ,ntk:2", "own", "yarn : 4,truncate = false", "ntk:2");
+  split("longrope:4,short_factor=[1, 1],long_factor=[1,2],none", "longrope:4,short_factor=[1, 1],long_factor=[1,2]", "none"); // prettier-ignore
+  split("longrope:@a.json,factor=4,@b.json", "longrope:@a.json,factor=4,@b.json");
+  split("@a.json,@b.json,none", "@a.json", "@b.json", "none");
+  split('{"type": "longrope", "factor": 2, "short_factor": [1, 2], "long_factor": [1, 2]},none', '{"type": "longrope", "factor": 2, "short_factor": [1, 2], "long_factor": [1, 2]}', "none"); // prettier-ignore
+  split('{"type": "a,]}\\"{b", "factor": 2},none', '{"type": "a,]}\\"{b", "factor": 2}', "none");
+  split("linear:2,3", "linear:2,3"); // a second factor, which parsing refuses
+  split("", "");
+  split("none,", "none", "");
 });
 
 test("refusals", () => {
