@@ -6,13 +6,14 @@ import { PassThrough, Readable } from "node:stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { LlariatError } from "../src/error.ts";
-import type { Completion } from "../src/index.ts";
+import type { Completion, EffectiveRope } from "../src/index.ts";
 import { Arguments, type Command, isUsageError, readArguments } from "../src/node/cli/command.ts";
 import { generate } from "../src/node/cli/generate.ts";
 import { info } from "../src/node/cli/info.ts";
 import { Llama } from "../src/node/index.ts";
 import { listedFiles } from "../src/node/listed.ts";
 import { formatBytes, startProgress } from "../src/node/progress.ts";
+import { describeRope, frequencies, parseRope, parseRopeOption, parseRopeScaling } from "../src/rope.ts";
 import { read, root } from "./source.ts";
 
 const test = suite("cli");
@@ -138,12 +139,75 @@ test("arguments that do not fit are refused in one sentence, before anything is 
       [...model, "--prompt", "a", "--rope-angles", "later"],
       /^--rope-angles needs planned, current or as-inserted, got "later"$/,
     ],
-    [[...model, "--prompt", "a", "--rope-scaling", "spiral:2"], /spiral/],
-    [[...model, "--prompt", "a", "--rope-scaling", "{broken"], /--rope-scaling/],
   ];
   for (const [argv, message] of cases) assert.match(await refused(generate, argv), message, argv.join(" "));
   assert.match(await refused(info, []), /^needs --model/);
   assert.match(await refused(info, ["--model", "x", "--prompt", "y"]), /unknown option --prompt/);
+});
+
+test("RoPE options are judged whole, names before a file is opened, values before weights are read", async () => {
+  const absent = ["--model", "no/such/folder"];
+  const names: [string, RegExp][] = [
+    ["spiral:2", /^--rope-scaling: unknown type "spiral"; known types: default, linear, ntk, dynamic, yarn/],
+    ["dynamc:2", /^--rope-scaling: unknown type "dynamc"; did you mean "dynamic"\?/],
+    ["", /^--rope-scaling: got ""; write none, TYPE or TYPE:FACTOR/],
+    ["linear", /^--rope-scaling: type linear needs factor, which is missing$/],
+    ["linear:two", /^--rope-scaling: "two" in "linear:two" is neither a factor, nor key=value, nor @FILE$/],
+    ["yarn:4,beta_fats=3", /^--rope-scaling: unknown key "beta_fats"; did you mean "beta_fast"\?/],
+    ["linear:2,mscale=1", /^--rope-scaling: mscale has no effect on type linear, it belongs to yarn/],
+    ["llama3:8", /^--rope-scaling: type llama3 needs low_freq_factor, which is missing$/],
+    ["{broken", /^--rope-scaling: got "b" at character \d+, needed a key in quotes/],
+    ['{"factor": 2}', /^--rope-scaling: has no type/],
+    ["longrope:@no/such/file.json", /no such file/],
+  ];
+  for (const [text, message] of names) {
+    assert.match(await refused(generate, [...absent, "--ids", "1", "--rope-scaling", text]), message);
+    assert.match(await refused(info, [...absent, "--rope-scaling", text]), message);
+    assert.match(await refused(info, [...absent, "--rope-scaling", "none", "--rope-scaling", text]), message);
+  }
+  const values: [string, RegExp][] = [
+    ["linear:0.5", /^--rope-scaling\.factor: must be a number ≥ 1, got 0\.5/],
+    ["dynamic:-2", /^--rope-scaling\.factor: must be a number ≥ 1, got -2/],
+    [
+      '{"type": "ntk", "factor": "2"}',
+      /^--rope-scaling\.factor: must be a number ≥ 1, got "2"; write it without quotes$/,
+    ],
+    ["yarn:4,beta_fast=1,beta_slow=2", /^--rope-scaling: beta_fast 1 must not be below beta_slow 2$/],
+    ["yarn:4,truncate=1", /^--rope-scaling\.truncate: must be true or false, got 1$/],
+    [
+      "longrope:4,short_factor=[1],long_factor=[1]",
+      /^--rope-scaling\.short_factor: must have 4 numbers \(head_dim \/ 2\), got 1/,
+    ],
+    ["llama3:8,low_freq_factor=4,high_freq_factor=1", /high_freq_factor 1 must be above low_freq_factor 4$/],
+    [
+      "proportional:1,partial_rotary_factor=2",
+      /^--rope-scaling\.partial_rotary_factor: must be a number ≥ 0 and ≤ 1, got 2$/,
+    ],
+    ["linear:2,rope_theta=0", /^--rope-scaling\.rope_theta: must be a number above 0, got 0$/],
+  ];
+  for (const [text, message] of values) {
+    assert.match(await refused(generate, ["--model", MODEL, "--ids", "1", "--rope-scaling", text]), message);
+    assert.match(await refused(info, ["--model", MODEL, "--rope-scaling", `none,${text}`]), message);
+  }
+  const both: [Command, string[]][] = [
+    [generate, [...absent, "--ids", "1"]],
+    [info, absent],
+  ];
+  for (const [command, start] of both) {
+    assert.match(await refused(command, [...start, "--rope-scaling"]), /^--rope-scaling needs a value \((HOW|LIST)\)$/);
+    assert.match(
+      await refused(command, [...start, "--rope-length", "0"]),
+      /^--rope-length needs a whole number of tokens/,
+    );
+    assert.match(await refused(command, [...start, "--rope-length", "1.5"]), /^--rope-length needs a whole number/);
+  }
+  assert.match(await refused(generate, [...absent, "--ids", "1", "--rope-scaling", "none", "--rope-scaling", "none"]), /given twice/); // prettier-ignore
+  for (const word of ["", "Planned", "as_inserted", "later"])
+    assert.is(
+      await refused(generate, [...absent, "--ids", "1", "--rope-angles", word]),
+      `--rope-angles needs planned, current or as-inserted, got "${word}"`,
+    );
+  assert.match(await refused(info, [...absent, "--rope-angles", "planned"]), /^unknown option --rope-angles/);
 });
 
 test("usage errors exit 2 and point to the help, other errors exit 1; both are one line, and nothing is on stdout", async () => {
@@ -272,15 +336,69 @@ test("generate: ids in, the reference's ids out; figures on stderr", async () =>
   const done = JSON.parse(quiet.stdout) as Completion & { adapter: string; notes: string[] };
   assert.equal(done.ids, golden.greedy_ids);
   assert.is(done.finishReason, "length");
-  assert.equal(done.usage, { promptTokens: 48, completionTokens: 16 });
+  assert.equal(done.usage, { promptTokens: 48, cachedTokens: 0, completionTokens: 16 });
   assert.ok(done.timing.firstTokenMs > 0);
   assert.is(done.rope.type, "default");
   assert.type(done.adapter, "string");
+});
 
-  const scaled = await llariat(["generate", "-m", MODEL, ...common, "--quiet", "--json", "--rope-scaling", "linear:4"]);
-  const other = JSON.parse(scaled.stdout) as Completion;
-  assert.is(other.rope.type, "linear", "the effective setting is echoed");
-  assert.is(other.rope.factor, 4);
+test("generate: every effective value of the RoPE setting is echoed, and memory is told before the prompt is computed", async () => {
+  const ids = Array.from({ length: 40 }, (_, i) => (i * 7) % 250).join(",");
+  const start = ["generate", "-m", MODEL, "--ids", ids, "--max-new-tokens", "9", "--ignore-eos"];
+  const [linear, yarn, dynamic] = await Promise.all([
+    llariat([...start, "--json", "--rope-scaling", "linear:4"]),
+    llariat([
+      ...start,
+      "--quiet",
+      "--json",
+      "--rope-scaling",
+      "yarn:4,beta_fast=16,mscale=1",
+      "--rope-angles",
+      "current",
+    ]),
+    llariat([...start, "--quiet", "--json", "--rope-scaling", "dynamic:2", "--rope-length", "999"]),
+  ]);
+  const rope = (ended: Ended) => (JSON.parse(ended.stdout) as Completion).rope;
+  const common = { theta: 10000, headDim: 8, originalMaxPositions: 256, ignored: [] };
+  const none = { ...common, attentionFactor: 1, maxPositions: 256, angles: "planned" };
+  assert.equal(rope(linear), { type: "linear", factor: 4, ...none, maxContext: 1024, n: 49 });
+  assert.equal(rope(dynamic), { type: "dynamic", factor: 2, ...none, maxContext: 512, n: 999 });
+  assert.equal(rope(yarn), {
+    ...common,
+    type: "yarn",
+    factor: 4,
+    maxPositions: 1024,
+    attentionFactor: 0.1 * Math.log(4) + 1,
+    betaFast: 16,
+    betaSlow: 1,
+    truncate: true,
+    maxContext: 1024,
+    n: 49,
+    angles: "current",
+  });
+  // 49 tokens are two pages of 32; 3 layers of keys and values, 2 heads of 8 in f32.
+  assert.match(linear.stderr, new RegExp(`\nKV cache: ${formatBytes(64 * 3 * 2 * 2 * 8 * 4)} for 49 tokens\n`));
+  assert.is(yarn.stderr, "");
+});
+
+test("generate: a prompt that is too long is refused in the words of the command line", async () => {
+  const ids = Array.from({ length: 600 }, (_, i) => (i * 7) % 250).join(",");
+  const start = ["generate", "-m", MODEL, "--ids", ids, "--quiet"];
+  const [own, scaled, capped] = await Promise.all([
+    llariat(start),
+    llariat([...start, "--rope-scaling", "llama3:2,low_freq_factor=1,high_freq_factor=4"]),
+    llariat([...start, "--max-context", "100"]),
+  ]);
+  const sentence = (type: string, reach: number, fit: string) =>
+    `llariat: the prompt has 600 tokens, ${type} RoPE reaches ${reach} on this model; ` +
+    `--rope-scaling ${fit} would reach 768, or give --allow-beyond\n`;
+  assert.is(own.stderr, sentence("default", 256, "yarn:3"));
+  assert.is(scaled.stderr, sentence("llama3", 512, "llama3:3,low_freq_factor=1,high_freq_factor=4"));
+  assert.is(
+    capped.stderr,
+    "llariat: the prompt has 600 tokens, the model was loaded with --max-context 100; load it with more\n",
+  );
+  assert.equal([own.code, scaled.code, capped.code], [1, 1, 1]);
 });
 
 test("generate: values that only the model can judge are refused with exit 1", async () => {
@@ -366,6 +484,69 @@ test("info: config, tensors, needs, adapter and limits; as JSON the same", async
   assert.is(noDevice.code, 1);
   assert.ok(noDevice.stdout.includes("model.embed_tokens.weight"), "the checkpoint is described all the same");
   assert.match(noDevice.stderr, /no such adapter/);
+});
+
+test("info: what each RoPE scaling would give", async () => {
+  const run = async (...more: string[]) => {
+    const start = ["info", "--model", join(root, "models/kv-llama"), "--adapter", "null"];
+    const [text, json] = await Promise.all([llariat([...start, ...more]), llariat([...start, "--json", ...more])]);
+    assert.equal([text.code, json.code], [0, 0], text.stderr);
+    const { ropeScalings: rows, rope, gpuBytes } = JSON.parse(json.stdout) as Facts;
+    const part = /^rope scalings: .*\n([\s\S]*?)\n\n/m.exec(text.stdout)![1];
+    return { rows, rope, gpuBytes, lines: part.split("\n") };
+  };
+  type Row = EffectiveRope & { scaling: string; kvBytes: number; wavelengths: (number | null)[] };
+  type Facts = { ropeScalings: Row[]; rope: object; gpuBytes: { kvPerToken: number } };
+
+  const usual = await run();
+  assert.equal(
+    usual.rows.map(({ scaling, maxContext, n }) => [scaling, maxContext, n]),
+    [
+      ["own", 512, 512],
+      ["none", 512, 512],
+      ...["linear:4", "ntk:4", "dynamic:4", "yarn:4", "llama3:4,low_freq_factor=1,high_freq_factor=4"].map((name) => [name, 2048, 2048]), // prettier-ignore
+    ],
+  );
+  for (const { wavelengths, scaling, n, kvBytes, maxContext, ...rope } of usual.rows) {
+    const own = parseRope({ head_dim: 64, max_position_embeddings: 512 });
+    const asked = scaling === "own" ? own : parseRopeScaling(parseRopeOption(scaling), own);
+    assert.equal({ ...rope, maxContext }, describeRope(asked));
+    assert.is(kvBytes, maxContext * usual.gpuBytes.kvPerToken);
+    assert.is(wavelengths.length, 32);
+    frequencies(asked, n).omega.forEach((omega, i) => assert.is(wavelengths[i], (2 * Math.PI) / omega));
+  }
+  assert.equal(describeRope(parseRope({ head_dim: 64, max_position_embeddings: 512 })), usual.rope);
+  // The table shows the same, to four digits, of some pairs.
+  assert.is(usual.lines.length, 1 + usual.rows.length);
+  const shown = [...usual.lines[0].matchAll(/λ(\d+)/g)].map(([, pair]) => Number(pair));
+  assert.equal([shown[0], shown.at(-1)], [0, 31]);
+  assert.ok(usual.lines.every((line) => line.length <= 120));
+  usual.rows.forEach(({ wavelengths, maxContext, kvBytes }, i) => {
+    const cells = usual.lines[i + 1].trim().split(/ {2,}/);
+    assert.equal(cells.slice(1, 3), [maxContext.toLocaleString("en-US"), formatBytes(kvBytes)]);
+    shown.forEach((pair, column) => {
+      const value = Number(cells[4 + column].replaceAll(",", ""));
+      assert.ok(Math.abs(value / wavelengths[pair]! - 1) <= 5e-4, `${cells[0]} λ${pair}: ${value}`); // half a fourth digit
+    });
+  });
+
+  const asked = await run(
+    "--rope-scaling",
+    'yarn:4,beta_fast=16,none,{"type": "longrope", "factor": 2, "short_factor": [1], "long_factor": [1]}'.replaceAll(
+      "[1]",
+      JSON.stringify(Array.from({ length: 32 }, (_, i) => 1 + i)),
+    ),
+    "--rope-scaling",
+    "proportional:partial_rotary_factor=0.5",
+    "--rope-length",
+    "700",
+  );
+  assert.equal(
+    asked.rows.map(({ type, n }) => [type, n]),
+    ["default", "yarn", "default", "longrope", "proportional"].map((type) => [type, 700]),
+  );
+  assert.is(asked.rows[4].wavelengths[16], null, "a pair that does not turn");
+  assert.match(asked.lines[5], /∞$/);
 });
 
 test("info: what it says of the GPU is what loading takes", async () => {

@@ -160,7 +160,7 @@ function describeScaling(scaling: NamedScaling, model: Rope, length: number | un
 }
 
 /** Columns of wavelengths: the first pair, the last, and as many evenly between. */
-const COLUMNS = 8;
+const COLUMNS = 7;
 
 /** Rows of settings: reach, memory there, m, and wavelengths of a selection of pairs. */
 export function scalingTable(rows: readonly ReturnType<typeof describeScaling>[]): string {
