@@ -1,6 +1,7 @@
 // gpu.ts — executes kernel records on a WebGPU device. It knows buffers, pipelines and passes; it knows no model.
 
 import { LlariatError } from "../src/error.ts";
+import { awaitDevice } from "./platform.ts";
 import type { Dispatch, StepShape, Target, Tensor } from "../kernels/index.ts";
 import { type KernelName, kernels, type PartName, parts, stride } from "../kernels/index.ts";
 
@@ -249,7 +250,7 @@ export class Gpu {
   /** Resolves when everything submitted so far has run; throws what went wrong meanwhile. */
   async idle(): Promise<void> {
     this.device.queue.submit([]); // writes wait for a submit
-    await this.device.queue.onSubmittedWorkDone();
+    await awaitDevice(this.device.queue.onSubmittedWorkDone());
     this.check();
   }
 
@@ -283,7 +284,7 @@ export class Gpu {
 
   async #map(reader: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     try {
-      await reader.mapAsync(MAP_READ, 0, Math.ceil(bytes / 4) * 4);
+      await awaitDevice(reader.mapAsync(MAP_READ, 0, Math.ceil(bytes / 4) * 4));
     } catch (cause) {
       this.check();
       throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
@@ -335,11 +336,13 @@ export class Gpu {
     const unknown = Object.keys(constants).filter((name) => !used.some(([known]) => known === name));
     if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
     try {
-      const pipeline = await this.device.createComputePipelineAsync({
-        label: kernel,
-        layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.#layout(STEP_LAYOUT), ...layouts] }),
-        compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
-      });
+      const pipeline = await awaitDevice(
+        this.device.createComputePipelineAsync({
+          label: kernel,
+          layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.#layout(STEP_LAYOUT), ...layouts] }),
+          compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
+        }),
+      );
       return { pipeline, bindings, layouts };
     } catch (cause) {
       const info = await module.getCompilationInfo();

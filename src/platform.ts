@@ -42,3 +42,16 @@ export function platform(): Platform {
     'no platform is set: import "llariat" (Node) or "llariat/browser", not its inner files',
   );
 }
+
+/** How to wait for a promise of a device. */
+export type Wait = <T>(promise: Promise<T>) => Promise<T>;
+
+let wait: Wait = (promise) => promise;
+
+/** Set by a platform where a device that is awaited keeps a core busy; a browser's does not. */
+export function useWait(platformWait: Wait): void {
+  wait = platformWait;
+}
+
+/** The promise of a device, waited for as is best here: every wait of the engine goes through this. */
+export const awaitDevice: Wait = (promise) => wait(promise);

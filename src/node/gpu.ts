@@ -1,8 +1,12 @@
 // gpu.ts — a WebGPU device in Node, through Dawn (npm `webgpu`), which is imported here and nowhere else.
 
 import { LlariatError } from "../error.ts";
+import { useWait } from "../platform.ts";
 import { fasterAdvice, noAdapterMessage } from "./advice.ts";
 import { hasVulkanLoader, useSwiftShader } from "./software.ts";
+import { napWhile } from "./waiting.ts";
+
+useWait(napWhile);
 
 /** How to choose and open an adapter. */
 export interface DeviceOptions {
