@@ -37,7 +37,7 @@ export interface Expectation {
 }
 
 const SHAPE =
-  /^(?:(uuid|passkey|title|needle)\/)?(.+?)\s*(>=|<=|>|<|=)\s*(\d*\.?\d+)\s*(?:@\s*(\*|whole|[^#]+?))?\s*(?:#\s*(\d*\.?\d+))?$/;
+  /^(?:(uuid|passkey|title|needle)\/)?([\w{].*?)\s*(>=|<=|>|<|=)\s*(\d*\.?\d+)\s*(?:@\s*(\*|whole|[^#]+?))?\s*(?:#\s*(\d*\.?\d+))?$/;
 const LENGTH = /^(>=|<=|>|<)?\s*(\d*\.?\d+)(x?)$/;
 
 /**

@@ -42,7 +42,7 @@ export function checkSaved(
   for (const key of new Set([...Object.keys(run.settings), ...Object.keys(saved.settings)])) {
     const [before, now] = [saved.settings[key], run.settings[key]].map((value) => JSON.stringify(value));
     if (before !== now)
-      refuse(`the saved report has ${key} ${before}, this run has ${now}; use the same settings, or a new folder`);
+      refuse(`the saved report has ${key} ${before}, this run ${key} ${now}; use the same settings, or a new folder`);
   }
   refuse(`the saved report is of another model (${saved.model.name}); use a new folder`);
 }

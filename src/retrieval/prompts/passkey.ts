@@ -3,7 +3,7 @@
 
 import { stream } from "../stream.ts";
 import type { BuildOptions, Prompt } from "./prompt.ts";
-import { checkPosition, measured } from "./prompt.ts";
+import { checkPosition, measured, roundHalfEven } from "./prompt.ts";
 import { fitText } from "./fit.ts";
 
 const HEAD =
@@ -31,7 +31,7 @@ export function passkey({ count, tokens, position, key, fit = "exact" }: Passkey
   const digits = String(stream("passkey", ...key).below(100_000)).padStart(5, "0");
   const secret = `The pass key is ${digits}. Remember it. ${digits} is the pass key.\n`;
   const split = (filler: string): [string, string] => {
-    const at = Math.round((position * filler.length) / UNIT) * UNIT;
+    const at = roundHalfEven((position * filler.length) / UNIT) * UNIT;
     // what ends with a whole repetition ends with its full stop; a cut may leave a space, which some lengths need
     const end = fit === "whole" ? filler.trimEnd() : filler;
     return [paragraph(at < end.length ? end.slice(0, at).trimEnd() : end), paragraph(end.slice(at))];

@@ -41,6 +41,12 @@ export function checkPosition(position: number): void {
   }
 }
 
+/** The nearest whole number, halves to the even one: as Python rounds, so that our prompts have their secrets where theirs do. */
+export function roundHalfEven(value: number): number {
+  const nearest = Math.round(value);
+  return Math.abs(value % 1) === 0.5 && nearest % 2 !== 0 ? nearest - 1 : nearest;
+}
+
 /** Counts tokens and the secret's distance; `secretAt` is the index of the secret's first UTF-16 unit in the text. */
 export function measured(prompt: Omit<Prompt, "tokens" | "distance">, secretAt: number, count: CountTokens): Prompt {
   const tokens = count(prompt.text);

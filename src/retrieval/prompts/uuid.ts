@@ -3,7 +3,7 @@
 
 import { stream } from "../stream.ts";
 import type { BuildOptions, Prompt } from "./prompt.ts";
-import { checkPosition, drawUnlike, measured } from "./prompt.ts";
+import { checkPosition, drawUnlike, measured, roundHalfEven } from "./prompt.ts";
 import { fitLines } from "./fit.ts";
 
 const HEAD = "[INST] ## UUID key/value pairs to remember:\n\n";
@@ -33,7 +33,7 @@ export function uuid({ count, tokens, position, key: seed }: BuildOptions): Prom
       () => line(random.hex(8), random.hex(4)),
       (other) => other.includes(value) || other.includes(key),
     );
-  const place = (lines: readonly string[]): number => Math.round(position * lines.length);
+  const place = (lines: readonly string[]): number => roundHalfEven(position * lines.length);
   const around = (lines: readonly string[]): string =>
     compose(lines.slice(0, place(lines)), key, value, lines.slice(place(lines)));
   const lines = fitLines({ target: tokens, count, draw, compose: around });

@@ -35,8 +35,8 @@ const steps = (colours: readonly string[]): string => colours.map((colour, i) =>
 const inks = (flip: number): string =>
   Array.from({ length: 11 }, (_, i) => `--t${i}:var(--${i < flip ? "ink-low" : "ink-high"})`).join(";");
 
-const light = `--page:#fbfbfa;--card:#fff;--ink:#16191d;--soft:#565d66;--faint:#747b85;--rule:#e2e5e9;--accent:#15387d;
---ink-low:#16191d;--ink-high:#fff;--good:#0b7a50;--bad:#b3340a;--hatch:#d5d9df;
+const light = `--page:#fbfbfa;--card:#fff;--ink:#16191d;--soft:#565d66;--faint:#666d77;--rule:#e2e5e9;--accent:#15387d;
+--ink-low:#0d1117;--ink-high:#fff;--good:#0b7a50;--bad:#b3340a;--hatch:#d5d9df;
 --uuid:#1f6fb4;--passkey:#b2480a;--title:#0b7a50;--needle:#8d4589;--ppl:#7a5c00;${steps(LIGHT)};${inks(FLIP.light)}`;
 
 const dark = `--page:#101317;--card:#171b21;--ink:#eceff3;--soft:#adb5bf;--faint:#8b939e;--rule:#2b313a;--accent:#76d3ff;

@@ -1,0 +1,176 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { retrieve, viaUrl } from "../../src/retrieval/index.ts";
+import { completionsUrl } from "../../src/retrieval/client.ts";
+import { solve, words } from "./fake.ts";
+
+const test = suite("retrieval client");
+type Request = Record<string, unknown> & { prompt: string };
+type Reply = (request: Request, response: ServerResponse, message: IncomingMessage) => unknown;
+
+/** A server on a free port; what `reply` returns is sent as JSON, undefined means it has answered itself. */
+async function withServer(reply: Reply, run: (url: string, requests: Request[]) => Promise<void>): Promise<void> {
+  const requests: Request[] = [];
+  const server = createServer((message, response) => {
+    let body = "";
+    message.on("data", (data) => (body += data));
+    message.on("end", () => {
+      const request = JSON.parse(body) as Request;
+      requests.push(request);
+      const answer =
+        message.url === "/v1/completions" ? reply(request, response, message) : { error: `no ${message.url}` };
+      if (answer !== undefined) response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const tokenizer = words as unknown as NonNullable<Parameters<typeof viaUrl>[0]["tokenizer"]>;
+const right: Reply = ({ prompt, rope_scaling: rope }) => ({
+  choices: [{ text: ` ${solve(prompt)}`, finish_reason: "stop" }],
+  usage: { prompt_tokens: words.encode(prompt).length, completion_tokens: 3 },
+  ...(rope === undefined ? {} : { rope: { echoed: rope } }),
+});
+const asked = { maxNewTokens: 5, temperature: 0, allowBeyond: true } as const;
+const small = { trainedLength: 512, answerRoom: 0, tries: 2, positions: [0.5], promptLengths: [200] };
+
+const rejects = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
+  let caught: Error | undefined;
+  await promise.catch((error: Error) => (caught = error));
+  assert.match(caught?.message ?? "nothing was thrown", message);
+};
+
+test("addresses, with and without what follows the host", () => {
+  for (const base of ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/completions"]) {
+    assert.is(completionsUrl(base), "http://h:1/v1/completions");
+  }
+  assert.is(completionsUrl("https://h/api"), "https://h/api/v1/completions");
+  assert.throws(() => completionsUrl("localhost"), /is no address; write http:\/\/HOST:PORT/);
+  assert.throws(() => completionsUrl("ftp://h"), /needs an http or https address, got ftp:/);
+});
+
+test("a grid runs on a server: whole answers, greedy, settings sent and echoed", async () => {
+  await withServer(right, async (url, requests) => {
+    const report = await retrieve(viaUrl({ url, model: "m", tokenizer }), {
+      ...small,
+      ropeScalings: ["own", "none", "dynamic:2"],
+    });
+    assert.ok(report.cells.every((cell) => cell.rate === 1 && cell.errors === 0 && cell.completionTokens === 6));
+    assert.equal(report.cells.at(-1)!.rope, { echoed: { rope_type: "dynamic", factor: 2 } });
+    for (const request of requests) {
+      assert.is(request.stream, false);
+      assert.is(request.temperature, 0);
+      assert.is(request.model, "m");
+      assert.is(request.max_tokens, 64);
+    }
+    assert.equal(
+      requests.map((request) => request.rope_scaling),
+      [undefined, undefined, null, null, ...Array.from({ length: 2 }, () => ({ rope_type: "dynamic", factor: 2 }))],
+    );
+  });
+});
+
+test("a prompt that did not go through unchanged is no measurement", async () => {
+  const cut: Reply = (request, response, message) => ({
+    ...(right(request, response, message) as object),
+    usage: { prompt_tokens: 128 },
+  });
+  await withServer(cut, async (url) => {
+    const report = await retrieve(viaUrl({ url, tokenizer }), small);
+    assert.match(
+      report.cells[0].attempts[0].error!,
+      /did not go through unchanged: it has \d+ tokens, the engine read 128/,
+    );
+    assert.is(report.cells[0].found, 0);
+  });
+});
+
+test("a server that does not say which RoPE setting it used is not believed", async () => {
+  const ignorant: Reply = (request, response, message) => right({ prompt: request.prompt }, response, message);
+  await withServer(ignorant, async (url) => {
+    const engine = viaUrl({ url, tokenizer });
+    await rejects(
+      engine.complete("What is it? The pass key is 12345", { ...asked, ropeScaling: { rope_type: "yarn", factor: 2 } }),
+      /does not say that it used the RoPE setting/,
+    );
+    assert.is((await engine.complete("The pass key is 12345", asked)).text, " 12345");
+  });
+});
+
+test("later is tried again, no is not", async () => {
+  let calls = 0;
+  const busy: Reply = (request, response, message) => {
+    if (++calls < 3) return void response.writeHead(503).end("busy");
+    return right(request, response, message);
+  };
+  await withServer(busy, async (url) => {
+    const engine = viaUrl({ url, pauseMs: 1 });
+    assert.is((await engine.complete("The pass key is 12345", asked)).text, " 12345");
+    assert.is(calls, 3);
+    calls = -10;
+    await rejects(
+      viaUrl({ url, pauseMs: 1, retries: 2 }).complete("The pass key is 12345", asked),
+      /status 503: busy; tried 3 times/,
+    );
+  });
+  await withServer(
+    (_, response) => void response.writeHead(400).end('{"error":"too long"}'),
+    async (url, requests) => {
+      await rejects(viaUrl({ url }).complete("x", asked), /status 400: \{"error":"too long"\}/);
+      assert.is(requests.length, 1);
+    },
+  );
+});
+
+test("no server, no JSON, no text: each says so", async () => {
+  await rejects(
+    viaUrl({ url: "http://127.0.0.1:9", retries: 1, pauseMs: 1 }).complete("x", asked),
+    /127\.0\.0\.1:9\/v1\/completions: .*; tried 2 times/,
+  );
+  await withServer(
+    (_, response) => void response.end("<html>"),
+    (url) => rejects(viaUrl({ url }).complete("x", asked), /the answer is not JSON: <html>/),
+  );
+  await withServer(
+    () => ({ choices: [{ message: {} }] }),
+    (url) => rejects(viaUrl({ url }).complete("x", asked), /no choices\[0\]\.text; is this a completions endpoint\?/),
+  );
+  await withServer(
+    () => [],
+    (url) => rejects(viaUrl({ url }).complete("x", asked), /no choices/),
+  );
+});
+
+test("a key is sent, an abort ends the request", async () => {
+  let header: string | undefined;
+  await withServer(
+    (request, response, message) => {
+      header = message.headers.authorization;
+      return right(request, response, message);
+    },
+    async (url) => {
+      await viaUrl({ url, key: "k" }).complete("The pass key is 12345", asked);
+      assert.is(header, "Bearer k");
+    },
+  );
+  await withServer(
+    () => undefined,
+    async (url) => {
+      const stop = new AbortController();
+      const pending = viaUrl({ url }).complete("x", { ...asked, signal: stop.signal });
+      setTimeout(() => stop.abort(), 20);
+      await rejects(pending, /the request was aborted/);
+    },
+  );
+});
+
+test.run();
