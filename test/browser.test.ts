@@ -112,7 +112,7 @@ if (!chromium) {
           const flags = ["--headless", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync"];
           flags.push("--disable-background-networking", "--disable-component-update", `--user-data-dir=${profile}`);
           flags.push("--enable-unsafe-webgpu", "--enable-unsafe-swiftshader", "--use-webgpu-adapter=swiftshader");
-          child = spawn(chromium!, [...flags, `http://127.0.0.1:${port}/`], { stdio: "ignore" });
+          child = spawn(chromium, [...flags, `http://127.0.0.1:${port}/`], { stdio: "ignore" });
           child.on("exit", (code) => reject(new Error(`chromium ended early with ${code}`)));
         }, reject);
       });
