@@ -24,7 +24,7 @@ export {
   prompts,
 } from "./prompts/index.ts";
 export { type Verdict, judge } from "./judge.ts";
-export { type Scaling, parseScaling, splitScalings } from "./scaling.ts";
+export { type Scaling, parseScaling } from "./scaling.ts";
 export { type RetrievalSettings } from "./settings.ts";
 export { type Preset, preset, presets } from "./presets.ts";
 export { type Progress, type RunOptions, retrieve } from "./run.ts";

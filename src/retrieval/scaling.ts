@@ -2,7 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeScaling } from "../rope.ts";
-import { maxContext, parseRopeOption, parseRopeScaling, ropeTypes } from "../rope.ts";
+import { maxContext, parseRopeOption, parseRopeScaling } from "../rope.ts";
 import type { CompleteOptions, Setting } from "./engine.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
@@ -14,19 +14,6 @@ export interface Scaling {
 }
 
 const ANGLES = ["as-inserted", "current", "planned"] as const;
-
-/** Splits `none,dynamic:2,yarn:4,beta_fast=32` into settings; an item that is no type belongs to the one before it. */
-export function splitScalings(text: string): string[] {
-  const settings: string[] = [];
-  for (const item of text.split(/,(?![^[{]*[\]}])/).map((part) => part.trim())) {
-    const known = /^[\w-]+/.exec(item)?.[0].toLowerCase() ?? "";
-    const continues = /^(\w+\s*=|[\d.]+$)/.test(item) || (item.startsWith("@") && settings.at(-1)?.includes(":"));
-    if (settings.length > 0 && continues && !(ropeTypes as readonly string[]).includes(known)) {
-      settings[settings.length - 1] += `,${item}`;
-    } else settings.push(item);
-  }
-  return settings;
-}
 
 /**
  * Reads `own` (the model's own setting), or whatever `--rope-scaling` takes (src/rope/option.ts), or a setting as an

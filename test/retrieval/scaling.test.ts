@@ -1,28 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parseRope } from "../../src/rope.ts";
-import { isUnscaled, parseScaling, reachOf, splitScalings } from "../../src/retrieval/scaling.ts";
+import { isUnscaled, parseScaling, reachOf } from "../../src/retrieval/scaling.ts";
 
 const test = suite("retrieval scaling");
-
-test("a list of settings is split where a setting begins", () => {
-  assert.equal(splitScalings("none,linear:2, dynamic:2 ,yarn:4"), ["none", "linear:2", "dynamic:2", "yarn:4"]);
-  assert.equal(splitScalings("none,yarn:4,beta_fast=32,beta_slow=1,dynamic:2"), [
-    "none",
-    "yarn:4,beta_fast=32,beta_slow=1",
-    "dynamic:2",
-  ]);
-  assert.equal(splitScalings("longrope:@f.json,factor=4,own"), ["longrope:@f.json,factor=4", "own"]);
-  assert.equal(splitScalings('{"rope_type":"yarn","factor":4},none'), ['{"rope_type":"yarn","factor":4}', "none"]);
-  assert.equal(splitScalings("longrope:short_factor=[1,2],long_factor=[3,4],none"), [
-    "longrope:short_factor=[1,2],long_factor=[3,4]",
-    "none",
-  ]);
-  assert.equal(splitScalings("dynamic:2/planned,dynamic:2/as-inserted"), [
-    "dynamic:2/planned",
-    "dynamic:2/as-inserted",
-  ]);
-});
 
 test("settings are read, named and told apart", () => {
   assert.equal(parseScaling("none"), { label: "none", ropeScaling: null });
