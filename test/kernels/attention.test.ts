@@ -131,19 +131,20 @@ for (const kernel of kernels) {
       check(kernel, { headDim, heads, kvHeads, rawKeys: true, ...mixed }, 2e-12));
   }
 
-  const shape = { headDim: 16, heads: 6, kvHeads: 2, rawKeys: true, ...mixed };
+  const shape = { headDim: 16, heads: 4, kvHeads: 4, rawKeys: true, ...mixed }; // as in the golden mha
 
-  test(`${kernel.name}: scores that are huge`, () => check(kernel, { ...shape, sharp: 300 }, 2e-12)); // one weight is 1, so nothing is lost though scores are off by more
+  // Scores of about 1,000 are off by 1,000 · 2^-24 = 6e-5, and so are the weights of two keys that nearly tie.
+  test(`${kernel.name}: scores that are huge`, () => check(kernel, { ...shape, sharp: 300 }, 4e-9));
 
   test(`${kernel.name}: scores that are equal, and all far below zero`, async () => {
     for (const size of [0, -1e15]) {
       // With one score for all keys, the result is the mean of the values, here of 0 and 1 in turns.
       const { one, args } = makeCase(shape, kernel.target, (name, i) => {
         if (name === "qkv") return i % 16 === 0 ? 4 : 0;
-        return name === "keys" ? (i % 16 === 0 ? size : 0) : Math.floor(i / 32) % 2;
+        return name === "keys" ? (i % 16 === 0 ? size : 0) : Math.floor(i / 64) % 2;
       });
       await one.run(kernel.record(args));
-      if (prefill) assert.ok(Math.abs(one.values(args.y)[2 * 96] - 1 / 3) < 1e-6); // the third row: 0, 1 and 0
+      if (prefill) assert.ok(Math.abs(one.values(args.y)[2 * 64] - 1 / 3) < 1e-6); // the third row: 0, 1 and 0
       one.close();
     }
   });
@@ -179,7 +180,9 @@ for (const kernel of kernels) {
       const kvDim = kvHeads * headDim;
       const slots = Array.from({ length }, (_, i) => pages[Math.floor(i / PAGE)] * PAGE + (i % PAGE));
       const position = new Map(slots.map((slot, i) => [slot, i]));
-      const shape = { headDim, heads, kvHeads, pool: pages.length + 1, runs: [{ start, rows, pages }] };
+      // Raw keys are compiled in wherever that saves compiling once more; `first` and `head128` go without.
+      const rawKeys = headDim < 64;
+      const shape = { headDim, heads, kvHeads, rawKeys, pool: pages.length + 1, runs: [{ start, rows, pages }] };
       const { one, args } = makeCase(shape, kernel.target, (name, i) => {
         if (name === "qkv") {
           const [row, column] = [Math.floor(i / width), i % width];
