@@ -1,0 +1,464 @@
+// mutations.ts — breaks the RoPE code in many ways, one at a time, and shows that a test fails for each.
+//   node --import tsx test/mutations.ts [part of a name ...]
+// Works on copies in a temporary folder. A mutation that no test notices is a failure, and so is one that merely does not
+// compile, or whose text is not found exactly once: then the code has moved on and the list must follow.
+// Ends with the line "N passed, N failed".
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "./source.ts";
+
+interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** Test files that should notice, the likeliest first. */
+  readonly tests: readonly string[];
+}
+
+const FREQUENCIES = ["rope"];
+const TURNS = ["rope-turns"];
+const TABLE = ["kernels/angles"];
+const ROTATION = ["kernels/rope"];
+const ENGINE = ["rope-meanings"];
+const REQUEST = ["rope-requests", "rope-meanings"];
+
+const mutations: readonly Mutation[] = [
+  // the rotation
+  {
+    name: "pairing: halves swapped",
+    file: "kernels/rope.wgsl",
+    find: "qkv[at] = a * turn.x - b * turn.y;",
+    replace: "qkv[at] = b * turn.x - a * turn.y;",
+    tests: ROTATION,
+  },
+  {
+    name: "pairing: turned the other way",
+    file: "kernels/rope.wgsl",
+    find: "let b = qkv[at + HALF];",
+    replace: "let b = -qkv[at + HALF];",
+    tests: ROTATION,
+  },
+  {
+    name: "pairing: interleaved (2i, 2i + 1)",
+    file: "kernels/rope.wgsl",
+    find: `  let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
+  let a = qkv[at];
+  let b = qkv[at + HALF];
+  qkv[at] = a * turn.x - b * turn.y;
+  qkv[at + HALF] = b * turn.x + a * turn.y;`,
+    replace: `  let at = row * QKV_STRIDE + 2u * pair;
+  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
+  let a = qkv[at];
+  let b = qkv[at + 1u];
+  qkv[at] = a * turn.x - b * turn.y;
+  qkv[at + 1u] = b * turn.x + a * turn.y;`,
+    tests: ROTATION,
+  },
+  {
+    name: "keys that stay raw are rotated as well",
+    file: "kernels/rope.wgsl",
+    find: "select(HEADS + KV_HEADS, HEADS, sequence_raw(row_sequence(row)))",
+    replace: "select(HEADS + KV_HEADS, HEADS + KV_HEADS, sequence_raw(row_sequence(row)))",
+    tests: ROTATION,
+  },
+  {
+    name: "raw keys are turned the other way where they are read",
+    file: "kernels/lib/keys.wgsl",
+    find: "return vec2f(pair.x * turn.x - pair.y * turn.y, pair.y * turn.x + pair.x * turn.y);",
+    replace: "return vec2f(pair.x * turn.x + pair.y * turn.y, pair.y * turn.x - pair.x * turn.y);",
+    tests: ENGINE,
+  },
+  // the table
+  {
+    name: "m is dropped",
+    file: "kernels/angles.wgsl",
+    find: "= scale * cos_sin(phase);",
+    replace: "= min(scale, 1.0) * cos_sin(phase);",
+    tests: TABLE,
+  },
+  {
+    name: "m is squared",
+    file: "kernels/angles.wgsl",
+    find: "= scale * cos_sin(phase);",
+    replace: "= scale * scale * cos_sin(phase);",
+    tests: TABLE,
+  },
+  {
+    name: "position off by one",
+    file: "kernels/angles.wgsl",
+    find: "let position = plan[fill + 1u] + row;",
+    replace: "let position = plan[fill + 1u] + row + 1u;",
+    tests: TABLE,
+  },
+  {
+    name: "sign of the quadrant",
+    file: "kernels/angles.wgsl",
+    find: "if ((quadrant & 2u) == 2u)",
+    replace: "if ((quadrant & 1u) == 1u)",
+    tests: TABLE,
+  },
+  {
+    name: "multiply_high without the carry",
+    file: "kernels/angles.wgsl",
+    find: " + (middle >> 16u) + (other >> 16u);",
+    replace: " + (middle >> 16u);",
+    tests: TABLE,
+  },
+  {
+    name: "a shorter polynomial of the sine",
+    file: "kernels/angles.wgsl",
+    find: "fma(b, 2.7557319e-6, -1.9841270e-4)",
+    replace: "-1.9841270e-4",
+    tests: TABLE,
+  },
+  {
+    name: "low words of the frequencies ignored",
+    file: "kernels/angles.wgsl",
+    find: "position * turns_high + multiply_high(position, turns_low)",
+    replace: "position * turns_high + 0u * turns_low",
+    tests: TABLE,
+  },
+  // fixed point
+  {
+    name: "frequencies rounded to f32",
+    file: "src/rope/turns.ts",
+    find: "parts(frequency);",
+    replace: "parts(Math.fround(frequency));",
+    tests: TURNS,
+  },
+  {
+    name: "turns cut instead of rounded",
+    file: "src/rope/turns.ts",
+    find: "(product + (1n << (shift - 1n))) >> shift",
+    replace: "product >> shift",
+    tests: TURNS,
+  },
+  // frequencies by type
+  {
+    name: "linear: factor ignored",
+    file: "src/rope.ts",
+    find: "omega = omega.map((b) => b / s);",
+    replace: "omega = omega.map((b) => b);",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "ntk: exponent d / (d - 2) taken for 1",
+    file: "src/rope.ts",
+    find: "theta * Math.pow(alpha, d / (d - 2))",
+    replace: "theta * Math.pow(alpha, d / d)",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "dynamic: α = s · n / M",
+    file: "src/rope.ts",
+    find: "(s * length) / M - (s - 1)",
+    replace: "(s * length) / M",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "dynamic: base stays what it is one token beyond M",
+    file: "src/rope.ts",
+    find: "return n > rope.maxPositions ? n : 1;",
+    replace: "return n > rope.maxPositions ? rope.maxPositions + 1 : 1;",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "yarn: ramp reversed",
+    file: "src/rope.ts",
+    find: "b * (1 - ramp(i)) + (b / s) * ramp(i)",
+    replace: "b * ramp(i) + (b / s) * (1 - ramp(i))",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "yarn: beta_fast and beta_slow swapped",
+    file: "src/rope.ts",
+    find: "[indexTurning(rope.betaFast), indexTurning(rope.betaSlow)]",
+    replace: "[indexTurning(rope.betaSlow), indexTurning(rope.betaFast)]",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "yarn: truncate ignored",
+    file: "src/rope.ts",
+    find: "if (rope.truncate)",
+    replace: "if (rope.type)",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "yarn: m without the logarithm's 0.1",
+    file: "src/rope/build.ts",
+    find: "0.1 * c * Math.log(s) + 1",
+    replace: "c * Math.log(s) + 1",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "longrope: long and short swapped",
+    file: "src/rope.ts",
+    find: "length > M0 ? rope.longFactor : rope.shortFactor",
+    replace: "length > M0 ? rope.shortFactor : rope.longFactor",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "longrope: long one token too early",
+    file: "src/rope.ts",
+    find: "return n > rope.originalMaxPositions ? rope.originalMaxPositions + 1 : 1;",
+    replace: "return n >= rope.originalMaxPositions ? rope.originalMaxPositions + 1 : 1;",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "llama3: blend swapped",
+    file: "src/rope.ts",
+    find: "return (1 - kept) * (b / s) + kept * b;",
+    replace: "return kept * (b / s) + (1 - kept) * b;",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "proportional: exponent of the part that turns",
+    file: "src/rope.ts",
+    find: "omega = omega.map((b, i) => (i < turning ? b / s : 0));",
+    replace: "omega = omega.map((b, i) => (i < turning ? b ** (d / (2 * turning)) / s : 0));",
+    tests: FREQUENCIES,
+  },
+  {
+    name: "settings that differ in m share a key",
+    file: "src/rope.ts",
+    find: "const { ignored: _, ...values } = rope;",
+    replace: "const { ignored: _, attentionFactor: __, ...values } = rope;",
+    tests: FREQUENCIES,
+  },
+  // what is asked for
+  {
+    name: "an unknown key is ignored",
+    file: "src/rope/names.ts",
+    find: "if (!known.has(key)) refuse(",
+    replace: "if (!known.has(key)) continue;\n    if (!own) refuse(",
+    tests: ["rope-parse"],
+  },
+  {
+    name: "ropeScaling: null takes the model's own setting",
+    file: "src/rope/parse.ts",
+    find: "if (setting === undefined) return model;",
+    replace: "if (setting === undefined || setting === null) return model;",
+    tests: ["rope-parse"],
+  },
+  {
+    name: "the reach of yarn without its factor",
+    file: "src/rope.ts",
+    find: "return Math.floor(rope.originalMaxPositions * rope.factor);",
+    replace: "return Math.floor(rope.originalMaxPositions);",
+    tests: FREQUENCIES,
+  },
+  // while generating
+  {
+    name: "a chunk's length for n",
+    file: "src/batch.ts",
+    find: "segment: { sequence, ids, from: entry.done, count, n,",
+    replace: "segment: { sequence, ids, from: entry.done, count, n: sequence.length + Math.min(count, n),",
+    tests: ENGINE,
+  },
+  {
+    name: "planned n without maxNewTokens",
+    file: "src/generate.ts",
+    find: "angleOptions(options, capacity);",
+    replace: "angleOptions(options, ids.length);",
+    tests: ENGINE,
+  },
+  {
+    name: "the longest row's n for the whole batch",
+    file: "src/step.ts",
+    find: "angles.fill(length + count, n);",
+    replace: "angles.fill(length + count, Math.max(...segments.map((each) => each.n)));",
+    tests: ENGINE,
+  },
+  {
+    name: "n of the first call kept for later ones",
+    file: "src/angles.ts",
+    find: "const key = `${ropeKey(rope)} ${length}`;",
+    replace: "const key = `${ropeKey(rope)} ${Math.min(length, 2)}`;",
+    tests: ENGINE,
+  },
+  {
+    name: "raw keys keep the angles of an earlier n",
+    file: "src/angles.ts",
+    find: "if (this.rawKeys) region.filled = 0;",
+    replace: "if (!this.rawKeys) region.filled = 0;",
+    tests: ENGINE,
+  },
+  {
+    name: "current: keys cached rotated",
+    file: "src/angles.ts",
+    find: 'this.rawKeys = meaning === "current" && dependsOnLength(rope);',
+    replace: "this.rawKeys = false && dependsOnLength(rope);",
+    tests: ENGINE,
+  },
+  {
+    name: "as-inserted: keys cached raw",
+    file: "src/angles.ts",
+    find: 'this.rawKeys = meaning === "current" && dependsOnLength(rope);',
+    replace: 'this.rawKeys = meaning !== "planned" && dependsOnLength(rope);',
+    tests: ENGINE,
+  },
+  {
+    name: "rows of the table of another setting reused",
+    file: "src/angles.ts",
+    find: "region.shared === shared && region.rows >= rows",
+    replace: "region.shared && region.rows >= rows",
+    tests: REQUEST,
+  },
+  {
+    name: "rows of the table given to two settings",
+    file: "src/angles.ts",
+    find: "first = region.first + region.rows;",
+    replace: "first = region.first + (region.rows >> 1);",
+    tests: ENGINE,
+  },
+  {
+    name: "angle rows off by one",
+    file: "src/step.ts",
+    find: "words.set([ids[from + i], position, s, angles.first + position], rowAt",
+    replace: "words.set([ids[from + i], position, s, angles.first + position + 1], rowAt",
+    tests: ENGINE,
+  },
+  {
+    name: "a prefix known under another setting is used",
+    file: "src/angles.ts",
+    find: "return this.region.shared;",
+    replace: 'return this.region.shared && "any";',
+    tests: ENGINE,
+  },
+];
+
+/** Longest a test file may take. No speed limit: beyond it something hangs. */
+const LIMIT_MS = 180_000;
+
+type Verdict =
+  | { readonly kind: "passed" }
+  | { readonly kind: "noticed" | "broken"; readonly test: string; readonly output: string };
+
+/** A copy of the project in which one mutation at a time is made and taken back. */
+class Copy {
+  readonly folder = mkdtempSync(join(tmpdir(), "llariat-mutations-"));
+  #child: ChildProcess | undefined;
+
+  constructor() {
+    for (const name of ["kernels", "src", "tokenizer", "test", "package.json", "tsconfig.json"]) {
+      const fixtures = join(root, "test/fixtures");
+      cpSync(join(root, name), join(this.folder, name), { recursive: true, filter: (path) => path !== fixtures });
+    }
+    for (const name of ["node_modules", "models", "test/fixtures"])
+      symlinkSync(join(root, name), join(this.folder, name));
+  }
+
+  /** Puts a text in place of a file's and gives back what undoes it. */
+  replace(file: string, text: string): () => void {
+    const path = join(this.folder, file);
+    const before = readFileSync(path, "utf8");
+    const write = (content: string) => {
+      writeFileSync(path, content);
+      if (file.endsWith(".wgsl")) spawnSync(process.execPath, ["kernels/embed.mjs"], { cwd: this.folder });
+    };
+    write(text);
+    return () => write(before);
+  }
+
+  /** Runs one test file. */
+  run(name: string): Promise<Verdict> {
+    return new Promise((resolve) => {
+      const child = spawn(process.execPath, ["--import", "tsx", `test/${name}.test.ts`], {
+        cwd: this.folder,
+        env: { ...process.env, FORCE_COLOR: "0" },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      this.#child = child;
+      let output = "";
+      child.stdout.on("data", (data) => (output += data));
+      child.stderr.on("data", (data) => (output += data));
+      const clock = setTimeout(() => {
+        output += `\nno end within ${LIMIT_MS / 1000} s\n`;
+        child.kill("SIGKILL");
+      }, LIMIT_MS);
+      child.on("close", (code) => {
+        clearTimeout(clock);
+        const failed = /^\s*FAIL\s+\S+\s+"(.*)"/m.exec(output)?.[1];
+        const total = Number(/^\s*Total:\s+(\d+)/m.exec(output)?.[1] ?? 0);
+        // WGSL or TypeScript that does not compile would fail any test and prove nothing about this one.
+        const compiles = !/\.wgsl:\d+:\d+ |(?:Syntax|Reference|Type)Error\b|Transform failed/.test(output);
+        if (code === 0 && total > 0) resolve({ kind: "passed" });
+        else if (failed !== undefined && compiles) resolve({ kind: "noticed", test: `${name}: ${failed}`, output });
+        else resolve({ kind: "broken", test: name, output });
+      });
+    });
+  }
+
+  remove(): void {
+    this.#child?.kill("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const wanted = process.argv.slice(2);
+const chosen = mutations.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+const counts = { passed: 0, failed: 0 };
+
+function report(name: string, ok: boolean, note: string): void {
+  counts[ok ? "passed" : "failed"]++;
+  console.log(`${ok ? "ok  " : "FAIL"} ${name.padEnd(56)} ${note}`);
+}
+
+const indented = (output: string): string => `\n${output.trim().replace(/^/gm, "     ")}`;
+
+async function baseline(copy: Copy, name: string): Promise<void> {
+  const verdict = await copy.run(name);
+  report(
+    `unchanged: ${name}`,
+    verdict.kind === "passed",
+    verdict.kind === "passed" ? "passes" : indented(verdict.output),
+  );
+}
+
+async function attempt(copy: Copy, { name, file, find, replace, tests }: Mutation): Promise<void> {
+  const text = readFileSync(join(root, file), "utf8");
+  const count = text.split(find).length - 1;
+  if (count !== 1) return report(name, false, `${file} has ${count} times: ${find}`);
+  const undo = copy.replace(
+    file,
+    text.replace(find, () => replace),
+  );
+  try {
+    for (const each of tests) {
+      const verdict = await copy.run(each);
+      if (verdict.kind === "noticed") return report(name, true, verdict.test);
+      if (verdict.kind === "broken")
+        return report(name, false, `${verdict.test} broke without failing a test${indented(verdict.output)}`);
+    }
+    report(name, false, `${tests.join(", ")}: nothing failed`);
+  } finally {
+    undo();
+  }
+}
+
+// Two at a time where there are two cores; each has a copy of its own.
+const copies = Array.from({ length: Math.min(2, availableParallelism()) }, () => new Copy());
+const stop = () => {
+  for (const copy of copies) copy.remove();
+};
+process.on("exit", stop);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+async function each<T>(items: readonly T[], work: (copy: Copy, item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  await Promise.all(
+    copies.map(async (copy) => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(copy, item);
+    }),
+  );
+}
+
+if (chosen.length === 0) report(wanted.join(" "), false, "no mutation has such a name");
+await each([...new Set(chosen.flatMap(({ tests }) => tests))], baseline);
+if (counts.failed === 0) await each(chosen, attempt);
+console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed ? 1 : 0;
