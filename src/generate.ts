@@ -5,6 +5,7 @@ import type { Tokenizer, Message } from "../tokenizer/index.ts";
 import { ROPE_ANGLES, type RopeAngles } from "./angles.ts";
 import type { Batch, Row } from "./batch.ts";
 import type { GenerationConfig } from "./config.ts";
+import { continuation } from "./continuation.ts";
 import type { Engine } from "./engine.ts";
 import { LlariatError } from "./error.ts";
 import { Random } from "./random.ts";
@@ -106,12 +107,14 @@ export interface RequestContext {
   readonly maxContext: number | undefined;
 }
 
+const isChat = (prompt: Prompt): prompt is readonly Message[] => Array.isArray(prompt) && typeof prompt[0] === "object";
+
 /** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
   const { tokenizer, engine } = context;
   const { vocab } = engine.config;
   let ids: ArrayLike<number>;
-  if (typeof prompt === "string" || (Array.isArray(prompt) && typeof prompt[0] === "object")) {
+  if (typeof prompt === "string" || isChat(prompt)) {
     if (!tokenizer) {
       throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
     }
@@ -119,7 +122,7 @@ export function promptIds(context: RequestContext, prompt: Prompt, chat: Generat
     ids =
       typeof prompt === "string"
         ? tokenizer.encode(prompt)
-        : tokenizer.encode(tokenizer.applyChatTemplate(prompt as readonly Message[], chat), {
+        : tokenizer.encode(tokenizer.applyChatTemplate(prompt, chat), {
             addSpecialTokens: false,
           });
   } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
@@ -206,7 +209,8 @@ export async function* request(
     throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
   }
   const stop = new StopMatcher(stops);
-  const decoder = tokenizer?.streamDecoder({ skipSpecialTokens: true });
+  // An answer to messages is a text of its own; any other continues the prompt.
+  const decoder = isChat(prompt) ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
   const random = new Random(sampling.seed);
   const needed = candidatesNeeded(sampling, config.vocab);
   const k = needed <= CANDIDATES ? needed : Infinity;

@@ -217,6 +217,11 @@ async function runAll(jobs: readonly Job[], run: (job: Job) => Promise<void>): P
   await Promise.all(Array.from({ length: CONCURRENT }, worker));
 }
 
+const models: Readonly<Record<string, Llama>> = {
+  "kv-llama": await load("kv-llama"),
+  "kv-llama-pi": await load("kv-llama-pi"),
+};
+
 for (const [name, always] of [
   ["kv", ["none"]],
   ["title", ["none"]],
@@ -225,11 +230,11 @@ for (const [name, always] of [
   ["passkey", []],
 ] as const satisfies readonly (readonly [string, readonly string[]])[]) {
   const file = JSON.parse(readFileSync(folder(`expected/${name}.json`), "utf8")) as Recorded;
+  const llama = models[file.model];
   const counts: string[] = [];
   const keys = [...new Set(file.prompts.flatMap(({ results }) => Object.keys(results)))];
 
   tests(`${name}: the tokenizer gives the ids transformers was asked with`, async () => {
-    using llama = await load(file.model);
     for (const { prompt, id, n_ids, ids_sha256 } of file.prompts) {
       const ids = llama.tokenizer!.encode(prompt);
       assert.is(ids.length, n_ids, id);
@@ -239,7 +244,6 @@ for (const [name, always] of [
 
   for (const [column, key] of keys.entries()) {
     tests(`${name}: ${key}`, async () => {
-      using llama = await load(file.model);
       const cells = file.prompts.filter(({ results }) => results[key]);
       // One prompt of each length, another one for each setting.
       const lengths = [...new Set(cells.map(({ rel_len }) => rel_len))];
@@ -262,7 +266,7 @@ for (const [name, always] of [
 
 tests("logits of a prompt are the same from logits() and from generate()", async () => {
   const { prompts, model } = JSON.parse(readFileSync(folder("expected/kv.json"), "utf8")) as Recorded;
-  using llama = await load(model);
+  const llama = models[model];
   const { prompt } = prompts[20];
   const cell = new Cell();
   await running.run(cell, () => llama.complete(prompt, { maxNewTokens: 1, reusePrefix: false }));
@@ -277,6 +281,7 @@ tests("logits of a prompt are the same from logits() and from generate()", async
 });
 
 tests.after(() => {
+  for (const llama of Object.values(models)) llama.close();
   handle.release();
   console.log(
     `note: largest difference of a logit or of a smallest gap ${worst.toFixed(5)}; ${parted} answers parted at a tie`,
