@@ -13,10 +13,14 @@ import {
   table,
   usageError,
 } from "./cli/command.ts";
+import { effectiveContext } from "./cli/effective-context.ts";
 import { generate } from "./cli/generate.ts";
 import { info } from "./cli/info.ts";
+import { perplexity } from "./cli/perplexity.ts";
+import { report } from "./cli/report.ts";
+import { retrieve } from "./cli/retrieve.ts";
 
-const commands: readonly Command[] = [generate, info];
+const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report];
 
 /** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;

@@ -38,4 +38,4 @@ export { extrapolationBound, interpolationBound, statedInterpolationBound } from
 export { type Attempt, type Cell, REPORT_FORMAT, type Report } from "./report/schema.ts";
 export { html } from "./report/html.ts";
 export { junit } from "./report/junit.ts";
-export { type Paint, terminalTable } from "./report/terminal.ts";
+export { type Measured, type Paint, terminalTable } from "./report/terminal.ts";

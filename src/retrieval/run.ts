@@ -20,7 +20,7 @@ import { fnv1a } from "./stream.ts";
 export interface Progress {
   /** The cell that just changed. */
   readonly cell: Cell;
-  /** Of this run, or of this shard; cells without a chance included. */
+  /** Of this run, or of this shard; without those that have no chance. */
   readonly cellsDone: number;
   readonly cells: number;
   readonly secondsPassed: number;
@@ -82,11 +82,14 @@ export async function retrieve(engine: Engine, given: RetrievalSettings, options
     ...(resume?.effectiveContext ? { effectiveContext: resume.effectiveContext } : {}),
   });
 
-  const mine = planned.map((_, i) => i).filter((i) => i % settings.shard.count === settings.shard.index - 1);
+  // Cells without a chance cost nothing, so they belong to no shard.
+  const { index: shard, count: shards } = settings.shard;
+  const toRun = planned.flatMap(({ cell }, i) => (cell.status === "no chance" ? [] : [i]));
+  const mine = toRun.filter((_, i) => i % shards === shard - 1);
   const clock = progressClock(mine, grid, options.onProgress);
   for (const index of mine) {
     const cell = grid[index];
-    if (cell.status === "done" || cell.status === "no chance") continue;
+    if (cell.status === "done") continue;
     try {
       await runCell(planned[index], cell, { engine, settings, count, signal, texts }, (changed) => {
         grid[index] = changed;
@@ -199,7 +202,7 @@ function progressClock(
   report: RunOptions["onProgress"],
 ): (changed: Cell) => void {
   const work = (cell: Cell): number => {
-    if (cell.status === "done" || cell.status === "no chance") return 0;
+    if (cell.status === "done") return 0;
     const length = cell.promptLen === "whole" ? 2 * cell.reach : cell.promptLen;
     return length * (cell.tries - cell.attempts.length);
   };
@@ -213,7 +216,7 @@ function progressClock(
     const worked = atStart - remaining;
     report({
       cell,
-      cellsDone: mine.filter((i) => grid[i].status === "done" || grid[i].status === "no chance").length,
+      cellsDone: mine.filter((i) => grid[i].status === "done").length,
       cells: mine.length,
       secondsPassed,
       secondsLeft: worked > 0 ? (secondsPassed * remaining) / worked : undefined,

@@ -38,7 +38,7 @@ export interface RetrievalSettings {
   readonly runHopeless?: boolean;
   /** Stop a cell when its outcome is settled. true: tells 0.5 from 0.9 with 5 % error. */
   readonly sequential?: boolean | SequentialRule;
-  /** Run only every `count`-th cell, from `index` (1 to count) on. */
+  /** Run only every `count`-th of the cells to be run, from `index` (1 to count) on. */
   readonly shard?: { readonly index: number; readonly count: number };
   /** Conditions such as "dynamic:2>=0.9@1.5x" (expect.ts). */
   readonly expect?: readonly string[];

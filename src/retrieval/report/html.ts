@@ -41,11 +41,11 @@ export function html(report: Report): string {
       report.expectations.length > 0 && section("Expectations", null, expectationTable(report)),
       report.cells.length > 0 && section("Cost", null, costTable(report)),
       failures(report),
-      settings(report),
+      report.cells.length > 0 && settings(report),
       el(
         "footer",
         {},
-        `Made by llariat, ${report.updated.slice(0, 16).replace("T", " ")} UTC. Run ${report.fingerprint}.`,
+        `Made by llariat, ${report.updated.slice(0, 16).replace("T", " ")} UTC.${report.fingerprint === "" ? "" : ` Run ${report.fingerprint}.`}`,
       ),
     ),
     el("div", { id: "tip", role: "status" }),

@@ -32,8 +32,12 @@ function columns(rows: readonly (readonly TextCell[])[]): string {
     .join("\n");
 }
 
+/** What of a report the table shows: the rest may be missing, so that a run can be shown while it goes on. */
+export type Measured = Pick<Report, "cells" | "model"> &
+  Partial<Pick<Report, "expectations" | "perplexity" | "effectiveContext">>;
+
 /** Everything a report measured, as tables; `paint` colours them. Ends with a line break. */
-export function terminalTable(report: Report, paint: Paint = PLAIN): string {
+export function terminalTable(report: Measured, paint: Paint = PLAIN): string {
   const parts = [
     ...axes(report).tasks.map((task) => taskTable(report, task, paint)),
     perplexityTable(report, paint),
@@ -43,7 +47,7 @@ export function terminalTable(report: Report, paint: Paint = PLAIN): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-function taskTable(report: Report, task: string, paint: Paint): string {
+function taskTable(report: Measured, task: string, paint: Paint): string {
   const lengths = lengthsOf(report, task);
   const { trainedLength } = report.model;
   const tokens = lengths.map((length) => ({ text: String(length) }));
@@ -66,7 +70,7 @@ function taskTable(report: Report, task: string, paint: Paint): string {
   return `${paint.bold(`${task}: value found, all positions`)}\n${columns([head, [{ text: "× trained", paint: paint.dim }, ...relative], ...rows])}`;
 }
 
-function perplexityTable({ perplexity }: Report, paint: Paint): string {
+function perplexityTable({ perplexity }: Measured, paint: Paint): string {
   if (!perplexity) return "";
   const windows = [...new Set(perplexity.rows.map((row) => row.window))];
   const rows = [...new Set(perplexity.rows.map((row) => row.scaling))].map((scaling): TextCell[] => [
@@ -82,7 +86,7 @@ function perplexityTable({ perplexity }: Report, paint: Paint): string {
   return `${paint.bold(`perplexity of ${perplexity.text.name}, ${perplexity.text.tokens} tokens`)}\n${columns([head, ...rows])}`;
 }
 
-function effectiveTable({ effectiveContext: effective }: Report, paint: Paint): string {
+function effectiveTable({ effectiveContext: effective }: Measured, paint: Paint): string {
   if (!effective) return "";
   const rows = effective.rows.map((row): TextCell[] => [
     { text: row.scaling },
@@ -93,7 +97,7 @@ function effectiveTable({ effectiveContext: effective }: Report, paint: Paint): 
   return `${paint.bold(`effective context, window of ${effective.window} tokens`)}\n${columns([head, ...rows])}`;
 }
 
-function expectationTable({ expectations }: Report, paint: Paint): string {
+function expectationTable({ expectations = [] }: Measured, paint: Paint): string {
   if (expectations.length === 0) return "";
   const lines = expectations.map(({ text, held, reason }) =>
     held ? `${paint.good("held")}  ${text}` : `${paint.bad("NOT HELD")}  ${text}: ${reason}`,

@@ -15,6 +15,9 @@ export interface Pool {
   readonly noChance: boolean;
 }
 
+/** The part of a report that most views need. */
+export type Grid = Pick<Report, "cells">;
+
 /** Distinct values in the order they first come. */
 export const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
@@ -25,27 +28,27 @@ export interface Axes {
 }
 
 /** Reads the axes off the cells. */
-export const axes = ({ cells }: Report): Axes => ({
+export const axes = ({ cells }: Grid): Axes => ({
   tasks: distinct(cells.map((cell) => cell.task)),
   scalings: distinct(cells.map((cell) => cell.scaling)),
 });
 
 /** Cells of a task under a scaling. */
-export const cellsOf = (report: Report, task: string, scaling?: string): Cell[] =>
+export const cellsOf = (report: Grid, task: string, scaling?: string): Cell[] =>
   report.cells.filter((cell) => cell.task === task && (scaling === undefined || cell.scaling === scaling));
 
 /** Lengths of a task, ascending, a whole document last. */
-export const lengthsOf = (report: Report, task: string): (number | "whole")[] =>
+export const lengthsOf = (report: Grid, task: string): (number | "whole")[] =>
   distinct(cellsOf(report, task).map((cell) => cell.promptLen)).sort(
     (a, b) => (a === "whole" ? Infinity : a) - (b === "whole" ? Infinity : b),
   );
 
 /** Positions of a task, from the start of the prompt. */
-export const positionsOf = (report: Report, task: string): (number | null)[] =>
+export const positionsOf = (report: Grid, task: string): (number | null)[] =>
   distinct(cellsOf(report, task).map((cell) => cell.position)).sort((a, b) => (a ?? 0) - (b ?? 0));
 
 /** All positions of a task, scaling and length together; undefined if the grid has no such cell. */
-export function pool(report: Report, task: string, scaling: string, promptLen: number | "whole"): Pool | undefined {
+export function pool(report: Grid, task: string, scaling: string, promptLen: number | "whole"): Pool | undefined {
   const cells = cellsOf(report, task, scaling).filter((cell) => cell.promptLen === promptLen);
   if (cells.length === 0) return undefined;
   const sum = (value: (cell: Cell) => number): number => cells.reduce((total, cell) => total + value(cell), 0);
@@ -68,7 +71,7 @@ export function pool(report: Report, task: string, scaling: string, promptLen: n
 export const GOOD = 0.9;
 
 /** The longest prompt up to which every measured length has a pooled rate of at least GOOD; 0 if not even the shortest. */
-export function usedContext(report: Report, task: string, scaling: string): number {
+export function usedContext(report: Grid, task: string, scaling: string): number {
   let longest = 0;
   for (const length of lengthsOf(report, task)) {
     const rate = pool(report, task, scaling, length)?.rate ?? null;
