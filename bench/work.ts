@@ -29,15 +29,17 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
     }
     case "attention_prefill":
     case "attention_prefill_subgroup":
-    case "attention_decode": {
+    case "attention_decode":
+    case "attention_decode_subgroup": {
       const width = constants.HEADS * 2 * constants.HALF;
       const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-      const read = kernel === "attention_decode" ? keys : longest; // a prefill's rows share their keys
+      const decode = kernel.startsWith("attention_decode");
+      const read = decode ? keys : longest; // a prefill's rows share their keys
       const perKey = 8 * columns("keys") + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
       return {
         bytes: read * perKey + 8 * rows * width,
         flops: 4 * width * keys,
-        bound: kernel === "attention_decode" ? "bytes" : "flops",
+        bound: decode ? "bytes" : "flops",
       };
     }
     case "attention_merge":

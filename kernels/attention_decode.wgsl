@@ -14,7 +14,6 @@ override KV_STRIDE: u32;
 override PARTIAL_STRIDE: u32;
 override SCALE: f32;
 override WG: u32;
-const SPLIT = 128u;
 const NEVER = -1e30; // below any real score, yet finite
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
 @group(1) @binding(3) var<storage, read> values: array<f32>;

@@ -8,6 +8,7 @@ export { angles, FILL_ROWS } from "./angles.ts";
 export { append } from "./append.ts";
 export { type AttentionArguments, tileRows } from "./attention.ts";
 export { attentionDecode, SPLIT } from "./attention_decode.ts";
+export { attentionDecodeSubgroup } from "./attention_decode_subgroup.ts";
 export { attentionMerge } from "./attention_merge.ts";
 export { attentionPrefill } from "./attention_prefill.ts";
 export { attentionPrefillSubgroup } from "./attention_prefill_subgroup.ts";

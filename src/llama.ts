@@ -10,6 +10,7 @@ import {
   append,
   type AttentionArguments,
   attentionDecode,
+  attentionDecodeSubgroup,
   attentionMerge,
   attentionPrefill,
   attentionPrefillSubgroup,
@@ -74,8 +75,9 @@ export interface Model {
 const manyRows = (target: Target): Linear => (target.style === "subgroup" ? matmulSubgroup : matmul);
 
 function attention(plan: Plan, args: AttentionArguments & { partial: Tensor }): Dispatch[] {
-  if (plan.attention === "decode") return [attentionDecode(args), attentionMerge(args)];
-  return [args.target.style === "subgroup" ? attentionPrefillSubgroup(args) : attentionPrefill(args)];
+  const subgroup = args.target.style === "subgroup";
+  if (plan.attention === "prefill") return [subgroup ? attentionPrefillSubgroup(args) : attentionPrefill(args)];
+  return [subgroup ? attentionDecodeSubgroup(args) : attentionDecode(args), attentionMerge(args)];
 }
 
 /**

@@ -84,6 +84,7 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   attention_prefill: () => 1, // its scale counts them
   attention_prefill_subgroup: () => 1,
   attention_decode: () => 1,
+  attention_decode_subgroup: () => 1,
   attention_merge: () => 1,
   swiglu: () => 16, // exp 3 + 2·|v| ulp (in the scale), division 2.5 ulp, three more
   topk: () => 16, // of log Σ e^logit alone; everything else is copied

@@ -372,6 +372,7 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   attention_prefill: attention,
   attention_prefill_subgroup: attention,
   attention_decode: attentionDecode,
+  attention_decode_subgroup: attentionDecode,
   attention_merge: attentionMerge,
   swiglu,
   gather,

@@ -5,9 +5,11 @@ import {
   type AttentionArguments,
   type Dispatch,
   PAGE,
+  SPLIT,
   type Target,
   type Tensor,
   attentionDecode,
+  attentionDecodeSubgroup,
   attentionMerge,
   attentionPrefill,
   attentionPrefillSubgroup,
@@ -22,6 +24,7 @@ test.after(() => lab.close());
 
 type Record = (args: AttentionArguments & { partial: Tensor }) => Dispatch[];
 const decode: Record = (args) => [attentionDecode(args), attentionMerge(args)];
+const decodeSubgroup: Record = (args) => [attentionDecodeSubgroup(args), attentionMerge(args)];
 
 interface Kernel {
   readonly name: string;
@@ -38,7 +41,7 @@ const kernels: Kernel[] = lab.targets.flatMap((target) => {
         record: (args: AttentionArguments) => [attentionPrefillSubgroup(args)],
         target,
       },
-      { name: "attention_decode (subgroups)", record: decode, target },
+      { name: "attention_decode_subgroup", record: decodeSubgroup, target },
     ];
   }
   if (target.subgroup) return [];
@@ -73,7 +76,7 @@ function makeCase(shape: Shape, target: Target, fill: (name: "qkv" | "keys" | "v
     keys: one.tensor("keys", [pool * PAGE, kvHeads * headDim], (i) => fill("keys", i)),
     values: one.tensor("values", [pool * PAGE, kvHeads * headDim], (i) => fill("values", i)),
     table: one.tensor("table", [angles, headDim], next),
-    partial: one.tensor("partial", [rows * heads * Math.ceil(longest / 128) + 1, headDim + 2]),
+    partial: one.tensor("partial", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),
   };
   return { one, args: { ...args, heads, kvHeads, rawKeys, step: one.layout, target } };
@@ -120,7 +123,7 @@ const DECODE = [
 for (const kernel of kernels) {
   const prefill = kernel.name.includes("prefill");
   // A full tile with a ragged one, a ragged one alone, a single row, most with cached keys before them; for decoding,
-  // rows on both sides of the border between parts of 128 keys. Every other sequence caches raw keys.
+  // rows on both sides of the border between parts of SPLIT keys. Every other sequence caches raw keys.
   const mixed = prefill
     ? sequences([0, 33, 130, 0], [19, 16, 1, 5])
     : sequences([0, 126, 127, 128, 300], [1, 1, 1, 1, 3]);

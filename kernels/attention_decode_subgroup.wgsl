@@ -1,0 +1,103 @@
+// attention_decode_subgroup.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
+//   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
+// a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
+// 2·WG keys at a time: a lane owns two keys for the scores and CHUNKS elements of the head for the sum; queries and weights
+// travel by shuffles, so that keys and values are read once for all of the heads, and queries rarely
+// attention_decode_subgroup.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override PARTIAL_STRIDE: u32;
+override SCALE: f32;
+override SPLIT: u32;
+override WG: u32;
+const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partials: array<f32>;
+
+@compute @workgroup_size(WG)
+fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let lanes = at_run_time(WG);
+  let part = group.x;
+  let row = group.z;
+  let first = part * SPLIT;
+  let position = row_position(row);
+  if (first > position) { return; }
+  let last = min(first + SPLIT - 1u, position);
+  let sequence = row_sequence(row);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
+  let per_kv = HEADS / KV_HEADS;
+  let groups = (per_kv + GROUP - 1u) / GROUP;
+  let kv_head = group.y / groups;
+  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
+  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
+  let kv_at = kv_head * HEAD_DIM;
+
+  let query = row * QKV_STRIDE + lane;
+  var sum = array<array<f32, CHUNKS>, GROUP>();
+  var top = array<f32, GROUP>();
+  var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
+  for (var g = 0u; g < GROUP; g++) { top[g] = NEVER; }
+  for (var block = first; block <= last; block += 2u * WG) {
+    let key = vec2u(block + lane, block + WG + lane);
+    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
+    var score = array<vec2f, GROUP>();
+    for (var d = 0u; d < HALF; d += lanes) {
+      var low = array<f32, GROUP>(); // lane l holds q[d + l] and q[d + l + HALF]
+      var high = array<f32, GROUP>();
+      for (var g = 0u; g < GROUP; g++) {
+        let head = query + (first_head + min(g, heads - 1u)) * HEAD_DIM + d;
+        low[g] = qkv[head];
+        high[g] = qkv[head + HALF];
+      }
+      for (var t = 0u; t < min(lanes, HALF - d); t++) {
+        let a = key_pair(at.x, d + t, raw, angle + key.x);
+        let b = key_pair(at.y, d + t, raw, angle + key.y);
+        for (var g = 0u; g < GROUP; g++) {
+          score[g] = fma(vec2f(subgroupShuffle(low[g], t)), vec2f(a.x, b.x), score[g]);
+          score[g] = fma(vec2f(subgroupShuffle(high[g], t)), vec2f(a.y, b.y), score[g]);
+        }
+      }
+    }
+    for (var g = 0u; g < GROUP; g++) {
+      let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
+      let largest = max(top[g], subgroupMax(max(masked.x, masked.y)));
+      let shrink = exp(top[g] - largest);
+      score[g] = exp(masked - largest);
+      total[g] = total[g] * shrink + score[g].x + score[g].y;
+      top[g] = largest;
+      for (var c = 0u; c < CHUNKS; c++) { sum[g][c] *= shrink; }
+    }
+    for (var t = 0u; t < min(2u * lanes, last + 1u - block); t++) {
+      let owner = t % WG;
+      let second = t >= WG;
+      let slot = select(subgroupShuffle(at.x, owner), subgroupShuffle(at.y, owner), second) + lane;
+      var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+      for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+      for (var g = 0u; g < GROUP; g++) {
+        let weight = select(subgroupShuffle(score[g].x, owner), subgroupShuffle(score[g].y, owner), second);
+        for (var c = 0u; c < CHUNKS; c++) { sum[g][c] = fma(weight, v[c], sum[g][c]); }
+      }
+    }
+  }
+  for (var g = 0u; g < GROUP; g++) {
+    let mass = subgroupAdd(total[g]);
+    if (g < heads) {
+      let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIAL_STRIDE;
+      for (var c = 0u; c < CHUNKS; c++) {
+        let d = c * WG + lane;
+        if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
+      }
+      if (lane < 2u) { partials[at + HEAD_DIM + lane] = select(top[g], mass, lane == 1u); }
+    }
+  }
+}
