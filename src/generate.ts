@@ -2,15 +2,15 @@
 
 import { CANDIDATES } from "../kernels/index.ts";
 import type { Tokenizer, Message } from "../tokenizer/index.ts";
-import { ROPE_ANGLES, type RopeAngles } from "./angles.ts";
+import type { RopeAngles } from "./angles.ts";
 import type { Batch, Row } from "./batch.ts";
 import type { GenerationConfig } from "./config.ts";
 import { continuation } from "./continuation.ts";
 import type { Engine } from "./engine.ts";
 import { LlariatError } from "./error.ts";
 import { Random } from "./random.ts";
-import { type Rope, type RopeScaling, dependsOnLength, describeRope, maxContext, parseRopeScaling } from "./rope.ts";
-import { scalingThatFits, showScaling } from "./rope/fit.ts";
+import { isChat, readRequest } from "./request.ts";
+import { type Rope, type RopeScaling, dependsOnLength, describeRope } from "./rope.ts";
 import {
   type Candidates,
   type SamplingOptions,
@@ -19,7 +19,6 @@ import {
   sample,
   samplingOptions,
 } from "./sample.ts";
-import { display } from "./wording.ts";
 
 /** Text, chat messages, or token ids taken as they are. */
 export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
@@ -107,78 +106,6 @@ export interface RequestContext {
   readonly maxContext: number | undefined;
 }
 
-const isChat = (prompt: Prompt): prompt is readonly Message[] => Array.isArray(prompt) && typeof prompt[0] === "object";
-
-/** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
-export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
-  const { tokenizer, engine } = context;
-  const { vocab } = engine.config;
-  let ids: ArrayLike<number>;
-  if (typeof prompt === "string" || isChat(prompt)) {
-    if (!tokenizer) {
-      throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
-    }
-    // A template writes its own special tokens; adding them again would double the first.
-    ids =
-      typeof prompt === "string"
-        ? tokenizer.encode(prompt)
-        : tokenizer.encode(tokenizer.applyChatTemplate(prompt, chat), {
-            addSpecialTokens: false,
-          });
-  } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
-  else throw new LlariatError("request", `prompt: needs text, messages or token ids, got ${typeof prompt}`);
-  if (ids.length === 0) throw new LlariatError("request", "prompt: needs at least one token, got none");
-  for (let i = 0; i < ids.length; i++) {
-    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocab) {
-      throw new LlariatError("request", `prompt: id ${ids[i]} at ${i} is outside the vocabulary of ${vocab}`);
-    }
-  }
-  return Uint32Array.from(ids);
-}
-
-function newTokens(context: RequestContext, options: GenerateOptions, promptTokens: number, limit: number): number {
-  const { maxNewTokens } = options;
-  if (maxNewTokens === undefined) {
-    const wanted = context.generation.maxNewTokens ?? 256;
-    return Math.max(1, promptTokens < limit ? Math.min(wanted, limit - promptTokens) : wanted);
-  }
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
-    throw new LlariatError("request", `maxNewTokens: must be a whole number ≥ 1, got ${maxNewTokens}`);
-  }
-  return maxNewTokens;
-}
-
-/** Refuses a prompt that the setting is not meant for, and names what would fit. */
-function checkContext(rope: Rope, model: Rope, promptTokens: number, limit: number): void {
-  if (promptTokens <= limit) return;
-  const reach = maxContext(rope);
-  if (limit < reach) {
-    const got = `the prompt has ${promptTokens} tokens, the model was loaded with a maxContext of ${limit}`;
-    throw new LlariatError("context", `${got}; load it with more`);
-  }
-  const fit = scalingThatFits(rope, model, promptTokens);
-  const reached = maxContext(parseRopeScaling(fit, model));
-  throw new LlariatError(
-    "context",
-    `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${reach} on this model; ` +
-      `ropeScaling: ${showScaling(fit)} would reach ${reached}, or set allowBeyond: true`,
-  );
-}
-
-/** The meaning of length-dependent angles and the n of `planned` ones. Throws `request` naming the option. */
-function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: number) {
-  const meaning = ropeAngles ?? "planned";
-  if (!ROPE_ANGLES.includes(meaning)) {
-    const got = display(meaning);
-    throw new LlariatError("request", `ropeAngles: must be one of ${ROPE_ANGLES.join(", ")}, got ${got}`);
-  }
-  const planned = ropeLength ?? capacity;
-  if (!Number.isSafeInteger(planned) || planned < 1) {
-    throw new LlariatError("request", `ropeLength: must be a whole number of tokens ≥ 1, got ${display(planned)}`);
-  }
-  return { meaning, planned };
-}
-
 /** Runs a request, giving out pieces; its return value is the whole. */
 export async function* request(
   context: RequestContext,
@@ -190,20 +117,7 @@ export async function* request(
   const { config } = engine;
   const { signal } = options;
   const sampling = samplingOptions(options, generation);
-  const rope = parseRopeScaling(options.ropeScaling, context.rope);
-  const ids = promptIds(context, prompt, options.chat);
-  const limit = Math.min(maxContext(rope), context.maxContext ?? Infinity);
-  if (!options.allowBeyond) checkContext(rope, context.rope, ids.length, limit);
-  const maxNewTokens = newTokens(context, options, ids.length, limit);
-  const capacity = ids.length + maxNewTokens;
-  if (capacity > engine.maxTokens) {
-    const most = `one key/value buffer of this device holds ${engine.maxTokens}`;
-    throw new LlariatError(
-      "context",
-      `prompt and new tokens are ${capacity} tokens, ${most}; ask for fewer new tokens`,
-    );
-  }
-  const { meaning, planned } = angleOptions(options, capacity);
+  const { ids, rope, maxNewTokens, capacity, meaning, planned } = readRequest(context, prompt, options);
   const stops = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
   if (stops.length > 0 && !tokenizer) {
     throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");

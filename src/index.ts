@@ -15,11 +15,11 @@ import {
   type Piece,
   type Prompt,
   type RequestContext,
-  promptIds,
   request,
 } from "./generate.ts";
 import { Gpu } from "./gpu.ts";
 import { type AdapterInfo, type DeviceHandle, platform } from "./platform.ts";
+import { promptIds } from "./request.ts";
 import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope.ts";
 import { chooseTarget } from "./tune.ts";
 import { type LoadProgress, type WeightSink, loadWeights } from "./weights.ts";

@@ -261,9 +261,9 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: "planned n without maxNewTokens",
-    file: "src/generate.ts",
-    find: "angleOptions(options, capacity);",
-    replace: "angleOptions(options, ids.length);",
+    file: "src/request.ts",
+    find: "angleOptions(options, capacity) };",
+    replace: "angleOptions(options, ids.length) };",
     tests: ENGINE,
   },
   {

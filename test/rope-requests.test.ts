@@ -176,6 +176,14 @@ test("a model loaded with less context says so, and no scaling helps", async () 
   let message = "";
   await small.complete(ids(101)).catch((error: LlariatError) => ({ message } = error));
   assert.is(message, "the prompt has 101 tokens, the model was loaded with a maxContext of 100; load it with more");
+  await small
+    .complete(ids(90), { maxNewTokens: 11, allowBeyond: true })
+    .catch((error: LlariatError) => ({ message } = error));
+  assert.is(
+    message,
+    "prompt and new tokens are 90 + 11, the model was loaded with a maxContext of 100; load it with more",
+  );
+  assert.is((await small.complete(ids(90), { ignoreEos: true })).ids.length, 10, "what is left of the context");
 });
 
 test("options about RoPE that mean nothing are refused by name, before anything is allocated", async () => {

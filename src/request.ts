@@ -1,0 +1,109 @@
+// request.ts — what a request means, settled before anything is computed: ids, lengths, RoPE setting.
+
+import { ROPE_ANGLES } from "./angles.ts";
+import type { Engine } from "./engine.ts";
+import { LlariatError } from "./error.ts";
+import type { GenerateOptions, Prompt, RequestContext } from "./generate.ts";
+import { type Rope, maxContext, parseRopeScaling } from "./rope.ts";
+import { scalingThatFits, showScaling } from "./rope/fit.ts";
+import type { Message } from "../tokenizer/index.ts";
+import { display } from "./wording.ts";
+
+/** Whether a prompt is chat messages. */
+export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
+  Array.isArray(prompt) && typeof prompt[0] === "object";
+
+/** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
+export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
+  const { tokenizer, engine } = context;
+  const { vocab } = engine.config;
+  let ids: ArrayLike<number>;
+  if (typeof prompt === "string" || isChat(prompt)) {
+    if (!tokenizer) {
+      throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
+    }
+    // A template writes its own special tokens; adding them again would double the first.
+    ids =
+      typeof prompt === "string"
+        ? tokenizer.encode(prompt)
+        : tokenizer.encode(tokenizer.applyChatTemplate(prompt, chat), {
+            addSpecialTokens: false,
+          });
+  } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
+  else throw new LlariatError("request", `prompt: needs text, messages or token ids, got ${typeof prompt}`);
+  if (ids.length === 0) throw new LlariatError("request", "prompt: needs at least one token, got none");
+  for (let i = 0; i < ids.length; i++) {
+    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocab) {
+      throw new LlariatError("request", `prompt: id ${ids[i]} at ${i} is outside the vocabulary of ${vocab}`);
+    }
+  }
+  return Uint32Array.from(ids);
+}
+
+/** Tokens to generate: as asked, else what is usual and fits. */
+function newTokens(context: RequestContext, options: GenerateOptions, promptTokens: number, limit: number): number {
+  const { maxNewTokens } = options;
+  if (maxNewTokens === undefined) {
+    const wanted = context.generation.maxNewTokens ?? 256;
+    return Math.max(1, promptTokens < limit ? Math.min(wanted, limit - promptTokens) : wanted);
+  }
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
+    throw new LlariatError("request", `maxNewTokens: must be a whole number ≥ 1, got ${maxNewTokens}`);
+  }
+  return maxNewTokens;
+}
+
+/** Refuses a prompt that the setting is not meant for, and names what would fit. */
+function checkReach(rope: Rope, model: Rope, promptTokens: number): void {
+  const reach = maxContext(rope);
+  if (promptTokens <= reach) return;
+  const fit = scalingThatFits(rope, model, promptTokens);
+  const reached = maxContext(parseRopeScaling(fit, model));
+  throw new LlariatError(
+    "context",
+    `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${reach} on this model; ` +
+      `ropeScaling: ${showScaling(fit)} would reach ${reached}, or set allowBeyond: true`,
+  );
+}
+
+/** The meaning of length-dependent angles and the n of `planned` ones. Throws `request` naming the option. */
+function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: number) {
+  const meaning = ropeAngles ?? "planned";
+  if (!ROPE_ANGLES.includes(meaning)) {
+    const got = display(meaning);
+    throw new LlariatError("request", `ropeAngles: must be one of ${ROPE_ANGLES.join(", ")}, got ${got}`);
+  }
+  const planned = ropeLength ?? capacity;
+  if (!Number.isSafeInteger(planned) || planned < 1) {
+    throw new LlariatError("request", `ropeLength: must be a whole number of tokens ≥ 1, got ${display(planned)}`);
+  }
+  return { meaning, planned };
+}
+
+/** Refuses what the model was not loaded for. */
+function checkLoaded(loaded: number, prompt: number, fresh: number): void {
+  if (prompt + fresh <= loaded) return;
+  const got = prompt > loaded ? `the prompt has ${prompt} tokens` : `prompt and new tokens are ${prompt} + ${fresh}`;
+  throw new LlariatError("context", `${got}, the model was loaded with a maxContext of ${loaded}; load it with more`);
+}
+
+/** Refuses what one key/value buffer of the device cannot hold. */
+function checkRoom(engine: Engine, capacity: number): void {
+  if (capacity <= engine.maxTokens) return;
+  const most = `one key/value buffer of this device holds ${engine.maxTokens}`;
+  throw new LlariatError("context", `prompt and new tokens are ${capacity}, ${most}; ask for fewer new tokens`);
+}
+
+/** A request as it will be run, checked: ids, effective RoPE setting, lengths in tokens, and what its angles mean. */
+export function readRequest(context: RequestContext, prompt: Prompt, options: GenerateOptions) {
+  const rope = parseRopeScaling(options.ropeScaling, context.rope);
+  const ids = promptIds(context, prompt, options.chat);
+  const { maxContext: loaded = Infinity, engine } = context;
+  checkLoaded(loaded, ids.length, 1);
+  if (!options.allowBeyond) checkReach(rope, context.rope, ids.length);
+  const maxNewTokens = newTokens(context, options, ids.length, Math.min(maxContext(rope), loaded));
+  const capacity = ids.length + maxNewTokens;
+  checkLoaded(loaded, ids.length, maxNewTokens);
+  checkRoom(engine, capacity);
+  return { ids, rope, maxNewTokens, capacity, ...angleOptions(options, capacity) };
+}
