@@ -5,16 +5,18 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isUsageError, readArguments } from "../../src/node/cli/command.ts";
+import { type Terminal, isUsageError, readArguments } from "../../src/node/cli/command.ts";
 import { effectiveContext } from "../../src/node/cli/effective-context.ts";
+import { startLive } from "../../src/node/cli/live.ts";
 import { perplexity } from "../../src/node/cli/perplexity.ts";
 import { report } from "../../src/node/cli/report.ts";
 import { retrieve } from "../../src/node/cli/retrieve.ts";
-import type { Report } from "../../src/retrieval/index.ts";
+import { type Report, retrieve as measure } from "../../src/retrieval/index.ts";
 import { root } from "../source.ts";
-import { solve, tokenizer } from "./fake.ts";
+import { reader, solve, tokenizer } from "./fake.ts";
 
 const test = suite("retrieval cli");
 const MODEL = join(root, "models/kv-llama");
@@ -54,8 +56,13 @@ const verdicts = (report: Report): unknown =>
   ]);
 
 const GRID = [
-  ...["--model", MODEL, "--prompt-len", "0.3x,1.2x", "--secret-pos", "0.5", "--rope-scaling", "none,yarn:2"],
-  ...["--tries", "2", "--answer-room", "0", "--batch", "2"],
+  `--model=${MODEL}`,
+  "--prompt-len=0.3x,1.2x",
+  "--secret-pos=0.5",
+  "--rope-scaling=none,yarn:2",
+  "--tries=2",
+  "--answer-room=0",
+  "--batch=2",
 ];
 
 test("a run: table, folder, exit code by expectation", async () => {
@@ -160,7 +167,6 @@ test("perplexity and effective context print their tables and join the report", 
 });
 
 test("--via measures a server, with the tokenizer of --model", async () => {
-  const { encode } = tokenizer("kv-llama");
   const kv = tokenizer("kv-llama");
   const requests: Record<string, unknown>[] = [];
   const server = createServer((message, response) => {
@@ -169,7 +175,7 @@ test("--via measures a server, with the tokenizer of --model", async () => {
     message.on("end", () => {
       const request = JSON.parse(body) as { prompt: string };
       requests.push(request);
-      const usage = { prompt_tokens: encode.call(kv, request.prompt).length, completion_tokens: 2 };
+      const usage = { prompt_tokens: kv.encode(request.prompt).length, completion_tokens: 2 };
       response.end(JSON.stringify({ choices: [{ text: solve(request.prompt), finish_reason: "stop" }], usage }));
     });
   });
@@ -217,6 +223,57 @@ test("--via measures a server, with the tokenizer of --model", async () => {
   } finally {
     server.close();
   }
+});
+
+/** n lines up, wipe to the end. */
+const WIPE = new RegExp(`${String.fromCharCode(27)}\\[(\\d+)A${String.fromCharCode(27)}\\[J`);
+
+test("on a terminal the table fills up in place", async () => {
+  let screen: string[] = [""];
+  let widest = 0;
+  const stderr = {
+    isTTY: true,
+    columns: 60,
+    /** A terminal's reading of what comes: text, line breaks, and WIPE. */
+    write(text: string) {
+      for (const part of text.split(WIPE)) {
+        if (/^\d+$/.test(part)) screen = [...screen.slice(0, screen.length - 1 - Number(part)), ""];
+        else {
+          const [first, ...others] = part.split("\n");
+          screen = [...screen.slice(0, -1), screen.at(-1)! + first, ...others];
+        }
+      }
+      widest = Math.max(widest, ...screen.map((line) => stripVTControlCharacters(line).length));
+    },
+  };
+  const live = startLive({ stderr } as unknown as Terminal, 512);
+  const drawn: string[] = [];
+  await measure(
+    reader(() => 1),
+    {
+      trainedLength: 512,
+      answerRoom: 0,
+      promptLengths: [100, 200, 300, 400, 500],
+      tries: 1,
+      ropeScalings: ["none", "yarn:4"],
+    },
+    {
+      onProgress: (progress) => {
+        live.update(progress);
+        drawn.push(screen.join("\n"));
+      },
+    },
+  );
+  assert.is(
+    screen.filter((line) => line.includes("uuid: value found")).length,
+    1,
+    "one table, however often it was drawn",
+  );
+  assert.match(screen.join("\n"), /\[#{30}\] 30 of 30 cells/);
+  assert.match(drawn[0], /\[-{30}\] 0 of 30 cells/);
+  assert.ok(widest < 60, `${widest} columns`);
+  live.end();
+  assert.is(screen.join(""), "");
 });
 
 test("wrong arguments are told before anything is loaded", async () => {

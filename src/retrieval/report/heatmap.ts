@@ -114,7 +114,7 @@ function square(cell: Cell, x: number, y: number): Markup {
       class: shade === null ? (cell.status === "no chance" ? "hopeless" : "unrun") : `r${shade}`,
     }),
     ran && el("text", { x: middle, y: base, class: `mid number t${shade}` }, String(Math.round(rate * 100))),
-    cell.settled && el("circle", { cx: x + CELL.width - CELL.gap - 6, cy: y + 6, r: 2, class: `dot t${shade}` }),
+    cell.settled && el("circle", { cx: x + CELL.width - CELL.gap - 4, cy: y + 4, r: 1.7, class: `dot t${shade}` }),
   );
 }
 
