@@ -44,4 +44,19 @@ test("two waits at a time: naps end with the last", async () => {
   assert.ok(napping * 5 < free, `${napping} turns with naps, ${free} without`);
 });
 
+test("waits one after another take turns napping: one nap per turn, however many there were", async () => {
+  const { wait } = Atomics;
+  let naps = 0;
+  Atomics.wait = ((...args: Parameters<typeof wait>) => (naps++, wait(...args))) as typeof wait;
+  try {
+    // Each wait begins in the same turn in which the one before ended, as the steps of a generation do.
+    for (let i = 0; i < 50; i++) await napWhile(new Promise(setImmediate));
+    naps = 0;
+    const turned = await turns(napWhile(sleep(100)));
+    assert.ok(naps <= turned + 1, `${naps} naps in ${turned} turns`);
+  } finally {
+    Atomics.wait = wait;
+  }
+});
+
 test.run();

@@ -8,16 +8,21 @@ const SHARE = 0.05;
 const cell = new Int32Array(new SharedArrayBuffer(4));
 let waits = 0;
 let since = 0;
+/** Whether a turn with a nap is due. A wait that begins in the turn in which the last one ended must not add another. */
+let due = false;
 
 /** Puts naps of at most a millisecond between the turns of the event loop until the promise settles; gives it back. */
 export function napWhile<T>(promise: Promise<T>): Promise<T> {
   since = performance.now();
-  if (waits++ === 0) setImmediate(nap);
+  waits++;
+  if (!due) setImmediate(nap);
+  due = true;
   return promise.finally(() => waits--);
 }
 
 function nap(): void {
-  if (waits === 0) return;
+  due = waits > 0;
+  if (!due) return;
   // Nobody wakes this cell: the thread sleeps until the time is over.
   Atomics.wait(cell, 0, 0, Math.min(NAP_MS, (performance.now() - since) * SHARE));
   setImmediate(nap);
