@@ -19,8 +19,9 @@ import {
 } from "./generate.ts";
 import { Gpu } from "./gpu.ts";
 import { type AdapterInfo, type DeviceHandle, platform } from "./platform.ts";
-import { promptIds } from "./request.ts";
+import { contiguous, promptIds } from "./request.ts";
 import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope.ts";
+import { logProbability } from "./sample.ts";
 import { chooseTarget } from "./tune.ts";
 import { type LoadProgress, type WeightSink, loadWeights } from "./weights.ts";
 
@@ -213,6 +214,35 @@ export class Llama {
     }
   }
 
+  /**
+   * Natural log-probabilities of a text under the model: Float64Array [ids.length − 1], of ids[1] after ids[0], and so on.
+   * The same numbers as from `logits`, without holding more than one step's logits in memory.
+   */
+  async score(
+    ids: readonly number[] | Uint32Array,
+    options: Omit<LogitsOptions, "rows" | "positions"> = {},
+  ): Promise<Float64Array> {
+    this.#open();
+    const { engine, batch } = this.#context;
+    const tokens = promptIds(this.#context, ids);
+    const rope = parseRopeScaling(options.ropeScaling, this.rope);
+    const n = tokens.length;
+    const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+    const scores = new Float64Array(n - 1);
+    try {
+      for (let first = 0; first < n - 1; first += engine.maxOutputs) {
+        const chunk = tokens.subarray(first, Math.min(first + engine.maxOutputs, n - 1));
+        const rows = await batch.submit({ sequence, ids: chunk, n, rows: "all", k: Infinity, signal: options.signal });
+        rows.forEach((row, i) => {
+          if (row.kind === "logits") scores[first + i] = logProbability(row.logits, tokens[first + i + 1]);
+        });
+      }
+      return scores;
+    } finally {
+      engine.release(sequence);
+    }
+  }
+
   /** Frees every buffer of the model, and the device if it was requested by `load`. Requests in flight fail. */
   close(): void {
     if (this.#closed) return;
@@ -228,31 +258,6 @@ export class Llama {
   #open(): void {
     if (this.#closed) throw new LlariatError("closed", "this model is closed; load it again");
   }
-}
-
-/** The ids in runs of neighbouring positions. Throws `request` unless positions are whole, increasing and one per id. */
-function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uint32Array; position: number }[] {
-  if (!positions) return [{ ids, position: 0 }];
-  if (positions.length !== ids.length) {
-    throw new LlariatError("request", `positions: needs one per id, got ${positions.length} for ${ids.length} ids`);
-  }
-  const runs: { ids: Uint32Array; position: number }[] = [];
-  let start = 0;
-  for (let i = 0; i < ids.length; i++) {
-    const [position, before] = [positions[i], i > 0 ? positions[i - 1] : -1];
-    if (!Number.isInteger(position) || position <= before || position >= 2 ** 31) {
-      throw new LlariatError(
-        "request",
-        `positions: must increase and stay below 2^31, got ${position} after ${before}`,
-      );
-    }
-    if (i > 0 && position !== before + 1) {
-      runs.push({ ids: ids.subarray(start, i), position: positions[start] });
-      start = i;
-    }
-  }
-  runs.push({ ids: ids.subarray(start), position: positions[start] });
-  return runs;
 }
 
 const isFileSet = (source: unknown): source is FileSet =>

@@ -107,3 +107,28 @@ export function readRequest(context: RequestContext, prompt: Prompt, options: Ge
   checkRoom(engine, capacity);
   return { ids, rope, maxNewTokens, capacity, ...angleOptions(options, capacity) };
 }
+
+/** The ids in runs of neighbouring positions. Throws `request` unless positions are whole, increasing and one per id. */
+export function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uint32Array; position: number }[] {
+  if (!positions) return [{ ids, position: 0 }];
+  if (positions.length !== ids.length) {
+    throw new LlariatError("request", `positions: needs one per id, got ${positions.length} for ${ids.length} ids`);
+  }
+  const runs: { ids: Uint32Array; position: number }[] = [];
+  let start = 0;
+  for (let i = 0; i < ids.length; i++) {
+    const [position, before] = [positions[i], i > 0 ? positions[i - 1] : -1];
+    if (!Number.isInteger(position) || position <= before || position >= 2 ** 31) {
+      throw new LlariatError(
+        "request",
+        `positions: must increase and stay below 2^31, got ${position} after ${before}`,
+      );
+    }
+    if (i > 0 && position !== before + 1) {
+      runs.push({ ids: ids.subarray(start, i), position: positions[start] });
+      start = i;
+    }
+  }
+  runs.push({ ids: ids.subarray(start), position: positions[start] });
+  return runs;
+}

@@ -287,3 +287,12 @@ function draw({ kept, weights, total }: Weighed, random: Random): number {
   // Rounding of target up to the total itself: the last id that can be drawn at all.
   return kept[weights.findLastIndex((weight) => weight > 0)];
 }
+
+/** log softmax(row)[target] in f64, with the largest logit taken out first. */
+export function logProbability(row: Float32Array, target: number): number {
+  let max = -Infinity;
+  for (const value of row) if (value > max) max = value;
+  let sum = 0;
+  for (const value of row) sum += Math.exp(value - max);
+  return row[target] - max - Math.log(sum);
+}

@@ -3,6 +3,7 @@
 
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeScaling } from "../rope.ts";
+import { logProbability } from "../sample.ts";
 
 /** A RoPE setting of one request: undefined is the model's own, null none. */
 export type Setting = RopeScaling | "none" | null | undefined;
@@ -73,15 +74,6 @@ export function trainedLength(engine: Engine, given?: number): number {
     "request",
     `trainedLength: needs the tokens the model was trained for, got ${length}; it is max_position_embeddings of config.json`,
   );
-}
-
-/** log softmax(row)[target] in f64, with the largest logit taken out first. */
-function logProbability(row: Float32Array, target: number): number {
-  let max = -Infinity;
-  for (const value of row) if (value > max) max = value;
-  let sum = 0;
-  for (const value of row) sum += Math.exp(value - max);
-  return row[target] - max - Math.log(sum);
 }
 
 /**
