@@ -109,12 +109,12 @@ function sequences(prefix: readonly number[], rows: readonly number[]): { runs: 
 /** [headDim, heads, kvHeads]; the goldens add 8, 12, 14, 32, 64 and 128. */
 const PREFILL = [
   [10, 6, 3],
-  [48, 5, 5],
+  [48, 6, 2],
   [96, 7, 1],
   [256, 1, 1],
 ];
 const DECODE = [
-  [10, 6, 3],
+  [10, 6, 2],
   [16, 12, 1], // more query heads on one key head than attention_decode takes at a time
   [80, 7, 1],
   [256, 1, 1],
