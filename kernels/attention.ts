@@ -47,7 +47,7 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
 }
 
 /**
- * Rows per prefill tile. A lane keeps rows × headDim / lanes sums in registers, so the tile shrinks as heads grow;
- * 16 rows at headDim 64 is where lavapipe and desktop GPUs still keep them there.
+ * Rows per prefill tile: keys and values are read once for all of them. A lane keeps rows × headDim / lanes sums, so the tile
+ * shrinks where heads are large; on lavapipe 16 rows beat 8 by a third up to headDim 128 (bench/kernels.ts).
  */
-export const tileRows = (headDim: number): number => (headDim <= 64 ? 16 : headDim <= 128 ? 8 : 4);
+export const tileRows = (headDim: number): number => (headDim <= 128 ? 16 : 8);

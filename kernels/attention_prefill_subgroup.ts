@@ -9,7 +9,12 @@ export function attentionPrefillSubgroup(args: AttentionArguments): Dispatch {
     kernel: "attention_prefill_subgroup",
     parts: ["lib/step", "lib/keys"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: target.subgroup },
-    lengths: { TILE_ROWS: tileRows(headDim), HEAD_DIM: headDim, CHUNKS: Math.ceil(headDim / target.subgroup) },
+    lengths: {
+      TILE_ROWS: tileRows(headDim),
+      QUERIES: Math.ceil(tileRows(headDim) / target.subgroup),
+      HEAD_DIM: headDim,
+      CHUNKS: Math.ceil(headDim / target.subgroup),
+    },
     bind: { qkv, keys, values, table, y },
     workgroups: ({ tiles }) => [tiles, heads, 1],
   };

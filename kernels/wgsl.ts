@@ -437,8 +437,8 @@ fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill.wgsl
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
-// 2·WG keys at a time: a lane owns two keys for the scores and CHUNKS elements of the head for the sum; queries and
-// weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
+// 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
+// head for the sum; queries and weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
 // attention_prefill_subgroup.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
@@ -455,7 +455,9 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
+  let turns = at_run_time(2u);
   let rows = tile_rows(group.x);
   let first_row = tile_row(group.x);
   let sequence = tile_sequence(group.x);
@@ -465,9 +467,9 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   let position = row_position(first_row);
   let head = group.y;
   let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
-  var query = array<u32, TILE_ROWS>();
-  for (var r = 0u; r < TILE_ROWS; r++) {
-    query[r] = (first_row + min(r, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM + lane;
+  var query = array<u32, QUERIES>(); // this lane's rows: lane, lane + WG, …
+  for (var i = 0u; i < QUERIES; i++) {
+    query[i] = (first_row + min(lane + i * WG, rows - 1u)) * QKV_STRIDE + head * HEAD_DIM;
   }
   var sum = array<array<f32, CHUNKS>, TILE_ROWS>();
   var top = array<f32, TILE_ROWS>();
@@ -477,22 +479,20 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   for (var block = 0u; block < length; block += 2u * WG) {
     let key = vec2u(block + lane, block + WG + lane);
     let last = length - 1u;
-    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
+    var at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
     var score = array<vec2f, TILE_ROWS>();
-    for (var d = 0u; d < HALF; d += lanes) {
-      var low = array<f32, TILE_ROWS>(); // lane l holds q[d + l] and q[d + l + HALF]
-      var high = array<f32, TILE_ROWS>();
-      for (var r = 0u; r < TILE_ROWS; r++) {
-        low[r] = qkv[query[r] + d];
-        high[r] = qkv[query[r] + d + HALF];
+    for (var d = 0u; d < half; d++) {
+      var low = array<f32, QUERIES>();
+      var high = array<f32, QUERIES>();
+      for (var i = 0u; i < QUERIES; i++) {
+        low[i] = qkv[query[i] + d];
+        high[i] = qkv[query[i] + d + HALF];
       }
-      for (var t = 0u; t < min(lanes, HALF - d); t++) {
-        let a = key_pair(at.x, d + t, raw, angle + key.x);
-        let b = key_pair(at.y, d + t, raw, angle + key.y);
-        for (var r = 0u; r < TILE_ROWS; r++) {
-          score[r] = fma(vec2f(subgroupShuffle(low[r], t)), vec2f(a.x, b.x), score[r]);
-          score[r] = fma(vec2f(subgroupShuffle(high[r], t)), vec2f(a.y, b.y), score[r]);
-        }
+      let a = key_pair(at.x, d, raw, angle + key.x);
+      let b = key_pair(at.y, d, raw, angle + key.y);
+      for (var r = 0u; r < TILE_ROWS; r++) {
+        score[r] = fma(vec2f(subgroupShuffle(low[r / WG], r % WG)), vec2f(a.x, b.x), score[r]);
+        score[r] = fma(vec2f(subgroupShuffle(high[r / WG], r % WG)), vec2f(a.y, b.y), score[r]);
       }
     }
     for (var r = 0u; r < TILE_ROWS; r++) {
@@ -505,19 +505,18 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       top[r] = largest;
       for (var c = 0u; c < CHUNKS; c++) { sum[r][c] *= shrink; }
     }
-    for (var t = 0u; t < lanes; t++) {
-      let slot = vec2u(subgroupShuffle(at.x, t), subgroupShuffle(at.y, t)) + lane;
-      var a = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-      var b = array<f32, CHUNKS>();
-      for (var c = 0u; c < CHUNKS; c++) {
-        a[c] = values[slot.x + c * WG];
-        b[c] = values[slot.y + c * WG];
+    for (var turn = 0u; turn < turns; turn++) { // each lane's first key, then its second
+      for (var t = 0u; t < lanes; t++) {
+        let slot = subgroupShuffle(at.x, t) + lane;
+        var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+        for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+        for (var r = 0u; r < TILE_ROWS; r++) {
+          let weight = subgroupShuffle(score[r].x, t);
+          for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(weight, v[c], sum[r][c]); }
+        }
       }
-      for (var r = 0u; r < TILE_ROWS; r++) {
-        let p = subgroupShuffle(score[r].x, t);
-        let q = subgroupShuffle(score[r].y, t);
-        for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(p, a[c], fma(q, b[c], sum[r][c])); }
-      }
+      at = at.yx;
+      for (var r = 0u; r < TILE_ROWS; r++) { score[r] = score[r].yx; }
     }
   }
   for (var r = 0u; r < TILE_ROWS; r++) {
