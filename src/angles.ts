@@ -110,26 +110,17 @@ function settingFor(rope: Rope, n: number): Setting {
 
 /** The table and its ranges. Sequences with equal frequencies share a range. */
 export class AngleTable {
-  readonly #gpu: Gpu;
-  readonly #headDim: number;
   readonly #regions: Region[] = [];
+  /** Replaced when the table has grown. */
   tensor: Tensor;
 
-  constructor(gpu: Gpu, headDim: number) {
-    this.#gpu = gpu;
-    this.#headDim = headDim;
+  constructor(gpu: Pick<Gpu, "create">, headDim: number) {
     this.tensor = { name: "table", dtype: "f32", shape: [64, headDim] };
     gpu.create(this.tensor, "activations");
   }
 
-  /**
-   * A range for `rows` tokens; `planned` is the n of `planned` angles, `gaps` says that positions are not 0, 1, 2 ….
-   * `grown` says that recordings are invalid.
-   */
-  take(request: { rope: Rope; meaning: RopeAngles; rows: number; planned: number; gaps: boolean }): {
-    angles: Angles;
-    grown: boolean;
-  } {
+  /** A range for `rows` tokens; `planned` is the n of `planned` angles, `gaps` says that positions are not 0, 1, 2 …. */
+  take(request: { rope: Rope; meaning: RopeAngles; rows: number; planned: number; gaps: boolean }): Angles {
     const { rope, meaning, rows, planned, gaps } = request;
     const fixed = !gaps && (meaning === "planned" || !dependsOnLength(rope));
     const setting = settingFor(rope, planned);
@@ -137,18 +128,22 @@ export class AngleTable {
     const match = shared && this.#regions.find((region) => region.shared === shared && region.rows >= rows);
     if (match) {
       match.users++;
-      return { angles: new Angles(rope, meaning, match, planned), grown: false };
+      return new Angles(rope, meaning, match, planned);
     }
     const region: Region = { first: this.#gap(rows), rows, filled: 0, setting, users: 1, shared };
     this.#regions.push(region);
     this.#regions.sort((a, b) => a.first - b.first);
-    const needed = region.first + rows;
-    const grown = needed > this.tensor.shape[0];
-    if (grown) {
-      this.tensor = { ...this.tensor, shape: [needed, this.#headDim] };
-      this.#gpu.grow(this.tensor);
-    }
-    return { angles: new Angles(rope, meaning, region, planned), grown };
+    return new Angles(rope, meaning, region, planned);
+  }
+
+  /**
+   * The larger table that the ranges need, if this one is too small. The caller has the GPU grow to it, then sets
+   * `tensor`.
+   */
+  lacking(): Tensor | undefined {
+    const needed = this.#regions.reduce((most, { first, rows }) => Math.max(most, first + rows), 0);
+    const [rows, headDim] = this.tensor.shape;
+    return needed > rows ? { ...this.tensor, shape: [needed, headDim] } : undefined;
   }
 
   /** Gives a sequence's range back; a shared one stays while others use it. */

@@ -86,7 +86,9 @@ export class Engine {
 
   /**
    * Opens a sequence of at most `capacity` tokens; its pages and angles are allocated here, so that nothing is while
-   * generating. It starts empty, or with the longest prefix of `ids` that is known under the same frequencies. `planned` is the n of `planned` angles. Throws `device` where memory does not suffice.
+   * generating. It starts empty, or with the longest prefix of `ids` that is known under the same frequencies. `planned`
+   * is the n of `planned` angles. Throws `context` for more than `maxTokens`, `device` where memory does not suffice; then
+   * nothing has changed.
    */
   open(options: {
     capacity: number;
@@ -100,36 +102,47 @@ export class Engine {
   }): Promise<Sequence> {
     return this.#exclusive(async () => {
       const { capacity, rope, meaning, planned, gaps = false, ids = [] } = options;
-      const { device } = this.gpu;
-      device.pushErrorScope("out-of-memory");
-      let opened: { sequence: Sequence; grown: boolean };
-      try {
-        const { angles, grown } = this.angles.take({ rope, meaning, rows: capacity, planned, gaps });
-        const prefix = angles.shared === undefined ? [] : this.prefixes.match(angles.shared, ids);
-        try {
-          const length = prefix.length * PAGE;
-          const own = this.kv.take(capacity - length);
-          const pages = [...prefix.map(({ page }) => page), ...own.pages];
-          opened = { sequence: { pages, angles, length, capacity, prefix }, grown: grown || own.grown };
-        } catch (error) {
-          this.angles.release(angles);
-          this.prefixes.release(prefix);
-          throw error;
-        }
-        if (this.#growPartial(capacity)) opened.grown = true;
-        if (this.#growStep()) opened.grown = true;
-        this.#activations = { ...this.#activations, table: this.angles.tensor };
-        if (opened.grown) this.#recordings.clear();
-      } finally {
-        const failure = await device.popErrorScope();
-        if (failure) {
-          const need = `${this.kvBytes(capacity)} bytes of keys and values for ${capacity} tokens`;
-          // oxlint-disable-next-line no-unsafe-finally -- running on with buffers that do not exist would be worse
-          throw new LlariatError("device", `the GPU is out of memory: ${need}; ask for fewer new tokens`);
-        }
+      this.gpu.check();
+      if (capacity > this.maxTokens) {
+        const most = `one sequence on this device holds ${this.maxTokens} at most`;
+        throw new LlariatError("context", `${capacity} tokens are asked for, ${most}; use fewer, or another adapter`);
       }
-      return opened.sequence;
+      const angles = this.angles.take({ rope, meaning, rows: capacity, planned, gaps });
+      const prefix = angles.shared === undefined ? [] : this.prefixes.match(angles.shared, ids);
+      const length = prefix.length * PAGE;
+      try {
+        await this.#makeRoom(capacity, capacity - length);
+      } catch (error) {
+        this.angles.release(angles);
+        this.prefixes.release(prefix);
+        throw error;
+      }
+      const pages = [...prefix.map(({ page }) => page), ...this.kv.take(capacity - length)];
+      return { pages, angles, length, capacity, prefix };
     });
+  }
+
+  /** Grows what is too small for a sequence of `capacity` tokens, of which `tokens` need pages; all of it or nothing. */
+  async #makeRoom(capacity: number, tokens: number): Promise<void> {
+    const layers = this.kv.lacking(tokens);
+    const table = this.angles.lacking();
+    const { partial } = this.#activations;
+    const larger = { ...partial, shape: partialShape(this.config, capacity) };
+    const parts = tensorBytes(larger) > tensorBytes(partial) ? larger : undefined;
+    const tensors = [...(layers ?? []).flatMap(({ keys, values }) => [keys, values]), table, parts].filter(
+      (tensor) => tensor !== undefined,
+    );
+    if (tensors.length === 0) return;
+    await this.gpu.grow(tensors);
+    if (layers) this.kv.adopt(layers);
+    if (table) this.angles.tensor = table;
+    this.#activations = { ...this.#activations, partial: parts ?? partial, table: this.angles.tensor };
+    this.#recordings.clear();
+    // The page tables of a full step: sequences may share pages, so each may have a table as long as the pool.
+    const pages = this.kv.pages * SEQUENCES;
+    if ((this.#layout.pageAt + pages) * 4 <= this.#writer.bytes) return;
+    this.#writer = new StepWriter(this.#layout, pages);
+    this.gpu.createStep(this.#writer.bytes);
   }
 
   /** Lets later requests use what `sequence` has computed; `ids` are its tokens from the start. */
@@ -150,16 +163,8 @@ export class Engine {
   /** Computes the segments' rows in one step; on return their keys and values are in the cache. */
   step(segments: readonly Segment[], want: "candidates" | "logits"): Promise<StepOutputs> {
     return this.#exclusive(async () => {
-      const rows = segments.reduce((sum, { count }) => sum + count, 0);
       const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
-      const plan: Plan = {
-        rows: rows <= FEW ? "few" : "many",
-        outputs: outputs <= FEW ? "few" : "many",
-        attention:
-          rows <= SEQUENCES && (rows <= FEW || segments.every(({ count }) => count === 1)) ? "decode" : "prefill",
-        rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
-        candidates: want === "candidates",
-      };
+      const plan = this.plan(segments, want);
       const recording = await this.#recording(plan);
       const { shape, data } = this.#writer.write(segments);
       const { candidates, logits } = this.#activations;
@@ -174,6 +179,20 @@ export class Engine {
         ? { kind: "candidates", words: new Uint32Array(bytes) }
         : { kind: "logits", values: new Float32Array(bytes), stride: rowBytes / 4 };
     });
+  }
+
+  /** Which kernels a step of these segments takes. */
+  plan(segments: readonly Segment[], want: "candidates" | "logits"): Plan {
+    const rows = segments.reduce((sum, { count }) => sum + count, 0);
+    const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
+    const alone = rows <= FEW || segments.every(({ count }) => count === 1);
+    return {
+      rows: rows <= FEW ? "few" : "many",
+      outputs: outputs <= FEW ? "few" : "many",
+      attention: rows <= SEQUENCES && alone ? "decode" : "prefill",
+      rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
+      candidates: want === "candidates",
+    };
   }
 
   /** The dispatches of a plan, as recorded: for tests that interpret them and for benches that time them. */
@@ -222,37 +241,26 @@ export class Engine {
       final: make("final", [outputs, dim]),
       logits: make("logits", [outputs, vocab]),
       candidates: make("candidates", [outputs, CANDIDATE_STRIDE], "u32"),
-      partial: make("partial", [SEQUENCES * heads, headDim + 2]),
+      partial: make("partial", partialShape(this.config, SPLIT)),
       table: this.angles.tensor,
     };
   }
 
-  // Parts of decode attention for the longest sequence: [decode rows · heads · parts, headDim + 2], rows unpadded.
-  #growPartial(capacity: number): boolean {
-    const { heads, headDim } = this.config;
-    const { partial } = this.#activations;
-    const shape = [SEQUENCES * heads * Math.ceil(capacity / SPLIT), headDim + 2];
-    if (tensorBytes({ ...partial, shape }) <= tensorBytes(partial)) return false;
-    this.gpu.destroy(partial);
-    const tensor = { ...partial, shape };
-    this.gpu.create(tensor, "activations");
-    this.#activations = { ...this.#activations, partial: tensor };
-    return true;
-  }
-
-  // The page tables of a full step: sequences may share pages, so each may have a table as long as the pool.
-  #growStep(): boolean {
-    const pages = this.kv.pages * SEQUENCES;
-    if ((this.#layout.pageAt + pages) * 4 <= this.#writer.bytes) return false;
-    this.#writer = new StepWriter(this.#layout, pages);
-    this.gpu.createStep(this.#writer.bytes);
-    return true;
-  }
-
-  /** Longest sequence that one binding per layer can hold on this device. */
+  /** Longest sequence that the bindings of this device can hold: its keys, its angles, its parts of attention. */
   get maxTokens(): number {
-    const { kvHeads, headDim } = this.config;
-    const pageBytes = 4 * PAGE * stride(kvHeads * headDim);
-    return Math.floor(this.gpu.maxBindingBytes / pageBytes) * PAGE;
+    const { config } = this;
+    const limit = this.gpu.maxBindingBytes;
+    const partBytes = 4 * stride(config.headDim + 2) * SEQUENCES * config.heads;
+    return Math.min(
+      this.kv.maxPages * PAGE,
+      Math.floor(limit / (4 * stride(config.headDim))),
+      Math.floor(limit / partBytes) * SPLIT,
+    );
   }
 }
+
+/** Parts of decode attention when the longest sequence has `tokens` tokens: [decode rows · heads · parts, headDim + 2]. */
+const partialShape = ({ heads, headDim }: LlamaConfig, tokens: number): number[] => [
+  SEQUENCES * heads * Math.ceil(tokens / SPLIT),
+  headDim + 2,
+];

@@ -120,9 +120,15 @@ export class Gpu {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Allocates a zeroed buffer for a tensor. Throws `device` if it does not fit a binding or the device is out of memory. */
+  /** Allocates a zeroed buffer for a tensor. Throws `device` if it does not fit a binding. */
   create(tensor: Tensor, kind: MemoryKind): void {
     if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
+    const bytes = tensorBytes(tensor);
+    this.#tensors.set(tensor.name, { buffer: this.#allocate(tensor), bytes, kind });
+    this.memory[kind] += bytes;
+  }
+
+  #allocate(tensor: Tensor): GPUBuffer {
     const bytes = tensorBytes(tensor);
     const limit = this.maxBindingBytes;
     if (bytes > limit) {
@@ -133,9 +139,7 @@ export class Gpu {
       );
     }
     const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
-    const buffer = this.device.createBuffer({ label: tensor.name, size: Math.max(bytes, 16), usage });
-    this.#tensors.set(tensor.name, { buffer, bytes, kind });
-    this.memory[kind] += bytes;
+    return this.device.createBuffer({ label: tensor.name, size: Math.max(bytes, 16), usage });
   }
 
   /** Frees a tensor's buffer; recordings that bind it become invalid. */
@@ -147,22 +151,50 @@ export class Gpu {
     this.#tensors.delete(tensor.name);
   }
 
-  /** Replaces a tensor by a larger one of the same name that starts with the old contents. */
-  grow(tensor: Tensor): void {
-    const old = this.#tensors.get(tensor.name);
-    if (!old) throw new LlariatError("kernel", `tensor ${tensor.name} does not exist`);
-    this.#tensors.delete(tensor.name);
+  /**
+   * Replaces tensors by larger ones of the same names that start with the old contents: all of them, or none. Throws
+   * `device` if one does not fit a binding or the device is out of memory. Recordings that bind them become invalid.
+   */
+  async grow(tensors: readonly Tensor[]): Promise<void> {
+    this.check();
+    const buffers: GPUBuffer[] = [];
     try {
-      this.create(tensor, old.kind);
+      // Pushed and popped in one go: a device has one stack of scopes for all who use it.
+      this.device.pushErrorScope("out-of-memory");
+      let popped: Promise<GPUError | null>;
+      try {
+        for (const tensor of tensors) buffers.push(this.#allocate(tensor));
+      } finally {
+        popped = this.device.popErrorScope();
+      }
+      const failure = await popped;
+      this.check();
+      if (failure) {
+        const bytes = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+        const names =
+          tensors.length > 2 ? `${tensors[0].name} … ${tensors.at(-1)!.name}` : tensors.map(({ name }) => name);
+        throw new LlariatError(
+          "device",
+          `the GPU is out of memory: ${names} need ${bytes} bytes; ask for fewer new tokens or fewer requests at a time`,
+        );
+      }
     } catch (error) {
-      this.#tensors.set(tensor.name, old);
+      for (const buffer of buffers) buffer.destroy();
       throw error;
     }
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(old.buffer, 0, this.#buffer(tensor.name), 0, old.bytes);
+    for (const [i, { name }] of tensors.entries()) {
+      const old = this.#entry(name);
+      if (old.bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, old.bytes);
+    }
     this.device.queue.submit([encoder.finish()]);
-    old.buffer.destroy();
-    this.memory[old.kind] -= old.bytes;
+    for (const [i, tensor] of tensors.entries()) {
+      const { buffer, bytes: before, kind } = this.#entry(tensor.name);
+      const bytes = tensorBytes(tensor);
+      buffer.destroy();
+      this.#tensors.set(tensor.name, { buffer: buffers[i], bytes, kind });
+      this.memory[kind] += bytes - before;
+    }
   }
 
   /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
@@ -265,10 +297,14 @@ export class Gpu {
     this.#failure ??= new LlariatError("closed", "this model is closed; load it again");
   }
 
-  #buffer(name: string): GPUBuffer {
+  #entry(name: string): { buffer: GPUBuffer; bytes: number; kind: MemoryKind } {
     const entry = this.#tensors.get(name);
     if (!entry) throw new LlariatError("kernel", `no tensor is bound for ${name}`);
-    return entry.buffer;
+    return entry;
+  }
+
+  #buffer(name: string): GPUBuffer {
+    return this.#entry(name).buffer;
   }
 
   // One reader per tensor, as large as the largest read asked of it, so that decoding allocates nothing.
