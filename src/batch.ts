@@ -92,15 +92,17 @@ export class Batch {
     this.#running = false;
   }
 
-  // Short work first (decoding), then as much of the prompts as there is room for.
+  // Short work first (decoding), then as much of the prompts as there is room for; one place is kept for a prompt.
   #choose(): { entry: Pending; segment: Segment }[] {
     const { maxRows, maxOutputs, maxSequences } = this.#engine;
     let [rows, outputs] = [maxRows, maxOutputs];
     const left = (entry: Pending) => entry.work.ids.length - entry.done;
-    const order = this.#pending.toSorted((a, b) => Number(left(a) > 1) - Number(left(b) > 1));
+    const prompts = this.#pending.filter((entry) => left(entry) > 1);
+    const singles = this.#pending.filter((entry) => left(entry) === 1);
+    const places = Math.min(maxSequences, rows, outputs) - Number(prompts.length > 0);
     const chosen: { entry: Pending; segment: Segment }[] = [];
     const sequences = new Set<Sequence>();
-    for (const entry of order) {
+    for (const entry of [...singles.slice(0, places), ...prompts]) {
       const { sequence, ids, n, rows: wanted, k } = entry.work;
       if (chosen.length === maxSequences || rows === 0 || outputs === 0) break;
       if (sequences.has(sequence)) continue;
@@ -127,7 +129,14 @@ export class Batch {
       for (let i = 0; i < segment.outputs.length; i++)
         entry.rows.push(row(outputs, index++, this.#engine.config.vocab));
       entry.done += segment.count;
-      entry.work.onProgress?.(entry.done);
+      try {
+        entry.work.onProgress?.(entry.done);
+      } catch (error) {
+        // The callback is the request's own; the others of this step are not to suffer from it.
+        this.#pending = this.#pending.filter((other) => other !== entry);
+        entry.reject(error);
+        continue;
+      }
       if (entry.done === entry.work.ids.length) {
         this.#pending = this.#pending.filter((other) => other !== entry);
         entry.resolve(entry.rows);

@@ -229,6 +229,7 @@ export class Gpu {
   /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */
   async record(dispatches: readonly Dispatch[]): Promise<Recording> {
     const compiled = await Promise.all(dispatches.map((dispatch) => this.#compile(dispatch)));
+    this.check(); // it may have been closed meanwhile
     return dispatches.map((dispatch, i) => {
       const { pipeline, bindings, layouts } = compiled[i];
       const groups = layouts.map((layout, group) =>
