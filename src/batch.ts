@@ -157,3 +157,8 @@ function row(outputs: StepOutputs, index: number, vocab: number): Row {
 
 const aborted = (signal: AbortSignal): LlariatError =>
   new LlariatError("aborted", "the request was aborted by its signal", { cause: signal.reason });
+
+/** Throws `aborted` if the signal has fired: before anything is allocated for a request. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal);
+}

@@ -3,7 +3,7 @@
 import { CANDIDATES } from "../kernels/index.ts";
 import type { Tokenizer, Message } from "../tokenizer/index.ts";
 import type { RopeAngles } from "./angles.ts";
-import type { Batch, Row } from "./batch.ts";
+import { type Batch, type Row, checkSignal } from "./batch.ts";
 import type { GenerationConfig } from "./config.ts";
 import { continuation } from "./continuation.ts";
 import type { Engine } from "./engine.ts";
@@ -133,6 +133,7 @@ export async function* request(
   let finishReason: Completion["finishReason"] = "length";
   const history = Array.from(ids);
 
+  checkSignal(signal);
   options.onAllocate?.({ tokens: capacity, kvBytes: engine.kvBytes(capacity) });
   const known = options.reusePrefix === false ? undefined : ids;
   const sequence = await engine.open({ capacity, rope, meaning, planned, ids: known });

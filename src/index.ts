@@ -3,7 +3,7 @@
 // devices come from.
 
 import { Tokenizer } from "../tokenizer/index.ts";
-import { Batch, type Row } from "./batch.ts";
+import { Batch, type Row, checkSignal } from "./batch.ts";
 import type { FileSet } from "./bytes.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import type { GenerationConfig, LlamaConfig } from "./config.ts";
@@ -196,6 +196,7 @@ export class Llama {
     const runs = contiguous(tokens, options.positions);
     const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
     const gaps = runs.length > 1 || runs[0].position > 0;
+    checkSignal(options.signal);
     const sequence = await engine.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
     try {
       const found: Row[] = [];
@@ -227,6 +228,7 @@ export class Llama {
     const tokens = promptIds(this.#context, ids);
     const rope = parseRopeScaling(options.ropeScaling, this.rope);
     const n = tokens.length;
+    checkSignal(options.signal);
     const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
     const scores = new Float64Array(n - 1);
     try {

@@ -11,7 +11,7 @@ import { display } from "./wording.ts";
 
 /** Whether a prompt is chat messages. */
 export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
-  Array.isArray(prompt) && typeof prompt[0] === "object";
+  Array.isArray(prompt) && typeof prompt[0] === "object" && prompt[0] !== null;
 
 /** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
