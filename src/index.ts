@@ -24,6 +24,7 @@ import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope
 import { logProbability } from "./sample.ts";
 import { chooseTarget } from "./tune.ts";
 import { type LoadProgress, type WeightSink, loadWeights } from "./weights.ts";
+import { display } from "./wording.ts";
 
 export type { RopeAngles } from "./angles.ts";
 export { type ByteSource, type FileSet, memoryFiles } from "./bytes.ts";
@@ -191,6 +192,9 @@ export class Llama {
     this.#open();
     const { engine, batch } = this.#context;
     const { rows = "all", signal } = options;
+    if (rows !== "all" && rows !== "last") {
+      throw new LlariatError("request", `rows: must be all or last, got ${display(rows)}`);
+    }
     const tokens = promptIds(this.#context, ids);
     const rope = parseRopeScaling(options.ropeScaling, this.rope);
     const runs = contiguous(tokens, options.positions);
@@ -284,6 +288,9 @@ function weightSink(gpu: Gpu): WeightSink {
 }
 
 function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
+  if (style !== "subgroup" && style !== "workgroup") {
+    throw new LlariatError("request", `style: must be subgroup or workgroup, got ${display(style)}`);
+  }
   if (style === "subgroup" && target.subgroup === 0) {
     throw new LlariatError("device", "style: this device has no subgroups of one size, so only workgroup kernels run");
   }
