@@ -84,12 +84,15 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       for (var r = 0u; r < TILE_ROWS; r++) { score[r] = score[r].yx; }
     }
   }
+  // One copy of the store per row, not one per element: on lavapipe a store is long code.
+  let chunks = at_run_time(CHUNKS);
   for (var r = 0u; r < TILE_ROWS; r++) {
     let mass = subgroupAdd(total[r]);
     if (r < rows) {
-      for (var c = 0u; c < CHUNKS; c++) {
+      let row = sum[r];
+      for (var c = 0u; c < chunks; c++) {
         let d = c * WG + lane;
-        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[r][c] / mass; }
+        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = row[c] / mass; }
       }
     }
   }

@@ -196,8 +196,8 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
 // partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
-// 2·WG keys at a time: a lane owns two keys for the scores and CHUNKS elements of the head for the sum; queries and weights
-// travel by shuffles, so that keys and values are read once for all of the heads, and queries rarely
+// 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
+// sum; queries and weights travel by shuffles, so that keys and values are read once for all of the heads
 // attention_decode_subgroup.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
@@ -215,6 +215,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
   let part = group.x;
   let row = group.z;
@@ -231,10 +232,10 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   let groups = (per_kv + GROUP - 1u) / GROUP;
   let kv_head = group.y / groups;
   let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
+  let heads = min(at_run_time(GROUP), (kv_head + 1u) * per_kv - first_head);
   let kv_at = kv_head * HEAD_DIM;
 
-  let query = row * QKV_STRIDE + lane;
+  let query = row * QKV_STRIDE + (first_head + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
   var sum = array<array<f32, CHUNKS>, GROUP>();
   var top = array<f32, GROUP>();
   var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
@@ -243,21 +244,14 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     let key = vec2u(block + lane, block + WG + lane);
     let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
     var score = array<vec2f, GROUP>();
-    for (var d = 0u; d < HALF; d += lanes) {
-      var low = array<f32, GROUP>(); // lane l holds q[d + l] and q[d + l + HALF]
-      var high = array<f32, GROUP>();
+    for (var d = 0u; d < half; d++) {
+      let low = qkv[query + d];
+      let high = qkv[query + d + HALF];
+      let a = key_pair(at.x, d, raw, angle + key.x);
+      let b = key_pair(at.y, d, raw, angle + key.y);
       for (var g = 0u; g < GROUP; g++) {
-        let head = query + (first_head + min(g, heads - 1u)) * HEAD_DIM + d;
-        low[g] = qkv[head];
-        high[g] = qkv[head + HALF];
-      }
-      for (var t = 0u; t < min(lanes, HALF - d); t++) {
-        let a = key_pair(at.x, d + t, raw, angle + key.x);
-        let b = key_pair(at.y, d + t, raw, angle + key.y);
-        for (var g = 0u; g < GROUP; g++) {
-          score[g] = fma(vec2f(subgroupShuffle(low[g], t)), vec2f(a.x, b.x), score[g]);
-          score[g] = fma(vec2f(subgroupShuffle(high[g], t)), vec2f(a.y, b.y), score[g]);
-        }
+        score[g] = fma(vec2f(subgroupShuffle(low, g)), vec2f(a.x, b.x), score[g]);
+        score[g] = fma(vec2f(subgroupShuffle(high, g)), vec2f(a.y, b.y), score[g]);
       }
     }
     for (var g = 0u; g < GROUP; g++) {
@@ -281,16 +275,16 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
       }
     }
   }
-  for (var g = 0u; g < GROUP; g++) {
-    let mass = subgroupAdd(total[g]);
-    if (g < heads) {
-      let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIAL_STRIDE;
-      for (var c = 0u; c < CHUNKS; c++) {
-        let d = c * WG + lane;
-        if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
-      }
-      if (lane < 2u) { partials[at + HEAD_DIM + lane] = select(top[g], mass, lane == 1u); }
+  for (var g = 0u; g < GROUP; g++) { total[g] = subgroupAdd(total[g]); }
+  // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
+  let chunks = at_run_time(CHUNKS);
+  for (var g = 0u; g < heads; g++) {
+    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIAL_STRIDE;
+    for (var c = 0u; c < chunks; c++) {
+      let d = c * WG + lane;
+      if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
     }
+    if (lane < 2u) { partials[at + HEAD_DIM + lane] = select(top[g], total[g], lane == 1u); }
   }
 }
 `,
@@ -519,12 +513,15 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
       for (var r = 0u; r < TILE_ROWS; r++) { score[r] = score[r].yx; }
     }
   }
+  // One copy of the store per row, not one per element: on lavapipe a store is long code.
+  let chunks = at_run_time(CHUNKS);
   for (var r = 0u; r < TILE_ROWS; r++) {
     let mass = subgroupAdd(total[r]);
     if (r < rows) {
-      for (var c = 0u; c < CHUNKS; c++) {
+      let row = sum[r];
+      for (var c = 0u; c < chunks; c++) {
         let d = c * WG + lane;
-        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[r][c] / mass; }
+        if (d < HEAD_DIM) { y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = row[c] / mass; }
       }
     }
   }
