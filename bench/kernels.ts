@@ -1,0 +1,332 @@
+// kernels.ts — every kernel at the shapes of real models: first checked against f64, then timed.
+//   node --import tsx bench/kernels.ts [--shape 135m,1.1b,7b] [--only NAME] [--formats f16,bf16,f32] [--quick]
+// The check is of the same record at fewer rows, columns and keys (test/reference.ts is slow): width per row and head, format
+// and style are those of the timed one. A kernel that fails it ends the run.
+
+import {
+  type AttentionArguments, CANDIDATE_STRIDE, type DType, type Dispatch, type Linear, type Matrix, PAGE, SPLIT, type Target,
+  angles, append, attentionDecode, attentionDecodeSubgroup, attentionMerge, attentionPrefill, attentionPrefillSubgroup,
+  embed, gather, matmul, matmulSubgroup, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+} from "../kernels/index.ts"; // prettier-ignore
+import { frequencies, parseRope, turns } from "../src/rope.ts";
+import { type StepPlan, plainRows, scrambled } from "../test/harness.ts";
+import { type ModelShape, SHAPES } from "./checkpoint.ts";
+import { type Bench, benchArguments, openBench } from "./harness.ts";
+import { type Make, type Probe, checkProbe, timeProbe } from "./probes.ts";
+
+const MODELS: Readonly<Record<string, ModelShape>> = {
+  "135m": SHAPES["smollm2-135m"],
+  "1.1b": SHAPES["tinyllama-1.1b"],
+  "7b": SHAPES["llama-7b"],
+};
+
+const USAGE = `node --import tsx bench/kernels.ts   (npm run bench:kernels -- …)
+  --shape ${Object.keys(MODELS).join("|")}   several with commas; default all, with --quick 135m
+  --only NAME          kernels whose name contains it
+  --formats f16,bf16,f32   of weights, default f16
+  --quick              short trials, one context length
+  --adapter NAME  --style subgroup|workgroup  --json FILE`;
+
+interface Size {
+  readonly rows: number;
+  /** Columns of a matrix, or rows of the embedding. */
+  readonly n: number;
+  /** Keys before and including those of the rows. */
+  readonly context: number;
+}
+
+interface Entry {
+  readonly kernel: string;
+  readonly what: string;
+  readonly format?: DType;
+  /** A style for kernels that have two; none for those that have one. */
+  readonly target?: Target;
+  readonly probe: Probe<Size>;
+}
+
+/** Rows, keys and columns of the checked record: ragged against every tile. */
+const SMALL = { rows: 21, n: 75, context: 150 };
+
+function pages(context: number): number[] {
+  const count = Math.ceil(context / PAGE);
+  return scrambled(count, count);
+}
+const lastRows = ({ rows, context }: Size): StepPlan["runs"] => [
+  { start: context - rows, rows, pages: pages(context) },
+];
+
+/** One weight, in as many pieces as bindings allow. */
+function matrix(bench: Bench, make: Make, n: number, k: number, format: DType): Matrix {
+  const rowBytes = k * (format === "f32" ? 4 : 2);
+  const most = Math.floor(bench.gpu.maxBindingBytes / rowBytes / 8) * 8;
+  const pieces = Array.from({ length: Math.ceil(n / most) }, (_, i) => {
+    const firstRow = i * most;
+    return { tensor: make(`weight.${i}`, [Math.min(most, n - firstRow), k], format), firstRow };
+  });
+  return { rows: n, columns: k, pieces };
+}
+
+interface Context {
+  readonly bench: Bench;
+  readonly model: ModelShape;
+  readonly formats: readonly DType[];
+  readonly contexts: readonly number[];
+  /** Rows of a prefill step. */
+  readonly rows: number;
+}
+
+function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
+  const { dim, heads, kvHeads, headDim, hidden, vocab } = model;
+  const layers: [string, number, number][] = [
+    ["qkv", (heads + 2 * kvHeads) * headDim, dim],
+    ["out", dim, heads * headDim],
+    ["gate+up", 2 * hidden, dim],
+    ["down", dim, hidden],
+    ["head", vocab, dim],
+  ];
+  const entry = (linear: Linear, layer: [string, number, number], format: DType, target: Target, count: number) => {
+    const [name, n, k] = layer;
+    const probe: Probe<Size> = {
+      headDim: 2,
+      size: { rows: count, n, context: count },
+      small: { ...SMALL, rows: Math.min(count, SMALL.rows) },
+      plan: (size) => plainRows(size.rows),
+      record: (make, size, step, chosen) =>
+        linear({
+          x: make("x", [size.rows, k]),
+          weight: matrix(bench, make, size.n, k, format),
+          y: make("y", [size.rows, size.n]),
+          step,
+          target: chosen,
+        }),
+      fromMemory: count === 1,
+    };
+    return { what: `${name} ${count} × ${n} × ${k}`, format, target, probe };
+  };
+  return formats.flatMap((format) => [
+    ...layers.map((layer) => ({ kernel: "matvec", ...entry(matvec, layer, format, bench.gpu.target, 1) })),
+    ...bench.styles.flatMap((target) => {
+      const [kernel, linear] =
+        target.style === "subgroup" ? (["matmul_subgroup", matmulSubgroup] as const) : (["matmul", matmul] as const);
+      // The style that is not chosen may be 20 times slower on a CPU: a tile of rows shows that as well.
+      const count = bench.adapter.isSoftware && target.style !== bench.gpu.target.style ? 32 : rows;
+      return layers.slice(0, 4).map((layer) => ({ kernel, ...entry(linear, layer, format, target, count) }));
+    }),
+  ]);
+}
+
+function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
+  const { heads, kvHeads, headDim } = model;
+  const shape = `${heads}/${kvHeads} × ${headDim}`;
+  const common = (make: Make, size: Size): Omit<AttentionArguments, "step" | "target"> => ({
+    qkv: make("qkv", [size.rows, (heads + 2 * kvHeads) * headDim]),
+    keys: make("keys", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
+    values: make("values", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
+    table: make("table", [1, headDim]),
+    y: make("y", [size.rows, heads * headDim]),
+    heads,
+    kvHeads,
+    rawKeys: false,
+  });
+  const partial = (make: Make, { rows: count, context }: Size) =>
+    make("partial", [count * heads * Math.ceil(context / SPLIT), headDim + 2]);
+  const lengths = ({ rows: count, context }: Size) => Array.from({ length: count }, (_, i) => context - count + 1 + i);
+  const plan = (size: Size): StepPlan => ({ runs: lastRows(size), tileRows: tileRows(headDim) });
+
+  return contexts.flatMap((context) => {
+    const one = { rows: 1, n: 0, context };
+    const decode = { headDim, plan, lengths, size: one, small: { ...SMALL, rows: 1 } };
+    const many = { rows: Math.min(rows, context), n: 0, context };
+    const prefill = { headDim, plan, lengths, size: many, small: SMALL };
+    const styled = bench.styles.flatMap((target): Entry[] => {
+      const subgroup = target.style === "subgroup";
+      const suffix = subgroup ? "_subgroup" : "";
+      const [single, tiled] = subgroup
+        ? [attentionDecodeSubgroup, attentionPrefillSubgroup]
+        : [attentionDecode, attentionPrefill];
+      return [
+        {
+          kernel: `attention_decode${suffix}`,
+          what: `1 × ${context} keys, ${shape}`,
+          target,
+          probe: {
+            ...decode,
+            fromMemory: true,
+            record: (make, size, step, chosen) => [
+              single({ ...common(make, size), partial: partial(make, size), step, target: chosen }),
+            ],
+          },
+        },
+        {
+          kernel: `attention_prefill${suffix}`,
+          what: `${many.rows} × ${context} keys, ${shape}`,
+          target,
+          probe: {
+            ...prefill,
+            record: (make, size, step, chosen) => [tiled({ ...common(make, size), step, target: chosen })],
+          },
+        },
+      ];
+    });
+    const merge: Entry = {
+      kernel: "attention_merge",
+      what: `1 × ${context} keys, ${shape}`,
+      probe: {
+        ...decode,
+        // Of random parts the sums of weights may cancel, so the check runs on parts that attention_decode made.
+        record: (make, size, step, target) => {
+          const args = { ...common(make, size), partial: partial(make, size), step, target };
+          const joined = attentionMerge(args);
+          const single = target.style === "subgroup" ? attentionDecodeSubgroup : attentionDecode;
+          return size === one ? [joined] : [single(args), joined];
+        },
+      },
+    };
+    return [...styled, merge];
+  });
+}
+
+function otherEntries({ model, formats, rows }: Context): Entry[] {
+  const { dim, heads, kvHeads, headDim, hidden, vocab } = model;
+  const width = (heads + 2 * kvHeads) * headDim;
+  const size = { rows, n: vocab, context: rows };
+  const probe = (record: (...args: Parameters<Probe<Size>["record"]>) => Dispatch[], plan?: Probe<Size>["plan"]) => ({
+    headDim,
+    size,
+    small: { ...SMALL, context: SMALL.rows },
+    plan: plan ?? ((of: Size) => plainRows(of.rows)),
+    record,
+  });
+  const { omega, attentionScaling } = frequencies(
+    parseRope({ hidden_size: headDim, num_attention_heads: 1, rope_theta: model.ropeTheta }),
+    1,
+  );
+  const settings = [{ turns: turns(omega), scaling: attentionScaling }];
+  const outputs = (of: Size, k = 1): StepPlan => ({ ...plainRows(of.rows), outputs: [{ row: of.rows - 1, k }] });
+  const slots = (of: Size) => Math.ceil(of.rows / PAGE) * PAGE;
+  return [
+    ...formats.map((format): Entry => ({
+      kernel: "embed",
+      what: `${rows} × ${dim}`,
+      format,
+      probe: probe((make, of, step) => {
+        const pieces = [{ tensor: make("weight", [of.rows, dim], format), firstRow: 0 }]; // tokens 0, 1, 2 … of the step
+        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step });
+      }),
+    })),
+    {
+      kernel: "rmsnorm",
+      what: `${rows} × ${dim}`,
+      probe: probe((make, of, _step, target) => [
+        rmsnorm({
+          x: make("x", [of.rows, dim]),
+          weight: make("weight", [dim]),
+          y: make("y", [of.rows, dim]),
+          eps: 1e-5,
+          target,
+        }),
+      ]),
+    },
+    {
+      kernel: "angles",
+      what: `${rows} × ${headDim}`,
+      probe: probe(
+        (make, of, step) => [angles({ table: make("table", [of.rows, headDim]), step })],
+        (of) => ({ settings, fills: [{ angle: 0, position: 0, count: of.rows }] }),
+      ),
+    },
+    {
+      kernel: "rope",
+      what: `${rows}, ${heads}/${kvHeads} × ${headDim}`,
+      probe: probe((make, of, step) => [
+        rope({ qkv: make("qkv", [of.rows, width]), table: make("table", [of.rows, headDim]), heads, kvHeads, step }),
+      ]),
+    },
+    {
+      kernel: "append",
+      what: `${rows} × ${kvHeads * headDim}`,
+      probe: probe((make, of, step) => [
+        append({
+          qkv: make("qkv", [of.rows, width]),
+          keys: make("keys", [slots(of), kvHeads * headDim]),
+          values: make("values", [slots(of), kvHeads * headDim]),
+          step,
+        }),
+      ]),
+    },
+    {
+      kernel: "swiglu",
+      what: `${rows} × ${hidden}`,
+      probe: probe((make, of) => [swiglu({ x: make("x", [of.rows, 2 * hidden]), y: make("y", [of.rows, hidden]) })]),
+    },
+    {
+      kernel: "gather",
+      what: `1 of ${rows} × ${dim}`,
+      probe: probe(
+        (make, of, step) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step })],
+        (of) => outputs(of),
+      ),
+    },
+    {
+      kernel: "topk",
+      what: `50 of ${vocab}`,
+      probe: {
+        ...probe(
+          (make, _size, step) => [
+            topk({
+              logits: make("logits", [1, vocab]),
+              candidates: make("candidates", [1, CANDIDATE_STRIDE], "u32"),
+              step,
+            }),
+          ],
+          (of) => outputs(of, 50),
+        ),
+      },
+    },
+  ];
+}
+
+async function main(): Promise<void> {
+  const text = { type: "string" } as const;
+  const values = benchArguments(USAGE, { shape: text, only: text, formats: text });
+  const { quick = false, only = "" } = values;
+  const shapes = (values.shape ?? (quick ? "135m" : Object.keys(MODELS).join())).split(",");
+  const formats = (values.formats ?? "f16").split(",") as DType[];
+  const wrong = shapes.find((name) => !(name in MODELS));
+  if (wrong !== undefined) throw new TypeError(`--shape: got ${wrong}, needed ${Object.keys(MODELS).join(", ")}`);
+  const odd = formats.find((name) => !["f16", "bf16", "f32"].includes(name));
+  if (odd !== undefined) throw new TypeError(`--formats: got ${odd}, needed f16, bf16 or f32`);
+
+  const bench = await openBench(values);
+  let count = 0;
+  try {
+    await bench.limits();
+    for (const name of shapes) {
+      const rows = !bench.adapter.isSoftware ? 512 : quick ? 128 : 256;
+      const context: Context = { bench, model: MODELS[name], formats, contexts: quick ? [512] : [512, 2048], rows };
+      const entries = [...linearEntries(context), ...attentionEntries(context), ...otherEntries(context)];
+      for (const { kernel, what, format, target, probe } of entries) {
+        if (!kernel.includes(only)) continue;
+        const chosen = target ?? bench.gpu.target;
+        // Errors in units of what rounding allows; checkProbe throws above 1.
+        const checked = await checkProbe(bench, probe, chosen);
+        const found = await timeProbe(bench, probe, chosen, quick ? { trials: 3, atLeastMs: 5 } : {});
+        const rates = await bench.rates(found.work, found.timing);
+        const style = target?.style;
+        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format, style } as const;
+        const result = { ...about, ...found.timing, ...rates, checked };
+        bench.report(result);
+        count++;
+      }
+    }
+  } finally {
+    bench.close();
+  }
+  if (count === 0) throw new TypeError(`--only: no kernel's name contains ${only}`);
+}
+
+await main().catch((error: unknown) => {
+  if (!(error instanceof TypeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+});

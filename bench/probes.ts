@@ -1,0 +1,108 @@
+// probes.ts — one kernel at one shape: built twice from the same description, small to be checked against the reference in
+// f64 (test/reference.ts), and at its real size to be timed.
+
+import { type DType, type Dispatch, type StepLayout, type Target, type Tensor } from "../kernels/index.ts";
+import { tensorBytes } from "../src/gpu.ts";
+import { Case, type StepPlan, planStep, random } from "../test/harness.ts";
+import type { Bench, Timing, Work } from "./harness.ts";
+import { randomBytes } from "./random.ts";
+import { work } from "./work.ts";
+
+/** Names a tensor into being: normal numbers, or pairs (cos, sin) for "table", so that rotating in place keeps lengths. */
+export type Make = (name: string, shape: readonly number[], dtype?: DType) => Tensor;
+
+/** What a probe builds: the step and the dispatches. `S` is whatever sizes it depends on. */
+export interface Probe<S> {
+  readonly headDim: number;
+  readonly plan: (size: S) => StepPlan;
+  readonly record: (make: Make, size: S, step: StepLayout, target: Target) => Dispatch[];
+  /** Real size, and the reduced one that is checked. */
+  readonly size: S;
+  readonly small: S;
+  /** Keys that each row attends to; attention only. */
+  readonly lengths?: (size: S) => number[];
+  /** Tensors so large together that none is in a cache when its turn comes, as in a step over all layers. */
+  readonly fromMemory?: boolean;
+}
+
+/** Together larger than the caches of the devices that benchmarks run on, yet soon written. */
+const BEYOND_CACHES = 128 * 2 ** 20;
+/** Random bytes made once per tensor and repeated over it. */
+const BLOCK = 16 * 2 ** 20;
+
+/** Largest error found in units of what is allowed (test/harness.ts); throws where it is above 1. */
+export async function checkProbe<S>(bench: Bench, probe: Probe<S>, target: Target): Promise<number> {
+  const { headDim, plan, record, small } = probe;
+  const one = new Case(bench.gpu, headDim, plan(small));
+  const next = random(1);
+  const make: Make = (name, shape, dtype) => {
+    const values = name.startsWith("table") ? pair : dtype === "u32" ? () => 0 : next;
+    return one.tensor(name, shape, values, dtype);
+  };
+  const found = await one.run(record(make, small, one.layout, target));
+  one.close();
+  return found.reduce((most, { worst }) => Math.max(most, worst), 0);
+}
+
+/** Time of one run of the probe's dispatches at their real size, and the work it is. */
+export async function timeProbe<S>(
+  bench: Bench,
+  probe: Probe<S>,
+  target: Target,
+  options: { trials?: number; atLeastMs?: number } = {},
+): Promise<{ timing: Timing; work: Work }> {
+  const { gpu } = bench;
+  const { headDim, plan, record, size, lengths, fromMemory = false } = probe;
+  await bench.limits(); // it makes a step buffer of its own
+  const { layout, shape, data } = planStep(headDim, plan(size));
+  gpu.createStep(data.byteLength);
+  const tensors: Tensor[] = [];
+  const build = (copy: number) =>
+    record(
+      (name, dims, dtype = "f32") => makeTensor(bench, tensors, `${name}#${copy}`, dims, dtype),
+      size,
+      layout,
+      target,
+    );
+  try {
+    const dispatches = build(0);
+    const once = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+    const copies = fromMemory ? Math.min(64, Math.ceil(BEYOND_CACHES / once)) : 1;
+    for (let copy = 1; copy < copies; copy++) dispatches.push(...build(copy));
+    const found = await bench.time(await gpu.record(dispatches), shape, data, options);
+    const all = dispatches.map((dispatch) => work(dispatch, shape, lengths?.(size)));
+    const sum = (key: "bytes" | "flops") => all.reduce((total, each) => total + each[key], 0) / copies;
+    return {
+      timing: { ms: found.ms / copies, best: found.best / copies, spread: found.spread },
+      work: { bytes: sum("bytes"), flops: sum("flops"), bound: all[0].bound },
+    };
+  } finally {
+    for (const tensor of tensors) gpu.destroy(tensor);
+  }
+}
+
+/** cos and sin of half as many radians as the index says. */
+const pair = (i: number): number => (i % 2 === 0 ? Math.cos(i / 2) : Math.sin((i - 1) / 2));
+
+function makeTensor({ gpu }: Bench, tensors: Tensor[], name: string, shape: readonly number[], dtype: DType): Tensor {
+  const tensor: Tensor = { name, shape, dtype };
+  gpu.create(tensor, "activations");
+  tensors.push(tensor);
+  if (dtype === "u32") return tensor; // results only: zero
+  const bytes = tensorBytes(tensor);
+  if (name.startsWith("table")) {
+    gpu.write(
+      tensor,
+      0,
+      Float32Array.from({ length: bytes / 4 }, (_, i) => pair(i)),
+    );
+    return tensor;
+  }
+  const width = Math.ceil(shape.at(-1)! / 4) * 4;
+  const rowBytes = (bytes / shape.slice(0, -1).reduce((a, b) => a * b, 1)) | 0;
+  const rows = Math.max(1, Math.min(bytes / rowBytes, Math.floor(BLOCK / rowBytes)));
+  const block = randomBytes({ ...tensor, name: name.split("#")[0], shape: [rows, width] }, width ** -0.5);
+  for (let at = 0; at < bytes; at += block.length)
+    gpu.write(tensor, at, block.subarray(0, Math.min(block.length, bytes - at)));
+  return tensor;
+}
