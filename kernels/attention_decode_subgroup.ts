@@ -18,7 +18,7 @@ export function attentionDecodeSubgroup(args: AttentionArguments & { partial: Te
   const group = Math.ceil(heads / kvHeads / groups);
   return {
     kernel: "attention_decode_subgroup",
-    parts: ["lib/step", "lib/keys"],
+    parts: ["lib/step", "lib/keys", "lib/lanes"],
     constants: { ...attentionConstants(args), PARTIAL_STRIDE: stride(partial.shape[1]), SPLIT, WG: target.subgroup },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
     bind: { qkv, keys, values, table, partials: partial },

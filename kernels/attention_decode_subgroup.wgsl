@@ -64,7 +64,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     }
     for (var g = 0u; g < GROUP; g++) {
       let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], subgroupMax(max(masked.x, masked.y)));
+      let largest = max(top[g], lanes_max(max(masked.x, masked.y)));
       let shrink = exp(top[g] - largest);
       score[g] = exp(masked - largest);
       total[g] = total[g] * shrink + score[g].x + score[g].y;
@@ -83,7 +83,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
       }
     }
   }
-  for (var g = 0u; g < GROUP; g++) { total[g] = subgroupAdd(total[g]); }
+  for (var g = 0u; g < GROUP; g++) { total[g] = lanes_add(total[g]); }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {

@@ -7,7 +7,7 @@ export function attentionPrefillSubgroup(args: AttentionArguments): Dispatch {
   const { headDim } = step.capacity;
   return {
     kernel: "attention_prefill_subgroup",
-    parts: ["lib/step", "lib/keys"],
+    parts: ["lib/step", "lib/keys", "lib/lanes"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: target.subgroup },
     lengths: {
       TILE_ROWS: tileRows(headDim),

@@ -30,7 +30,7 @@ fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base = output * (4u + 2u * CAPACITY);
   if (lane == 0u) { remaining = min(output_k(output), VOCAB); }
   var prefix = 0u; // the digits of the k-th largest value found so far
-  for (var shift = 24i; shift >= 0i; shift -= 8i) {
+  for (var shift = i32(at_run_time(24u)); shift >= 0i; shift -= 8i) {
     for (var i = lane; i < 256u; i += WG) { atomicStore(&histogram[i], 0u); }
     workgroupBarrier();
     let known = select(0xffffffffu << u32(shift + 8i), 0u, shift == 24i); // bits above this digit

@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode" | "attention_decode_subgroup" | "attention_merge" | "attention_prefill" | "attention_prefill_subgroup" | "embed" | "gather" | "matmul" | "matmul_subgroup" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/no_bias" | "lib/reduce_subgroup" | "lib/reduce_workgroup" | "lib/step";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/lanes" | "lib/no_bias" | "lib/reduce_subgroup" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -256,7 +256,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     }
     for (var g = 0u; g < GROUP; g++) {
       let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], subgroupMax(max(masked.x, masked.y)));
+      let largest = max(top[g], lanes_max(max(masked.x, masked.y)));
       let shrink = exp(top[g] - largest);
       score[g] = exp(masked - largest);
       total[g] = total[g] * shrink + score[g].x + score[g].y;
@@ -275,7 +275,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
       }
     }
   }
-  for (var g = 0u; g < GROUP; g++) { total[g] = subgroupAdd(total[g]); }
+  for (var g = 0u; g < GROUP; g++) { total[g] = lanes_add(total[g]); }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {
@@ -492,7 +492,7 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
     for (var r = 0u; r < TILE_ROWS; r++) {
       let until = position + min(r, rows - 1u);
       let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
-      let largest = max(top[r], subgroupMax(max(masked.x, masked.y)));
+      let largest = max(top[r], lanes_max(max(masked.x, masked.y)));
       let shrink = exp(top[r] - largest);
       score[r] = exp(masked - largest);
       total[r] = total[r] * shrink + score[r].x + score[r].y;
@@ -516,7 +516,7 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   // One copy of the store per row, not one per element: on lavapipe a store is long code.
   let chunks = at_run_time(CHUNKS);
   for (var r = 0u; r < TILE_ROWS; r++) {
-    let mass = subgroupAdd(total[r]);
+    let mass = lanes_add(total[r]);
     if (r < rows) {
       let row = sum[r];
       for (var c = 0u; c < chunks; c++) {
@@ -839,7 +839,7 @@ fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base = output * (4u + 2u * CAPACITY);
   if (lane == 0u) { remaining = min(output_k(output), VOCAB); }
   var prefix = 0u; // the digits of the k-th largest value found so far
-  for (var shift = 24i; shift >= 0i; shift -= 8i) {
+  for (var shift = i32(at_run_time(24u)); shift >= 0i; shift -= 8i) {
     for (var i = lane; i < 256u; i += WG) { atomicStore(&histogram[i], 0u); }
     workgroupBarrier();
     let known = select(0xffffffffu << u32(shift + 8i), 0u, shift == 24i); // bits above this digit
@@ -932,11 +932,29 @@ fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
   return pair;
 }
 `,
+  "lib/lanes": `// lib/lanes.wgsl — the largest and the sum of a value over all lanes of a workgroup that is exactly one subgroup, WG lanes.
+// log2(WG) shuffles: lavapipe compiles subgroupMax and subgroupAdd to a branch per lane, and GPUs to these shuffles anyway.
+fn lanes_max(value: f32) -> f32 {
+  var all = value;
+  for (var away = 1u; away < WG; away *= 2u) { all = max(all, subgroupShuffleXor(all, away)); }
+  return all;
+}
+fn lanes_add(value: f32) -> f32 {
+  var all = value;
+  for (var away = 1u; away < WG; away *= 2u) { all += subgroupShuffleXor(all, away); }
+  return all;
+}
+`,
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
 fn bias_at(column: u32) -> f32 { return 0.0; }
 `,
   "lib/reduce_subgroup": `// lib/reduce_subgroup.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
-fn reduce_add(value: vec4f, lane: u32) -> vec4f { return subgroupAdd(value); }
+// log2(WG) shuffles: lavapipe compiles subgroupAdd to a branch per lane, and GPUs to these shuffles anyway.
+fn reduce_add(value: vec4f, lane: u32) -> vec4f {
+  var all = value;
+  for (var away = 1u; away < WG; away *= 2u) { all += subgroupShuffleXor(all, away); }
+  return all;
+}
 `,
   "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a multiple of 8.
 // Every lane gets the result. Call in uniform control flow. Two rounds of eight instead of halving: three barriers, not
