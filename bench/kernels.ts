@@ -209,9 +209,9 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
       kernel: "embed",
       what: `${rows} × ${dim}`,
       format,
-      probe: probe((make, of, step) => {
+      probe: probe((make, of, step, target) => {
         const pieces = [{ tensor: make("weight", [of.rows, dim], format), firstRow: 0 }]; // tokens 0, 1, 2 … of the step
-        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step });
+        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step, target });
       }),
     })),
     {
@@ -238,32 +238,42 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
     {
       kernel: "rope",
       what: `${rows}, ${heads}/${kvHeads} × ${headDim}`,
-      probe: probe((make, of, step) => [
-        rope({ qkv: make("qkv", [of.rows, width]), table: make("table", [of.rows, headDim]), heads, kvHeads, step }),
+      probe: probe((make, of, step, target) => [
+        rope({
+          qkv: make("qkv", [of.rows, width]),
+          table: make("table", [of.rows, headDim]),
+          heads,
+          kvHeads,
+          step,
+          target,
+        }),
       ]),
     },
     {
       kernel: "append",
       what: `${rows} × ${kvHeads * headDim}`,
-      probe: probe((make, of, step) => [
+      probe: probe((make, of, step, target) => [
         append({
           qkv: make("qkv", [of.rows, width]),
           keys: make("keys", [slots(of), kvHeads * headDim]),
           values: make("values", [slots(of), kvHeads * headDim]),
           step,
+          target,
         }),
       ]),
     },
     {
       kernel: "swiglu",
       what: `${rows} × ${hidden}`,
-      probe: probe((make, of) => [swiglu({ x: make("x", [of.rows, 2 * hidden]), y: make("y", [of.rows, hidden]) })]),
+      probe: probe((make, of, _step, target) => [
+        swiglu({ x: make("x", [of.rows, 2 * hidden]), y: make("y", [of.rows, hidden]), target }),
+      ]),
     },
     {
       kernel: "gather",
       what: `1 of ${rows} × ${dim}`,
       probe: probe(
-        (make, of, step) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step })],
+        (make, of, step, target) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step, target })],
         (of) => outputs(of),
       ),
     },

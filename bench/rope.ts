@@ -85,10 +85,10 @@ const rotateProbe = (model: (typeof HEADS)[number], size: Size): Probe<Size> => 
     size,
     small: { ...size, rows: 21, context: 50 },
     plan: (of) => ({ ...fillProbe(headDim, size).plan(of), runs: runs(of) }),
-    record: (make, { rows, context }, step) => {
+    record: (make, { rows, context }, step, target) => {
       const qkv = make("qkv", [rows, (heads + 2 * kvHeads) * headDim]);
       const table = make("table", [context, headDim]);
-      return [angles({ table, step }), rotate({ qkv, table, heads, kvHeads, step })];
+      return [angles({ table, step }), rotate({ qkv, table, heads, kvHeads, step, target })];
     },
   };
 };
@@ -121,7 +121,7 @@ const attentionProbe = (model: (typeof HEADS)[number], size: Size, decode: boole
       if (!decode) return [(subgroup ? attentionPrefillSubgroup : attentionPrefill)(args)];
       const partial = make("partial", [rows * heads * Math.ceil(context / SPLIT), headDim + 2]);
       const single = subgroup ? attentionDecodeSubgroup : attentionDecode;
-      return [single({ ...args, partial }), attentionMerge({ partial, y: args.y, heads, step })];
+      return [single({ ...args, partial }), attentionMerge({ partial, y: args.y, heads, step, target })];
     },
   };
 };

@@ -1,12 +1,20 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
+import { type Target, span } from "./target.ts";
 
 /**
  * Copies each row's keys and values to its slot of the paged cache.
  * `qkv` [rows, (heads + 2·kvHeads)·headDim] f32; `keys`, `values` [slots, kvHeads·headDim] f32.
  */
-export function append(args: { qkv: Tensor; keys: Tensor; values: Tensor; step: StepLayout }): Dispatch {
-  const { qkv, keys, values, step } = args;
+export function append(args: {
+  qkv: Tensor;
+  keys: Tensor;
+  values: Tensor;
+  step: StepLayout;
+  target: Target;
+}): Dispatch {
+  const { qkv, keys, values, step, target } = args;
+  const { WG, SPAN } = span(target);
   const kvDim = keys.shape[1];
   return {
     kernel: "append",
@@ -17,9 +25,10 @@ export function append(args: { qkv: Tensor; keys: Tensor; values: Tensor; step: 
       KV_DIM: kvDim,
       KV_STRIDE: stride(kvDim),
       QKV_STRIDE: stride(qkv.shape[1]),
-      WG: 64,
+      WG,
+      SPAN,
     },
     bind: { qkv, keys, values },
-    workgroups: ({ rows }) => [Math.ceil(kvDim / 64), rows, 1],
+    workgroups: ({ rows }) => [Math.ceil(kvDim / SPAN), rows, 1],
   };
 }

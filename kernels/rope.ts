@@ -1,12 +1,21 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
+import { type Target, span } from "./target.ts";
 
 /**
  * Rotates queries and (unless their sequence caches raw keys) keys in place: `qkv` [rows, (heads + 2·kvHeads)·headDim] f32,
  * `table` [angle rows, headDim] f32 as `angles` writes it. Pairs are (i, i + headDim/2), as Hugging Face checkpoints need.
  */
-export function rope(args: { qkv: Tensor; table: Tensor; heads: number; kvHeads: number; step: StepLayout }): Dispatch {
-  const { qkv, table, heads, kvHeads, step } = args;
+export function rope(args: {
+  qkv: Tensor;
+  table: Tensor;
+  heads: number;
+  kvHeads: number;
+  step: StepLayout;
+  target: Target;
+}): Dispatch {
+  const { qkv, table, heads, kvHeads, step, target } = args;
+  const { WG, SPAN } = span(target);
   const half = step.capacity.headDim / 2;
   return {
     kernel: "rope",
@@ -18,9 +27,10 @@ export function rope(args: { qkv: Tensor; table: Tensor; heads: number; kvHeads:
       KV_HEADS: kvHeads,
       QKV_STRIDE: stride(qkv.shape[1]),
       TABLE_STRIDE: stride(step.capacity.headDim) / 2,
-      WG: 64,
+      WG,
+      SPAN,
     },
     bind: { table, qkv },
-    workgroups: ({ rows }) => [Math.ceil(((heads + kvHeads) * half) / 64), rows, 1],
+    workgroups: ({ rows }) => [Math.ceil(((heads + kvHeads) * half) / SPAN), rows, 1],
   };
 }

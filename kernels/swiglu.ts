@@ -1,13 +1,15 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import { type Target, span } from "./target.ts";
 
 /** SwiGLU (arXiv 2002.05202): `x` [rows, 2·hidden] f32, gate then up → `y` [rows, hidden] f32, silu(gate) · up. */
-export function swiglu({ x, y }: { x: Tensor; y: Tensor }): Dispatch {
+export function swiglu({ x, y, target }: { x: Tensor; y: Tensor; target: Target }): Dispatch {
   const hidden = y.shape[1];
+  const { WG, SPAN } = span(target);
   return {
     kernel: "swiglu",
     parts: [],
-    constants: { HIDDEN: hidden, X_STRIDE: stride(x.shape[1]), Y_STRIDE: stride(hidden), WG: 64 },
+    constants: { HIDDEN: hidden, X_STRIDE: stride(x.shape[1]), Y_STRIDE: stride(hidden), WG, SPAN },
     bind: { x, y },
-    workgroups: ({ rows }) => [Math.ceil(hidden / 64), rows, 1],
+    workgroups: ({ rows }) => [Math.ceil(hidden / SPAN), rows, 1],
   };
 }

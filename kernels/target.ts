@@ -13,6 +13,13 @@ export interface Target {
   readonly style: Style;
 }
 
+/**
+ * Workgroup size and elements per workgroup for a kernel that makes each element of a row on its own: on a GPU a lane per
+ * element; in subgroup style one subgroup walks along the row, since there starting 8 lanes costs as much as 60 elements.
+ */
+export const span = (target: Target): { WG: number; SPAN: number } =>
+  target.style === "subgroup" ? { WG: target.subgroup, SPAN: 1024 } : { WG: 64, SPAN: 64 };
+
 /** Workgroup size and reduction part for a kernel that reduces over a row with `wide` lanes on a GPU. */
 export function reduction(target: Target, wide: number): { WG: number; part: PartName } {
   return target.style === "subgroup"

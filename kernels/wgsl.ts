@@ -65,11 +65,12 @@ fn angles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   "append": `// append.wgsl — writes each row's keys and values into its slot of the paged cache.
 //   keys[slot(row)] = k(row), values[slot(row)] = v(row)
 // qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_STRIDE] f32; a slot is found through the sequence's page table
-// one lane per element · append.ts · test/kernels/append.test.ts
+// a workgroup copies SPAN elements of a row, WG lanes stride over them · append.ts · test/kernels/append.test.ts
 override K_AT: u32; // where the keys of a qkv row start; the values follow
 override KV_DIM: u32;
 override KV_STRIDE: u32;
 override QKV_STRIDE: u32;
+override SPAN: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> qkv: array<f32>;
 @group(1) @binding(1) var<storage, read_write> keys: array<f32>;
@@ -77,12 +78,14 @@ override WG: u32;
 
 @compute @workgroup_size(WG)
 fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let i = group.x * WG + lane;
   let row = group.y;
-  if (i >= KV_DIM) { return; }
-  let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row));
-  keys[slot * KV_STRIDE + i] = qkv[row * QKV_STRIDE + K_AT + i];
-  values[slot * KV_STRIDE + i] = qkv[row * QKV_STRIDE + K_AT + KV_DIM + i];
+  let source = row * QKV_STRIDE + K_AT;
+  let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row)) * KV_STRIDE;
+  let end = min((group.x + 1u) * SPAN, KV_DIM);
+  for (var i = group.x * SPAN + lane; i < end; i += WG) {
+    keys[slot + i] = qkv[source + i];
+    values[slot + i] = qkv[source + KV_DIM + i];
+  }
 }
 `,
   "attention_decode": `// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
@@ -759,52 +762,57 @@ fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 //   x[i + HALF] = x[i + HALF] · m·cos φ_i + x[i] · m·sin φ_i        RoFormer, arXiv 2104.09864, eq. 34, pairs (i, i + HALF)
 // qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, TABLE_STRIDE] vec2f
 // Keys of a sequence that caches them raw are left alone: attention rotates those where it reads them.
-// one lane per pair · rope.ts · test/kernels/rope.test.ts
+// a workgroup turns SPAN pairs of a row, WG lanes stride over them · rope.ts · test/kernels/rope.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override TABLE_STRIDE: u32; // in pairs
+override SPAN: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> table: array<vec2f>;
 @group(1) @binding(1) var<storage, read_write> qkv: array<f32>;
 
 @compute @workgroup_size(WG)
 fn rope(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pair = group.x * WG + lane;
   let row = group.y;
   let heads = select(HEADS + KV_HEADS, HEADS, sequence_raw(row_sequence(row)));
-  if (pair >= heads * HALF) { return; }
-  let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
-  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
-  let a = qkv[at];
-  let b = qkv[at + HALF];
-  qkv[at] = a * turn.x - b * turn.y;
-  qkv[at + HALF] = b * turn.x + a * turn.y;
+  let angle = row_angle(row) * TABLE_STRIDE;
+  let end = min((group.x + 1u) * SPAN, heads * HALF);
+  for (var pair = group.x * SPAN + lane; pair < end; pair += WG) {
+    let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+    let turn = table[angle + pair % HALF];
+    let a = qkv[at];
+    let b = qkv[at + HALF];
+    qkv[at] = a * turn.x - b * turn.y;
+    qkv[at + HALF] = b * turn.x + a * turn.y;
+  }
 }
 `,
   "swiglu": `// swiglu.wgsl — the gated unit of the feed-forward layer.
 //   y = silu(gate) · up,  silu(v) = v / (1 + e^-v)          SwiGLU, Shazeer 2020 (arXiv 2002.05202), eq. 6 with β = 1
 // x [rows, 2·HIDDEN] f32, gate first, then up · y [rows, HIDDEN] f32
-// one lane per element · swiglu.ts · test/kernels/swiglu.test.ts
+// a workgroup makes SPAN elements of a row, WG lanes stride over them · swiglu.ts · test/kernels/swiglu.test.ts
 override HIDDEN: u32;
 override X_STRIDE: u32;
 override Y_STRIDE: u32;
+override SPAN: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<f32>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
 fn swiglu(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = group.x * WG + lane;
   let row = group.y;
-  if (column >= HIDDEN) { return; }
-  let gate = x[row * X_STRIDE + column];
-  let up = x[row * X_STRIDE + HIDDEN + column];
-  // e^-v overflows to infinity below -88: v / infinity is 0, which is silu's limit, but WGSL does not promise infinities.
-  // e^-87 is the least that an f32 holds in full.
-  let sigmoid = 1.0 / (1.0 + exp(min(-gate, 87.0)));
-  y[row * Y_STRIDE + column] = gate * sigmoid * up;
+  let end = min((group.x + 1u) * SPAN, HIDDEN);
+  for (var column = group.x * SPAN + lane; column < end; column += WG) {
+    let gate = x[row * X_STRIDE + column];
+    let up = x[row * X_STRIDE + HIDDEN + column];
+    // e^-v overflows to infinity below -88: v / infinity is 0, which is silu's limit, but WGSL does not promise infinities.
+    // e^-87 is the least that an f32 holds in full.
+    let sigmoid = 1.0 / (1.0 + exp(min(-gate, 87.0)));
+    y[row * Y_STRIDE + column] = gate * sigmoid * up;
+  }
 }
 `,
   "topk": `// topk.wgsl — the k largest logits of each output row with all that tie with the k-th, and the logarithm of Σ e^logit.

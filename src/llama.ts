@@ -92,21 +92,21 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
   const { rawKeys } = plan;
 
   run(angles({ table: a.table, step }));
-  run(embed({ weight: weights.embed, y: a.x, step })); // x [rows, dim]
+  run(embed({ weight: weights.embed, y: a.x, step, target })); // x [rows, dim]
   for (const [i, layer] of weights.layers.entries()) {
     const { keys, values } = kv[i];
     run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, target })); // h [rows, dim]
     run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, target })); // qkv [rows, q + k + v]
-    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step })); // q and k turned in place
-    run(append({ qkv: a.qkv, keys, values, step })); // k, v into their slots
+    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, target })); // q and k turned in place
+    run(append({ qkv: a.qkv, keys, values, step, target })); // k, v into their slots
     run(attention(plan, { ...a, keys, values, y: a.attended, heads, kvHeads, rawKeys, step, target })); // [rows, q]
     run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, target })); // x += …
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, target }));
     run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, target })); // [rows, 2·hidden]
-    run(swiglu({ x: a.gateUp, y: a.gated })); // [rows, hidden]
+    run(swiglu({ x: a.gateUp, y: a.gated, target })); // [rows, hidden]
     run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, step, target })); // x += …
   }
-  run(gather({ x: a.x, y: a.picked, step })); // [outputs, dim]
+  run(gather({ x: a.x, y: a.picked, step, target })); // [outputs, dim]
   run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, target }));
   run(head({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, step, target })); // [outputs, vocab]
   if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step }));

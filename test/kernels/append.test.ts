@@ -7,11 +7,14 @@ const test = suite("append");
 const lab = await openLab();
 test.after(() => lab.close());
 
-for (const { heads, kvHeads, headDim } of [
+const shapes = [
   { heads: 3, kvHeads: 1, headDim: 14 },
   { heads: 4, kvHeads: 2, headDim: 48 },
-]) {
-  test(`rows of three sequences, across pages in scrambled order, head of ${headDim}`, async () => {
+  { heads: 5, kvHeads: 5, headDim: 256 }, // more elements than one workgroup takes in either style
+];
+for (const [target, shape] of lab.targets.flatMap((target) => shapes.map((shape) => [target, shape] as const))) {
+  const { heads, kvHeads, headDim } = shape;
+  test(`rows of three sequences, scrambled pages, head of ${headDim}, ${lab.name(target)}`, async () => {
     const pages = scrambled(8, 8);
     const one = new Case(lab.gpu, headDim, {
       runs: [
@@ -24,7 +27,7 @@ for (const { heads, kvHeads, headDim } of [
     const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
     const keys = one.tensor("keys", [8 * 32, kvHeads * headDim], next);
     const values = one.tensor("values", [8 * 32, kvHeads * headDim], next);
-    await one.run([append({ qkv, keys, values, step: one.layout })]); // copies: exact, and every other slot unchanged
+    await one.run([append({ qkv, keys, values, step: one.layout, target })]); // copies: exact, and every other slot unchanged
     one.close();
   });
 }

@@ -25,7 +25,9 @@ for (const [dtype, dim, cuts] of [
     });
     const y = one.tensor("y", [tokens.length + 2, dim]);
     // Widening to f32 is exact, so every element must be equal.
-    await one.run(embed({ weight: { rows: vocab, columns: dim, pieces }, y, step: one.layout }));
+    await one.run(
+      embed({ weight: { rows: vocab, columns: dim, pieces }, y, step: one.layout, target: lab.gpu.target }),
+    );
     one.close();
   });
 }

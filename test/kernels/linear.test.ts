@@ -137,7 +137,7 @@ for (const { name, linear, target } of kernels) {
     const rest = { step: one.layout, target };
     await one.run([
       ...linear({ x, weight: matrix(one.tensor("both", [2 * hidden, dim], both)), y: gateUp, ...rest }),
-      swiglu({ x: gateUp, y: gated }),
+      swiglu({ x: gateUp, y: gated, target }),
       ...linear({ x: gated, weight: matrix(one.tensor("down", [dim, hidden], tensors.get("down_proj"))), y, ...rest }),
     ]);
     close(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");

@@ -15,10 +15,11 @@ test("heads of all sizes, several sequences, keys that stay raw, far positions",
     { headDim: 14, heads: 3, kvHeads: 1 },
     { headDim: 10, heads: 6, kvHeads: 3 },
     { headDim: 64, heads: 9, kvHeads: 3 },
-    { headDim: 256, heads: 2, kvHeads: 2 },
+    { headDim: 256, heads: 9, kvHeads: 2 }, // more pairs than one workgroup takes in either style
   ];
   const next = random(3);
-  for (const { headDim, heads, kvHeads } of shapes) {
+  for (const [target, shape] of lab.targets.flatMap((target) => shapes.map((shape) => [target, shape] as const))) {
+    const { headDim, heads, kvHeads } = shape;
     const runs: Run[] = [
       { start: 0, rows: 5, pages: [3], angle: 2 },
       { start: 7, rows: 1, pages: [1], angle: 40, raw: true },
@@ -27,7 +28,7 @@ test("heads of all sizes, several sequences, keys that stay raw, far positions",
     const one = new Case(lab.gpu, headDim, { runs });
     const qkv = one.tensor("qkv", [11, (heads + 2 * kvHeads) * headDim], next); // two rows beyond the step's nine
     const table = one.tensor("table", [410, headDim], next);
-    const [{ nmse }] = await one.run([rope({ qkv, table, heads, kvHeads, step: one.layout })]);
+    const [{ nmse }] = await one.run([rope({ qkv, table, heads, kvHeads, step: one.layout, target })]);
     one.close();
     assert.ok(nmse < 1e-14); // (2^-24)² · 2 is 7e-15: two products and a sum, each rounded
   }
@@ -57,7 +58,10 @@ for (const name of ["rope-default", "rope-d128", "rope-dynamic", "rope-yarn"]) {
       if (column < qWidth) return q[row * qWidth + column];
       return column < qWidth + kWidth ? k[row * kWidth + column - qWidth] : 1;
     });
-    await one.run([angles({ table, step: one.layout }), rope({ qkv, table, heads, kvHeads, step: one.layout })]);
+    await one.run([
+      angles({ table, step: one.layout }),
+      rope({ qkv, table, heads, kvHeads, step: one.layout, target: lab.gpu.target }),
+    ]);
     const got = one.values(qkv);
     one.close();
     for (let row = 0; row < rows; row++) {
