@@ -1,6 +1,7 @@
 // Runs every test file in a process of its own and ends with the line "N passed, N failed".
-//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--gpu]
+//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--gpu] [--acceptance]
 // NAME as in LLARIAT_ADAPTER; --gpu leaves out the files that open no device: they give the same on every adapter.
+// --acceptance runs the *.acceptance.ts files instead, which take minutes: the real small models against transformers.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
 import { spawn } from "node:child_process";
@@ -14,7 +15,7 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const root = join(here, "..");
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { adapter: { type: "string" }, gpu: { type: "boolean" } },
+  options: { adapter: { type: "string" }, gpu: { type: "boolean" }, acceptance: { type: "boolean" } },
 });
 const environment = {
   ...process.env,
@@ -22,11 +23,13 @@ const environment = {
   ...(values.adapter === undefined ? {} : { LLARIAT_ADAPTER: values.adapter }),
 };
 
+const ending = values.acceptance ? ".acceptance.ts" : ".test.ts";
+
 function find(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === "fixtures" ? [] : find(path);
-    return entry.name.endsWith(".test.ts") ? [path] : [];
+    return entry.name.endsWith(ending) ? [path] : [];
   });
 }
 
