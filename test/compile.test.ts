@@ -160,7 +160,7 @@ const gpu = new Gpu(device, targets[0]);
 test.after(() => gpu.close());
 const x: Tensor = { name: "x", dtype: "f32", shape: [4, 16] };
 const y: Tensor = { name: "y", dtype: "f32", shape: [4, 8] };
-const dispatch = swiglu({ x, y });
+const dispatch = swiglu({ x, y, target: targets[0] });
 
 test("a misspelt constant fails by name", async () => {
   const { HIDDEN, ...rest } = dispatch.constants;

@@ -115,7 +115,10 @@ test("table and rotation of every type at positions up to 2^20", async () => {
     const table = one.tensor("table", [rows, headDim]);
     // One query head with 1 in its first half and 0 in the other, one key head the other way round, values.
     const qkv = one.tensor("qkv", [rows, 3 * headDim], (i) => Number(i % (3 * headDim) < 8 || i % (3 * headDim) >= 24));
-    await one.run([angles({ table, step: one.layout }), rope({ qkv, table, heads: 1, kvHeads: 1, step: one.layout })]);
+    await one.run([
+      angles({ table, step: one.layout }),
+      rope({ qkv, table, heads: 1, kvHeads: 1, step: one.layout, target: gpu.target }),
+    ]);
     const got = one.values(qkv);
     one.close();
     starts.forEach((start, run) => {
