@@ -1,30 +1,17 @@
-// gpu.ts — executes kernel records on a WebGPU device. It knows buffers, pipelines and passes; it knows no model.
+// gpu.ts — executes kernel records on a WebGPU device. It knows buffers and passes; it knows no model.
 
 import { LlariatError } from "../src/error.ts";
 import { awaitDevice } from "./platform.ts";
 import type { Dispatch, StepShape, Target, Tensor } from "../kernels/index.ts";
-import { type KernelName, kernels, type PartName, parts, stride } from "../kernels/index.ts";
+import { stride } from "../kernels/index.ts";
+import { Pipelines, STEP_LAYOUT } from "./pipelines.ts";
 
 // GPUBufferUsage and GPUMapMode as numbers (WebGPU, "Buffer Usages"): the globals exist in browsers only.
 const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80 };
 const MAP_READ = 0x1;
-const COMPUTE_STAGE = 0x4;
 
 /** What a buffer is counted as in `memory`. */
 export type MemoryKind = "weights" | "kv" | "activations";
-
-interface Binding {
-  readonly group: number;
-  readonly binding: number;
-  readonly type: GPUBufferBindingType;
-  readonly name: string;
-}
-
-interface Compiled {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindings: readonly Binding[];
-  readonly layouts: readonly GPUBindGroupLayout[];
-}
 
 /** A dispatch with its pipeline and bind groups; replayed without touching anything else. */
 interface Bound {
@@ -42,42 +29,6 @@ export function tensorBytes({ dtype, shape }: Tensor): number {
   return rows * stride(shape[shape.length - 1]) * (dtype === "f16" || dtype === "bf16" ? 2 : 4);
 }
 
-const STEP_LAYOUT: readonly Binding[] = [
-  { group: 0, binding: 0, type: "uniform", name: "step" },
-  { group: 0, binding: 1, type: "read-only-storage", name: "plan" },
-];
-
-/** The `@group(g) @binding(b) var<…> name` declarations of a WGSL text. */
-function declaredBindings(code: string): Binding[] {
-  const pattern = /@group\((\d+)\) @binding\((\d+)\) var<(uniform|storage, read|storage, read_write)> (\w+)/g;
-  const type = { uniform: "uniform", "storage, read": "read-only-storage", "storage, read_write": "storage" } as const;
-  return [...code.matchAll(pattern)].map(([, group, binding, space, name]) => ({
-    group: Number(group),
-    binding: Number(binding),
-    type: type[space as keyof typeof type],
-    name,
-  }));
-}
-
-/** WGSL of a dispatch: the kernel first, so that error lines are the file's lines, then its parts and constants. */
-export function linkShader({ kernel, parts: names, lengths }: Dispatch): string {
-  const body = [kernels[kernel], ...names.map((name) => parts[name])];
-  for (const [name, value] of Object.entries(lengths ?? {})) body.push(`const ${name} = ${value}u;\n`);
-  const code = body.join("");
-  return /\bsubgroup[A-Z]/.test(code) ? `enable subgroups; ${code}` : code;
-}
-
-/** `kernels/rope.wgsl:17` of a line in linked code: kernel and parts follow each other. */
-function sourceLine(kernel: KernelName, names: readonly PartName[], line: number): string {
-  let rest = line;
-  for (const [file, text] of [[kernel, kernels[kernel]], ...names.map((name) => [name, parts[name]])]) {
-    const lines = text.split("\n").length - 1;
-    if (rest <= lines) return `kernels/${file}.wgsl:${rest}`;
-    rest -= lines;
-  }
-  return `kernels/${kernel}.wgsl, appended constants`;
-}
-
 /**
  * A device with named tensors, a pipeline cache and recordings. It does not own the device: `close()` destroys the
  * buffers made here and nothing else.
@@ -88,9 +39,7 @@ export class Gpu {
   /** Bytes allocated, by kind. */
   readonly memory: Record<MemoryKind, number> = { weights: 0, kv: 0, activations: 0 };
   readonly #tensors = new Map<string, { buffer: GPUBuffer; bytes: number; kind: MemoryKind }>();
-  readonly #pipelines = new Map<string, Promise<Compiled>>();
-  readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #pipelines: Pipelines;
   #stepBuffer: GPUBuffer | undefined;
   #stepGroup: GPUBindGroup | undefined;
   readonly #readers = new Map<string, GPUBuffer>();
@@ -102,6 +51,7 @@ export class Gpu {
   constructor(device: GPUDevice, target: Target) {
     this.device = device;
     this.target = target;
+    this.#pipelines = new Pipelines(device);
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {
       if (info.reason !== "destroyed") {
@@ -218,7 +168,7 @@ export class Gpu {
     this.#stepBuffer = this.device.createBuffer({ label: "step", size: bytes, usage });
     const buffer = this.#stepBuffer;
     this.#stepGroup = this.device.createBindGroup({
-      layout: this.#layout(STEP_LAYOUT),
+      layout: this.#pipelines.layout(STEP_LAYOUT),
       entries: [
         { binding: 0, resource: { buffer, size: 16 } },
         { binding: 1, resource: { buffer } },
@@ -228,7 +178,7 @@ export class Gpu {
 
   /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */
   async record(dispatches: readonly Dispatch[]): Promise<Recording> {
-    const compiled = await Promise.all(dispatches.map((dispatch) => this.#compile(dispatch)));
+    const compiled = await Promise.all(dispatches.map((dispatch) => this.#pipelines.compile(dispatch)));
     this.check(); // it may have been closed meanwhile
     return dispatches.map((dispatch, i) => {
       const { pipeline, bindings, layouts } = compiled[i];
@@ -330,64 +280,5 @@ export class Gpu {
     reader.unmap();
     this.check();
     return copy;
-  }
-
-  #layout(bindings: readonly Binding[]): GPUBindGroupLayout {
-    const key = bindings.map(({ binding, type }) => `${binding} ${type}`).join();
-    let layout = this.#layouts.get(key);
-    if (!layout) {
-      layout = this.device.createBindGroupLayout({
-        entries: bindings.map(({ binding, type }) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
-      });
-      this.#layouts.set(key, layout);
-    }
-    return layout;
-  }
-
-  #compile(dispatch: Dispatch): Promise<Compiled> {
-    const { kernel, parts: names, lengths, constants } = dispatch;
-    const key = JSON.stringify([kernel, names, lengths, constants]);
-    let compiled = this.#pipelines.get(key);
-    if (!compiled) {
-      compiled = this.#createPipeline(dispatch);
-      this.#pipelines.set(key, compiled);
-    }
-    return compiled;
-  }
-
-  async #createPipeline(dispatch: Dispatch): Promise<Compiled> {
-    const { kernel, parts: names, constants } = dispatch;
-    const code = linkShader(dispatch);
-    let module = this.#modules.get(code);
-    if (!module) {
-      module = this.device.createShaderModule({ label: kernel, code });
-      this.#modules.set(code, module);
-    }
-    const bindings = declaredBindings(code);
-    const layouts = [1, 2]
-      .map((group) => bindings.filter((binding) => binding.group === group))
-      .filter((own) => own.length > 0)
-      .map((own) => this.#layout(own));
-    const used = Object.entries(constants).filter(([name]) => new RegExp(`override ${name}\\b`).test(code));
-    const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
-    const unknown = Object.keys(constants).filter((name) => !used.some(([known]) => known === name));
-    if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
-    try {
-      const pipeline = await awaitDevice(
-        this.device.createComputePipelineAsync({
-          label: kernel,
-          layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.#layout(STEP_LAYOUT), ...layouts] }),
-          compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
-        }),
-      );
-      return { pipeline, bindings, layouts };
-    } catch (cause) {
-      const info = await module.getCompilationInfo();
-      const lines = info.messages
-        .filter((message) => message.type === "error")
-        .map((message) => `${sourceLine(kernel, names, message.lineNum)}:${message.linePos} ${message.message}`);
-      const why = lines.length ? lines.join("; ") : (cause as Error).message;
-      throw new LlariatError("kernel", `${what}: ${why} (constants ${JSON.stringify(constants)})`, { cause });
-    }
   }
 }
