@@ -44,18 +44,18 @@ const mutations: readonly Mutation[] = [
   {
     name: "pairing: interleaved (2i, 2i + 1)",
     file: "kernels/rope.wgsl",
-    find: `  let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
-  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
-  let a = qkv[at];
-  let b = qkv[at + HALF];
-  qkv[at] = a * turn.x - b * turn.y;
-  qkv[at + HALF] = b * turn.x + a * turn.y;`,
-    replace: `  let at = row * QKV_STRIDE + 2u * pair;
-  let turn = table[row_angle(row) * TABLE_STRIDE + pair % HALF];
-  let a = qkv[at];
-  let b = qkv[at + 1u];
-  qkv[at] = a * turn.x - b * turn.y;
-  qkv[at + 1u] = b * turn.x + a * turn.y;`,
+    find: `    let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+    let turn = table[angle + pair % HALF];
+    let a = qkv[at];
+    let b = qkv[at + HALF];
+    qkv[at] = a * turn.x - b * turn.y;
+    qkv[at + HALF] = b * turn.x + a * turn.y;`,
+    replace: `    let at = row * QKV_STRIDE + 2u * pair;
+    let turn = table[angle + pair % HALF];
+    let a = qkv[at];
+    let b = qkv[at + 1u];
+    qkv[at] = a * turn.x - b * turn.y;
+    qkv[at + 1u] = b * turn.x + a * turn.y;`,
     tests: ROTATION,
   },
   {
