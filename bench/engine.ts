@@ -13,7 +13,7 @@ import type { FloatKind } from "../src/floats.ts";
 import { Llama } from "../src/node/index.ts";
 import type { Plan } from "../src/llama.ts";
 import { SHAPES, writeCheckpoint } from "./checkpoint.ts";
-import { type Bench, type Result, benchArguments, openBench, round, timing } from "./harness.ts";
+import { type Bench, type Result, type Timing, benchArguments, cpuMs, openBench, round, timing } from "./harness.ts";
 import { work } from "./work.ts";
 
 const here = fileURLToPath(import.meta.url);
@@ -67,6 +67,37 @@ async function peakArrayBuffers<T>(job: (look: () => void) => Promise<T>): Promi
     return { result: await job(look), peak };
   } finally {
     clearInterval(timer);
+  }
+}
+
+/** Wall clock and CPU time. */
+interface Mark {
+  readonly ms: number;
+  readonly cpu: number;
+}
+const mark = (): Mark => ({ ms: performance.now(), cpu: cpuMs() });
+
+/** Marks at the start of a greedy request and at each of its tokens. */
+async function pieces(llama: Llama, ids: Uint32Array, maxNewTokens: number): Promise<Mark[]> {
+  const marks = [mark()];
+  const request = { maxNewTokens, ignoreEos: true, temperature: 0, allowBeyond: true };
+  for await (const _ of llama.generate(ids, request)) marks.push(mark());
+  return marks;
+}
+
+/** Times between two marks. */
+class Trials {
+  readonly #bench: Bench;
+  readonly #marks: Mark[] = [];
+  constructor(bench: Bench) {
+    this.#bench = bench;
+  }
+  add(from: Mark, to: Mark, runs: number): void {
+    this.#marks.push({ ms: (to.ms - from.ms) / runs, cpu: (to.cpu - from.cpu) / runs });
+  }
+  get timing(): Timing {
+    const cpu = this.#marks.reduce((sum, each) => sum + each.cpu, 0) / this.#marks.length;
+    return { ...timing(this.#marks.map(({ ms }) => ms)), ...(this.#bench.adapter.isSoftware && { cpuMs: cpu }) };
   }
 }
 
@@ -130,25 +161,22 @@ async function measure(bench: Bench, name: string, dtype: string, model: string,
     say("load, peak ArrayBuffers", { bytes: highest });
 
     const { config, engine } = llama;
-    const request = { ignoreEos: true, temperature: 0, allowBeyond: true };
-    const once = async (ids: Uint32Array, maxNewTokens: number) =>
-      (await llama.complete(ids, { ...request, maxNewTokens })).timing;
-    const prefill: number[] = [];
+    const prefill = new Trials(bench);
     for (let i = 0; i <= trials; i++) {
-      const { prefillMs } = await once(tokenIds(prompt, config.vocab, i), 1);
-      if (i > 0) prefill.push(prefillMs);
+      const marks = await pieces(llama, tokenIds(prompt, config.vocab, i), 1);
+      if (i > 0) prefill.add(marks[0], marks[1], 1);
     }
-    const decode: number[] = [];
+    const decode = new Trials(bench);
     for (let i = 0; i <= trials; i++) {
-      const { decodeMs } = await once(tokenIds(DECODE_AFTER, config.vocab, i), i === 0 ? 2 : tokens + 1);
-      if (i > 0) decode.push(decodeMs / tokens);
+      const marks = await pieces(llama, tokenIds(DECODE_AFTER, config.vocab, i), i === 0 ? 2 : tokens + 1);
+      if (i > 0) decode.add(marks[1], marks.at(-1)!, tokens);
     }
 
     // Weights that multiply activations: every one twice per token of the prompt, once read per decoded token.
     const { dim, hidden, heads, kvHeads, headDim, layers, vocab } = config;
     const block = dim * (2 * heads + 2 * kvHeads) * headDim + 3 * dim * hidden;
     const flops = 2 * prompt * block * layers + 2 * vocab * dim + 2 * prompt * prompt * heads * headDim * layers;
-    const pp = timing(prefill);
+    const pp = prefill.timing;
     const gflops = flops / pp.ms / 1e6;
     say(`pp${prompt}`, {
       ...pp,
@@ -156,7 +184,7 @@ async function measure(bench: Bench, name: string, dtype: string, model: string,
       gflops: round(gflops),
       percent: round((100 * gflops) / matmulGflops, 3),
     });
-    const tg = timing(decode);
+    const tg = decode.timing;
     const gbs =
       (weights * (block * layers + vocab * dim)) /
       (block * layers + vocab * dim * (engine.weights.head === engine.weights.embed ? 1 : 2)) /
@@ -201,14 +229,11 @@ async function profile(bench: Bench, llama: Llama, name: string, format: string,
     bench.report({ bench: "engine", kernel: what, shape: name, format, style: gpu.target.style, ...whole });
     const lengths = Array.from({ length: count }, (_, i) => from + i + 1);
     for (const share of await bench.profile(gpu, recording, shape, data)) {
-      const { kind, ms, best, spread } = share;
-      const one = work(share.dispatch, shape, lengths);
-      const rates = await bench.rates(
-        { ...one, bytes: one.bytes * share.count, flops: one.flops * share.count },
-        { ms: best, best, spread },
-      );
-      const part = `${round((100 * best) / whole.best, 3)} % of ${what}, ${share.count} ×`;
-      bench.report({ bench: "engine", kernel: kind, shape: part, format, ms, best, spread, ...rates });
+      const { kind, count, dispatch, ...times } = share;
+      const one = work(dispatch, shape, lengths);
+      const rates = await bench.rates({ ...one, bytes: one.bytes * count, flops: one.flops * count }, times);
+      const part = `${round((100 * times.best) / whole.best, 3)} % of ${what}, ${count} ×`;
+      bench.report({ bench: "engine", kernel: kind, shape: part, format, ...times, ...rates });
     }
   }
   engine.release(sequence);

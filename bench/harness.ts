@@ -4,7 +4,7 @@
 
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync } from "node:fs";
-import { loadavg } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
@@ -21,6 +21,7 @@ import { stepLayout } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
 import { Gpu, type Recording } from "../src/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
+import { awaitDevice } from "../src/platform.ts";
 import { chooseTarget } from "../src/tune.ts";
 import { randomBytes } from "./random.ts";
 
@@ -36,6 +37,11 @@ export interface Timing {
   readonly best: number;
   /** (longest − shortest) / median. */
   readonly spread: number;
+  /**
+   * Software adapters only: CPU time of this process, over its cores. On a busy machine `ms` counts the others' work too;
+   * this is what it would be on a quiet one, if all cores were busy all the time.
+   */
+  readonly cpuMs?: number;
 }
 
 /** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matmul (gflops). */
@@ -77,6 +83,12 @@ export interface Share extends Timing {
   /** The first of them. */
   readonly dispatch: Dispatch;
 }
+
+/** CPU time of this process so far, over the cores there are. */
+export const cpuMs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000 / availableParallelism();
+};
 
 export const round = (value: number, digits = 4): number => Number(value.toPrecision(digits));
 
@@ -193,8 +205,10 @@ export class Bench {
     const [first] = await this.#trials(() => submit(1), 1);
     if (first > 1000) trials = Math.min(trials, 3); // slow work is timed well enough by few
     const repeat = Math.max(1, Math.min(500, Math.round(atLeastMs / first)));
+    const before = cpuMs();
     const found = await this.#trials(() => submit(repeat), trials);
-    return timing(found.map((ms) => ms / repeat));
+    const cpu = (cpuMs() - before) / (trials + 1) / repeat; // every batch of trials begins with one that is not counted
+    return { ...timing(found.map((ms) => ms / repeat)), ...(this.adapter.isSoftware && { cpuMs: cpu }) };
   }
 
   /**
@@ -205,6 +219,7 @@ export class Bench {
     const kinds = new Map<string, Recording[number][]>();
     for (const one of recording) {
       const { kernel, constants } = one.dispatch;
+      if (one.dispatch.workgroups(shape).includes(0)) continue;
       const { N: n, K4: k4 } = constants;
       const key = n === undefined ? kernel : `${kernel} ${n} × ${4 * k4}`;
       kinds.set(key, [...(kinds.get(key) ?? []), one]);
@@ -238,6 +253,7 @@ export class Bench {
       [format, style].filter(Boolean).join(" ").padEnd(14),
       cell(ms, "ms").padStart(12),
       (spread === undefined ? "" : `± ${Math.round(50 * spread)} %`).padStart(8),
+      cell(result.cpuMs, "cpu", 3).padStart(11),
       cell(tokensPerSecond, "tok/s").padStart(14),
       rate.padStart(15),
       cell(percent, "%", 3).padStart(8),
@@ -248,6 +264,7 @@ export class Bench {
       ms: ms && round(ms),
       best: result.best && round(result.best),
       spread: spread && round(spread, 3),
+      cpuMs: result.cpuMs && round(result.cpuMs, 3),
     };
     const line = { ...result, bench, ...rounded, ...this.#about, load: round(loadavg()[0], 2) };
     mkdirSync(dirname(resolve(this.#json)), { recursive: true });
@@ -301,7 +318,7 @@ export class Bench {
     encoder.resolveQuerySet(set, 0, 2 * works.length, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, reader, 0, 16 * works.length);
     device.queue.submit([encoder.finish()]);
-    await reader.mapAsync(MAP_READ, 0, 16 * works.length);
+    await awaitDevice(reader.mapAsync(MAP_READ, 0, 16 * works.length));
     const times = new BigUint64Array(reader.getMappedRange(0, 16 * works.length).slice());
     reader.unmap();
     this.gpu.check();

@@ -73,7 +73,12 @@ export async function timeProbe<S>(
     const all = dispatches.map((dispatch) => work(dispatch, shape, lengths?.(size)));
     const sum = (key: "bytes" | "flops") => all.reduce((total, each) => total + each[key], 0) / copies;
     return {
-      timing: { ms: found.ms / copies, best: found.best / copies, spread: found.spread },
+      timing: {
+        ms: found.ms / copies,
+        best: found.best / copies,
+        spread: found.spread,
+        ...(found.cpuMs !== undefined && { cpuMs: found.cpuMs / copies }),
+      },
       work: { bytes: sum("bytes"), flops: sum("flops"), bound: all[0].bound },
     };
   } finally {
