@@ -1,5 +1,6 @@
 // topk.wgsl — the k largest logits of each output row with all that tie with the k-th, and the logarithm of Σ e^logit.
-//   radix select: four passes of eight bits over order-preserving integers find the k-th largest value exactly
+//   radix select: four passes of eight bits over order-preserving integers find the k-th largest value exactly; for k = 1
+//   (greedy decoding) the largest is known after the first
 // logits [outputs, LOGITS_STRIDE] f32 · candidates [outputs, 4 + 2·CAPACITY] u32: count, logit bits of the largest,
 // bits of log Σ e^logit, 0, then (id, logit bits) pairs in no order. A count above CAPACITY says that some are missing.
 // one workgroup of WG lanes per row · topk.ts · test/kernels/topk.test.ts
@@ -28,18 +29,25 @@ fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let output = group.x;
   let first = output * LOGITS_STRIDE;
   let base = output * (4u + 2u * CAPACITY);
-  if (lane == 0u) { remaining = min(output_k(output), VOCAB); }
+  let k = output_k(output);
+  if (lane == 0u) { remaining = min(k, VOCAB); }
   var prefix = 0u; // the digits of the k-th largest value found so far
   for (var shift = i32(at_run_time(24u)); shift >= 0i; shift -= 8i) {
     for (var i = lane; i < 256u; i += WG) { atomicStore(&histogram[i], 0u); }
     workgroupBarrier();
     let known = select(0xffffffffu << u32(shift + 8i), 0u, shift == 24i); // bits above this digit
+    var most = 0u;
     for (var i = lane; i < VOCAB; i += WG) {
       let key = ordered(logits[first + i]);
-      if ((key & known) == prefix) { atomicAdd(&histogram[(key >> u32(shift)) & 255u], 1u); }
-      if (shift == 24i) { atomicMax(&largest, key); }
+      most = max(most, key);
+      if (k > 1u && (key & known) == prefix) { atomicAdd(&histogram[(key >> u32(shift)) & 255u], 1u); }
     }
+    atomicMax(&largest, most);
     workgroupBarrier();
+    if (k == 1u) {
+      prefix = atomicLoad(&largest);
+      break;
+    }
     if (lane == 0u) {
       var digit = 255u;
       var wanted = remaining;
