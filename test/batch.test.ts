@@ -5,8 +5,9 @@ import * as assert from "uvu/assert";
 import { type Completion, type GenerateOptions, Llama, LlariatError } from "../src/node/index.ts";
 import type { RopeScaling } from "../src/rope.ts";
 import type { Segment } from "../src/step.ts";
+import { seeded } from "./damage.ts";
 import { goldenEntry } from "./goldens.ts";
-import { farthest, folder, openDevice, styles } from "./models.ts";
+import { farthest, firstDifference, folder, openDevice, styles } from "./models.ts";
 
 const tests = suite("batch");
 const handle = await openDevice();
@@ -204,6 +205,98 @@ tests("one request's tokens are asked for one after the other; a second call for
     want.ids,
   );
   assert.is(all[20].done, true);
+});
+
+tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays gets what it gets alone", async () => {
+  const settings: GenerateOptions[] = [
+    {},
+    { ropeScaling: { rope_type: "yarn", factor: 4 } },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeAngles: "current" },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeAngles: "as-inserted" },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeLength: 200 },
+  ];
+  for (const [seed, chunkRows] of [
+    [1, 16],
+    [2, 40],
+    [3, undefined],
+  ] as const) {
+    const below = seeded(seed);
+    const crowd = Array.from({ length: 50 }, (_, i) => ({
+      // Two beginnings, cut anywhere: most prompts share whole pages with others.
+      prompt: ids(1 + below(180), below(2)),
+      given: {
+        ...options,
+        ...settings[below(3) ? 0 : below(settings.length)],
+        reusePrefix: below(4) > 0,
+        maxNewTokens: 5 + below(40),
+      },
+      starts: 28 * i, // when all others together have come so far
+      leaves: below(3) ? Infinity : below(12), // when it has come so far itself
+      aborts: below(2) === 0,
+    }));
+    using quiet = await Llama.load(path, { device, chunkRows });
+    using busy = await Llama.load(path, { device, chunkRows });
+    // Chunks of prompts and tokens so far; who waits for how many; how many run.
+    let [ticks, running] = [0, 0];
+    const waiting: { at: number; go: () => void }[] = [];
+    const tick = () => {
+      ticks++;
+      while (waiting.length > 0 && (waiting[0].at <= ticks || running === 0)) {
+        running++;
+        waiting.shift()!.go();
+      }
+    };
+    let [stayed, cut, cached] = [0, 0, 0];
+    const one = async ({ prompt, given, starts, leaves, aborts }: (typeof crowd)[number]) => {
+      await new Promise<void>((go) => void waiting.push({ at: starts, go }));
+      const abort = new AbortController();
+      let come = 0;
+      const onPrefill = () => {
+        tick();
+        if (++come === leaves && aborts) abort.abort();
+      };
+      const pieces = busy.generate(prompt, { ...given, signal: abort.signal, onPrefill });
+      try {
+        let next = await pieces.next();
+        for (; !next.done; next = await pieces.next()) {
+          tick();
+          if (++come < leaves) continue;
+          if (aborts) abort.abort();
+          else return void (await pieces.return(undefined as never));
+        }
+        return next.value;
+      } catch (error) {
+        if (error instanceof LlariatError && error.code === "aborted") return undefined;
+        throw error;
+      } finally {
+        running--;
+        tick();
+      }
+    };
+    const started = crowd.map(one);
+    tick();
+    const answers = await Promise.all(started);
+    for (const [i, { prompt, given }] of crowd.entries()) {
+      const got = answers[i];
+      if (!got) {
+        cut++;
+        continue;
+      }
+      const alone = await quiet.complete(prompt, { ...given, reusePrefix: false });
+      const found = firstDifference(got.ids, alone.ids);
+      const at = found < 0 ? got.ids.length : found;
+      const what = `seed ${seed}, request ${i}, ${prompt.length} ids, token ${at}`;
+      // Other steps take other kernels, so two logits as close as their errors may change places.
+      if (found >= 0) assert.ok(Math.abs(got.logprobs![at] - alone.logprobs![at]) <= 4 * TOLERANCE, what);
+      const { error } = farthest(got.logprobs!.slice(0, at), alone.logprobs!.slice(0, at));
+      assert.ok(error <= 2 * TOLERANCE, `${what}: a log-probability before it differs by ${error}`);
+      stayed++;
+      cached += got.usage.cachedTokens;
+    }
+    assert.ok(stayed > 15 && cut > 5 && cached > 100, `${stayed} stayed, ${cut} were cut off, ${cached} tokens shared`);
+    const { kv, prefixes } = busy.engine;
+    assert.is(kv.freePages + prefixes.idle, kv.pages, "every page is free or kept for a prefix");
+  }
 });
 
 tests.after(() => handle.release());
