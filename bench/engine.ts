@@ -9,10 +9,10 @@ import { existsSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FloatKind } from "../src/floats.ts";
+import type { FloatKind } from "../kernels/formats/floats.ts";
 import { Llama } from "../src/node/index.ts";
-import type { Plan } from "../src/llama.ts";
-import { SHAPES, writeCheckpoint } from "./checkpoint.ts";
+import type { Plan } from "../src/model/forward.ts";
+import { SHAPES, writeCheckpoint } from "../test/tools/checkpoint.ts";
 import { type Bench, type Result, type Timing, benchArguments, cpuMs, openBench, round, timing } from "./harness.ts";
 import { work } from "./work.ts";
 

@@ -19,10 +19,10 @@ import {
 } from "../kernels/index.ts";
 import { stepLayout } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
-import { Gpu, type Recording } from "../src/gpu.ts";
+import { Gpu, type Recording } from "../src/device/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
-import { awaitDevice } from "../src/platform.ts";
-import { chooseTarget } from "../src/tune.ts";
+import { awaitDevice } from "../src/device/handle.ts";
+import { chooseTarget } from "../src/device/tune.ts";
 import { randomBytes } from "./random.ts";
 
 // GPUBufferUsage as numbers (WebGPU, "Buffer Usages").

@@ -1,6 +1,6 @@
 // kernels.ts — every kernel at the shapes of real models: first checked against f64, then timed.
 //   node --import tsx bench/kernels.ts [--shape 135m,1.1b,7b] [--only NAME] [--formats f16,bf16,f32] [--quick]
-// The check is of the same record at fewer rows, columns and keys (test/reference.ts is slow): width per row and head, format
+// The check is of the same record at fewer rows, columns and keys (test/tools/reference.ts is slow): width per row and head, format
 // and style are those of the timed one. A kernel that fails it ends the run.
 
 import {
@@ -8,9 +8,9 @@ import {
   angles, append, attentionDecode, attentionDecodeSubgroup, attentionMerge, attentionPrefill, attentionPrefillSubgroup,
   embed, gather, matmul, matmulSubgroup, matvec, rmsnorm, rope, swiglu, tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
-import { frequencies, parseRope, turns } from "../src/rope.ts";
-import { type StepPlan, plainRows, scrambled } from "../test/harness.ts";
-import { type ModelShape, SHAPES } from "./checkpoint.ts";
+import { frequencies, parseRope, turns } from "../src/rope/index.ts";
+import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
+import { type ModelShape, SHAPES } from "../test/tools/checkpoint.ts";
 import { type Bench, benchArguments, openBench } from "./harness.ts";
 import { type Make, type Probe, checkProbe, timeProbe } from "./probes.ts";
 

@@ -8,9 +8,9 @@ import { rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { FloatKind } from "../src/floats.ts";
+import type { FloatKind } from "../kernels/formats/floats.ts";
 import { Llama } from "../src/node/index.ts";
-import { SHAPES, writeCheckpoint } from "./checkpoint.ts";
+import { SHAPES, writeCheckpoint } from "../test/tools/checkpoint.ts";
 import { round } from "./harness.ts";
 
 const USAGE = `node --import tsx bench/load.ts

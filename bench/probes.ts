@@ -1,9 +1,9 @@
 // probes.ts — one kernel at one shape: built twice from the same description, small to be checked against the reference in
-// f64 (test/reference.ts), and at its real size to be timed.
+// f64 (test/tools/reference.ts), and at its real size to be timed.
 
 import { type DType, type Dispatch, type StepLayout, type Target, type Tensor } from "../kernels/index.ts";
-import { tensorBytes } from "../src/gpu.ts";
-import { Case, type StepPlan, planStep, random } from "../test/harness.ts";
+import { tensorBytes } from "../kernels/index.ts";
+import { Case, type StepPlan, planStep, random } from "../test/tools/harness.ts";
 import type { Bench, Timing, Work } from "./harness.ts";
 import { randomBytes } from "./random.ts";
 import { work } from "./work.ts";
@@ -30,7 +30,7 @@ const BEYOND_CACHES = 128 * 2 ** 20;
 /** Random bytes made once per tensor and repeated over it. */
 const BLOCK = 16 * 2 ** 20;
 
-/** Largest error found in units of what is allowed (test/harness.ts); throws where it is above 1. */
+/** Largest error found in units of what is allowed (test/tools/harness.ts); throws where it is above 1. */
 export async function checkProbe<S>(bench: Bench, probe: Probe<S>, target: Target): Promise<number> {
   const { headDim, plan, record, small } = probe;
   const one = new Case(bench.gpu, headDim, plan(small));

@@ -2,10 +2,10 @@
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
 import type { Tensor } from "../kernels/dispatch.ts";
-import { checkAborted, checkRange } from "../src/bytes.ts";
-import type { ByteSource } from "../src/bytes.ts";
-import { narrowBF16, narrowF16 } from "../src/floats.ts";
-import type { FloatKind } from "../src/floats.ts";
+import { checkAborted, checkRange } from "../src/checkpoint/bytes.ts";
+import type { ByteSource } from "../src/checkpoint/bytes.ts";
+import { narrowBF16, narrowF16 } from "../kernels/formats/floats.ts";
+import type { FloatKind } from "../kernels/formats/floats.ts";
 
 /** A safetensors file to be made: header bytes, then tensors back to back. */
 export interface RandomFile {

@@ -17,8 +17,8 @@ import {
   rope as rotate,
   tileRows,
 } from "../kernels/index.ts";
-import { type Rope, frequencies, parseRope, parseRopeScaling, ropeTypes, turns } from "../src/rope.ts";
-import { type StepPlan, scrambled } from "../test/harness.ts";
+import { type Rope, frequencies, parseRope, parseRopeScaling, ropeTypes, turns } from "../src/rope/index.ts";
+import { type StepPlan, scrambled } from "../test/tools/harness.ts";
 import { type Bench, type Timing, benchArguments, openBench, round, timing } from "./harness.ts";
 import { type Probe, checkProbe, timeProbe } from "./probes.ts";
 

@@ -1,7 +1,7 @@
 // work.ts — bytes that a dispatch cannot do without and arithmetic it does, from its record: what rates are computed from.
 
 import type { Dispatch, StepShape } from "../kernels/index.ts";
-import { tensorBytes } from "../src/gpu.ts";
+import { tensorBytes } from "../kernels/index.ts";
 import type { Work } from "./harness.ts";
 
 /**

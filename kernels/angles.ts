@@ -6,7 +6,7 @@ export const FILL_ROWS = 8;
 
 /**
  * Writes the step's fills into the rotary table: `table` [angle rows, headDim] f32 holds (m·cos φ, m·sin φ) per frequency,
- * φ from 64-bit fixed-point turns per token (src/rope.ts). The kernel knows no scaling type.
+ * φ from 64-bit fixed-point turns per token (src/rope/frequencies.ts). The kernel knows no scaling type.
  */
 export function angles({ table, step }: { table: Tensor; step: StepLayout }): Dispatch {
   return {

@@ -1,5 +1,5 @@
 // dispatch.ts — what a kernel binding returns: a plain record, no GPU object in it.
-// The same record is executed (src/gpu.ts), interpreted in f64 (test/reference.ts), timed (bench/) and unit-tested.
+// The same record is executed (src/device/gpu.ts), interpreted in f64 (test/tools/reference.ts), timed (bench/) and unit-tested.
 
 import type { KernelName, PartName } from "./wgsl.ts";
 
@@ -53,6 +53,12 @@ export interface Dispatch {
 
 /** Elements from one row to the next: `columns` rounded up to a multiple of 4, so that vec4 reads are aligned. */
 export const stride = (columns: number): number => (columns + 3) & ~3;
+
+/** Bytes of a tensor's buffer: rows padded to four elements, the whole to four bytes. */
+export function tensorBytes({ dtype, shape }: Tensor): number {
+  const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1);
+  return rows * stride(shape[shape.length - 1]) * (dtype === "f16" || dtype === "bf16" ? 2 : 4);
+}
 
 /** WebGPU's default maxComputeWorkgroupsPerDimension; larger grids are folded into y. */
 export const MAX_WORKGROUPS = 65_535;

@@ -5,7 +5,7 @@ import type { PartName } from "./wgsl.ts";
 /** How lanes share values: through shuffles inside one subgroup, or through workgroup memory and barriers. */
 export type Style = "subgroup" | "workgroup";
 
-/** A device as kernels see it. Made by src/gpu.ts from the adapter's facts; `style` is chosen by measurement (src/tune.ts). */
+/** A device as kernels see it. Made by src/device/gpu.ts from the adapter's facts; `style` is chosen by measurement (src/device/tune.ts). */
 export interface Target {
   /** Lanes of every subgroup, if the device has subgroups of one constant size; else 0. */
   readonly subgroup: number;

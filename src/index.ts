@@ -3,35 +3,32 @@
 // devices come from.
 
 import { Tokenizer } from "../tokenizer/index.ts";
-import { Batch, type Row, checkSignal } from "./batch.ts";
-import type { FileSet } from "./bytes.ts";
-import { openCheckpoint } from "./checkpoint.ts";
-import type { GenerationConfig, LlamaConfig } from "./config.ts";
-import { Engine } from "./engine.ts";
+import type { FileSet } from "./checkpoint/bytes.ts";
+import type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
+import { openCheckpoint } from "./checkpoint/index.ts";
+import { Gpu } from "./device/gpu.ts";
+import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
+import { chooseTarget } from "./device/tune.ts";
+import { weightSink } from "./device/upload.ts";
+import { Batch } from "./engine/batch.ts";
+import { Engine } from "./engine/engine.ts";
 import { LlariatError } from "./error.ts";
-import {
-  type Completion,
-  type GenerateOptions,
-  type Piece,
-  type Prompt,
-  type RequestContext,
-  request,
-} from "./generate.ts";
-import { Gpu } from "./gpu.ts";
-import { type AdapterInfo, type DeviceHandle, platform } from "./platform.ts";
-import { contiguous, promptIds } from "./request.ts";
-import { type Rope, type RopeScaling, parseRope, parseRopeScaling } from "./rope.ts";
-import { logProbability } from "./sample.ts";
-import { chooseTarget } from "./tune.ts";
-import { type LoadProgress, type WeightSink, loadWeights } from "./weights.ts";
-import { display } from "./wording.ts";
+import { request } from "./generate/generate.ts";
+import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
+import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
+import { type LoadProgress, loadWeights } from "./model/weights.ts";
+import { platform } from "./platform.ts";
+import { type Rope, parseRope } from "./rope/index.ts";
+import { display } from "./text/wording.ts";
 
-export type { RopeAngles } from "./angles.ts";
-export { type ByteSource, type FileSet, memoryFiles } from "./bytes.ts";
-export type { GenerationConfig, LlamaConfig } from "./config.ts";
+export type { RopeAngles } from "./engine/angles.ts";
+export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
+export { memoryFiles } from "./checkpoint/memory.ts";
+export type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 export { type ErrorCode, LlariatError } from "./error.ts";
-export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate.ts";
-export type { AdapterInfo } from "./platform.ts";
+export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
+export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate/options.ts";
+export type { AdapterInfo } from "./device/handle.ts";
 export {
   type Rope,
   type RopeScaling,
@@ -40,9 +37,9 @@ export {
   maxContext,
   parseRope,
   parseRopeScaling,
-} from "./rope.ts";
-export type { SamplingOptions } from "./sample.ts";
-export type { LoadProgress } from "./weights.ts";
+} from "./rope/index.ts";
+export type { SamplingOptions } from "./generate/sample.ts";
+export type { LoadProgress } from "./model/weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
 
 /** How to load a checkpoint. */
@@ -59,16 +56,6 @@ export interface LoadOptions {
   readonly style?: "subgroup" | "workgroup";
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
   readonly chunkRows?: number;
-}
-
-/** Options of `logits`. */
-export interface LogitsOptions {
-  /** `all`: a row per id; `last`: one row. Default `all`. */
-  readonly rows?: "all" | "last";
-  readonly ropeScaling?: RopeScaling | "none" | null;
-  /** Position of each id, increasing; default 0, 1, 2 …. A layout with gaps shows what RoPE does far from 0, cheaply. */
-  readonly positions?: ArrayLike<number>;
-  readonly signal?: AbortSignal;
 }
 
 /** Bytes on the GPU. */
@@ -190,63 +177,16 @@ export class Llama {
    */
   async logits(ids: readonly number[] | Uint32Array, options: LogitsOptions = {}): Promise<Float32Array> {
     this.#open();
-    const { engine, batch } = this.#context;
-    const { rows = "all", signal } = options;
-    if (rows !== "all" && rows !== "last") {
-      throw new LlariatError("request", `rows: must be all or last, got ${display(rows)}`);
-    }
-    const tokens = promptIds(this.#context, ids);
-    const rope = parseRopeScaling(options.ropeScaling, this.rope);
-    const runs = contiguous(tokens, options.positions);
-    const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
-    const gaps = runs.length > 1 || runs[0].position > 0;
-    checkSignal(options.signal);
-    const sequence = await engine.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
-    try {
-      const found: Row[] = [];
-      for (const run of runs) {
-        sequence.angles.offset = run.position - sequence.length;
-        const own = await batch.submit({ sequence, ids: run.ids, n, rows, k: Infinity, signal });
-        if (rows === "last") found.length = 0;
-        found.push(...own);
-      }
-      const { vocab } = engine.config;
-      const result = new Float32Array(found.length * vocab);
-      found.forEach((row, i) => row.kind === "logits" && result.set(row.logits, i * vocab));
-      return result;
-    } finally {
-      engine.release(sequence);
-    }
+    return logits(this.#context, ids, options);
   }
 
   /**
    * Natural log-probabilities of a text under the model: Float64Array [ids.length − 1], of ids[1] after ids[0], and so on.
    * The same numbers as from `logits`, without holding more than one step's logits in memory.
    */
-  async score(
-    ids: readonly number[] | Uint32Array,
-    options: Omit<LogitsOptions, "rows" | "positions"> = {},
-  ): Promise<Float64Array> {
+  async score(ids: readonly number[] | Uint32Array, options: ScoreOptions = {}): Promise<Float64Array> {
     this.#open();
-    const { engine, batch } = this.#context;
-    const tokens = promptIds(this.#context, ids);
-    const rope = parseRopeScaling(options.ropeScaling, this.rope);
-    const n = tokens.length;
-    checkSignal(options.signal);
-    const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
-    const scores = new Float64Array(n - 1);
-    try {
-      for (let first = 0; first < n - 1; first += engine.maxOutputs) {
-        const chunk = tokens.subarray(first, Math.min(first + engine.maxOutputs, n - 1));
-        const rows = await batch.submit({ sequence, ids: chunk, n, rows: "all", k: Infinity, signal: options.signal });
-        rows.forEach((row, i) => {
-          if (row.kind === "logits") scores[first + i] = logProbability(row.logits, tokens[first + i + 1]);
-        });
-      }
-      return scores;
-    } finally {
-      engine.release(sequence);
-    }
+    return score(this.#context, ids, options);
   }
 
   /** Frees every buffer of the model, and the device if it was requested by `load`. Requests in flight fail. */
@@ -268,24 +208,6 @@ export class Llama {
 
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
-
-/** Bytes handed to the queue before waiting for the GPU: what is not copied yet occupies host memory. */
-const UPLOAD_BYTES = 64 << 20;
-
-function weightSink(gpu: Gpu): WeightSink {
-  let pending = 0;
-  return {
-    maxBindingBytes: gpu.maxBindingBytes,
-    create: (tensor) => gpu.create(tensor, "weights"),
-    async write(tensor, byteOffset, data) {
-      gpu.write(tensor, byteOffset, data);
-      pending += data.byteLength;
-      if (pending < UPLOAD_BYTES) return;
-      pending = 0;
-      await gpu.idle();
-    },
-  };
-}
 
 function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
   if (style !== "subgroup" && style !== "workgroup") {

@@ -9,9 +9,9 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { imports } from "./source.ts";
+import { imports } from "./tools/source.ts";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
+const here = fileURLToPath(new URL("./", import.meta.url));
 const root = join(here, "..");
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,

@@ -1,7 +1,7 @@
 // gpu.ts — a WebGPU device in a browser.
 
 import { LlariatError } from "../error.ts";
-import type { DeviceHandle } from "../platform.ts";
+import type { DeviceHandle } from "../device/handle.ts";
 
 /** Limits asked for at what the adapter has; src/node/gpu.ts says what each is for. */
 const LIMITS = [

@@ -2,7 +2,8 @@
 
 import { LlariatError } from "../error.ts";
 import { usePlatform } from "../platform.ts";
-import { blobFiles, urlFiles } from "./files.ts";
+import { blobFiles } from "./files.ts";
+import { urlFiles } from "../checkpoint/http.ts";
 import { requestDevice } from "./gpu.ts";
 
 usePlatform({
@@ -17,5 +18,6 @@ usePlatform({
 });
 
 export * from "../index.ts";
-export { blobFiles, urlFiles } from "./files.ts";
+export { blobFiles } from "./files.ts";
+export { urlFiles } from "../checkpoint/http.ts";
 export { requestDevice } from "./gpu.ts";

@@ -3,8 +3,8 @@
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { checkAborted, checkName, checkRange, shortRead } from "../bytes.ts";
-import type { ByteSource, FileSet } from "../bytes.ts";
+import { checkAborted, checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
+import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
 import { LlariatError } from "../error.ts";
 
 const SINGLE = "model.safetensors";

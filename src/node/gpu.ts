@@ -1,7 +1,7 @@
 // gpu.ts — a WebGPU device in Node, through Dawn (npm `webgpu`), which is imported here and nowhere else.
 
 import { LlariatError } from "../error.ts";
-import { useWait } from "../platform.ts";
+import { useWait } from "../device/handle.ts";
 import { fasterAdvice, noAdapterMessage } from "./advice.ts";
 import { hasVulkanLoader, useSwiftShader } from "./software.ts";
 import { napWhile } from "./waiting.ts";
@@ -72,7 +72,7 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 /**
  * One Dawn instance per set of flags and drivers, for the life of the process: an instance that is collected while a
  * device of it works, or while one of its promises is pending, takes the process down with it. It does not keep Node
- * from exiting. test/device.test.ts holds both.
+ * from exiting. test/node/device.test.ts holds both.
  */
 const instances = new Map<string, GPU>();
 

@@ -1,7 +1,7 @@
 // listed.ts — a checkpoint given as its files, one path each, wherever they lie.
 
 import { basename, dirname } from "node:path";
-import type { FileSet } from "../bytes.ts";
+import type { FileSet } from "../checkpoint/bytes.ts";
 import { LlariatError } from "../error.ts";
 import { folderFiles } from "./files.ts";
 

@@ -4,7 +4,7 @@ import { LlariatError } from "../error.ts";
 import type { Answer, Engine } from "./engine.ts";
 import { judge } from "./judge.ts";
 import type { Prompt } from "./prompts/index.ts";
-import type { Attempt } from "./report/schema.ts";
+import type { Attempt } from "./cell.ts";
 import type { Scaling } from "./scaling.ts";
 
 /** Errors after which no further answer can be expected. */

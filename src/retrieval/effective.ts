@@ -2,14 +2,14 @@
 // table 4): how far from the end a passkey may stand and still be found.
 
 import { LlariatError } from "../error.ts";
-import type { RopeScaling } from "../rope.ts";
+import type { RopeScaling } from "../rope/index.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { tokenCounter } from "./engine.ts";
 import { ANSWER_TOKENS } from "./judge.ts";
 import type { Prompt } from "./prompts/index.ts";
 import { prompts } from "./prompts/index.ts";
-import type { Attempt } from "./report/schema.ts";
+import type { Attempt } from "./cell.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
 

@@ -2,8 +2,8 @@
 // of a server; a test makes one of ten lines.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeScaling } from "../rope.ts";
-import { logProbability } from "../sample.ts";
+import type { Rope, RopeScaling } from "../rope/index.ts";
+import { logProbability } from "../generate/sample.ts";
 
 /** A RoPE setting of one request: undefined is the model's own, null none. */
 export type Setting = RopeScaling | "none" | null | undefined;

@@ -3,7 +3,7 @@
 //   uuid/none<=0.1@>1x#0.2  uuid only, all lengths beyond the trained one, only the secrets at position 0.2
 
 import { LlariatError } from "../error.ts";
-import type { Cell } from "./report/schema.ts";
+import type { Cell } from "./cell.ts";
 
 type Comparison = ">=" | "<=" | ">" | "<" | "=";
 

@@ -6,7 +6,7 @@ import { ANSWER_TOKENS } from "./judge.ts";
 import type { CountTokens } from "./engine.ts";
 import type { Prompt, TaskName } from "./prompts/index.ts";
 import { prompts } from "./prompts/index.ts";
-import type { Attempt, Cell } from "./report/schema.ts";
+import type { Attempt, Cell } from "./cell.ts";
 import type { Scaling } from "./scaling.ts";
 import { isUnscaled, reachOf } from "./scaling.ts";
 import type { ResolvedSettings } from "./settings.ts";

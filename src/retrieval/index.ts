@@ -35,7 +35,8 @@ export { type EffectiveContext, type EffectiveRow, type EffectiveSettings, effec
 export { type ClientOptions, viaUrl } from "./client.ts";
 export { type Interval, type SequentialRule, exactInterval, sameRate, settled, wilson } from "./stats.ts";
 export { extrapolationBound, interpolationBound, statedInterpolationBound } from "./bound.ts";
-export { type Attempt, type Cell, REPORT_FORMAT, type Report } from "./report/schema.ts";
+export { REPORT_FORMAT, type Report } from "./schema.ts";
+export { type Attempt, type Cell } from "./cell.ts";
 export { html } from "./report/html.ts";
 export { junit } from "./report/junit.ts";
 export { type Measured, type Paint, terminalTable } from "./report/terminal.ts";

@@ -3,8 +3,9 @@
 import { LlariatError } from "../error.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
 import { tally } from "./grid.ts";
-import type { Attempt, Cell, Report } from "./report/schema.ts";
-import { REPORT_FORMAT } from "./report/schema.ts";
+import type { Report } from "./schema.ts";
+import type { Attempt, Cell } from "./cell.ts";
+import { REPORT_FORMAT } from "./schema.ts";
 
 const refuse = (sentence: string): never => {
   throw new LlariatError("request", sentence);

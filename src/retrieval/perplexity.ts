@@ -2,7 +2,7 @@
 // tables 1 and 2), which follows Press et al. 2022 (ALiBi, appendix B).
 
 import { LlariatError } from "../error.ts";
-import type { RopeScaling } from "../rope.ts";
+import type { RopeScaling } from "../rope/index.ts";
 import type { ScoringEngine } from "./engine.ts";
 import { score } from "./engine.ts";
 import type { Scaling } from "./scaling.ts";

@@ -1,7 +1,7 @@
 // presets.ts — the conditions of h2oGPT's tests/test_long_context.py as data. What the caller sets besides wins.
 
 import { LlariatError } from "../error.ts";
-import { nearest } from "../wording.ts";
+import { nearest } from "../text/wording.ts";
 import type { RetrievalSettings } from "./settings.ts";
 
 /** A named set of settings and where it is from. */

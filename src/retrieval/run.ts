@@ -1,7 +1,7 @@
 // run.ts — runs a grid on an engine: several prompts of a cell at a time, saved as it goes, resumable, splittable.
 
 import { LlariatError } from "../error.ts";
-import { parseRopeScaling } from "../rope.ts";
+import { parseRopeScaling } from "../rope/index.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { Engine } from "./engine.ts";
 import { tokenCounter } from "./engine.ts";
@@ -9,8 +9,9 @@ import { checkExpectation, parseExpectation } from "./expect.ts";
 import type { PlannedCell } from "./grid.ts";
 import { echo, plan, tally } from "./grid.ts";
 import { checkSaved } from "./merge.ts";
-import type { Attempt, Cell, Report } from "./report/schema.ts";
-import { REPORT_FORMAT } from "./report/schema.ts";
+import type { Report } from "./schema.ts";
+import type { Attempt, Cell } from "./cell.ts";
+import { REPORT_FORMAT } from "./schema.ts";
 import type { ResolvedSettings, RetrievalSettings } from "./settings.ts";
 import { resolveSettings } from "./settings.ts";
 import { settled } from "./stats.ts";

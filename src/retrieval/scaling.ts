@@ -1,8 +1,8 @@
 // scaling.ts — the RoPE settings of a grid: how they are written, how far they reach, which are pointless.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeScaling } from "../rope.ts";
-import { maxContext, parseRopeOption, parseRopeScaling } from "../rope.ts";
+import type { Rope, RopeScaling } from "../rope/index.ts";
+import { maxContext, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
 import type { CompleteOptions, Setting } from "./engine.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */

@@ -1,8 +1,8 @@
 // settings.ts — what a retrieval run is asked to do, checked and with defaults filled in.
 
 import { LlariatError } from "../error.ts";
-import type { RopeScaling } from "../rope.ts";
-import { nearest } from "../wording.ts";
+import type { RopeScaling } from "../rope/index.ts";
+import { nearest } from "../text/wording.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { trainedLength } from "./engine.ts";
 import type { Document, FixturePrompt, Needle, TaskName } from "./prompts/index.ts";

@@ -1,7 +1,7 @@
 // stream.ts — random numbers for prompts, keyed by words. A prompt must be the same on every machine and in every version,
 // or saved reports could not be resumed and rates not compared; so only algorithms that are published and integer are used.
 
-import { splitMix64, xoshiro128 } from "../random.ts";
+import { splitMix64, xoshiro128 } from "../generate/random.ts";
 
 /** A stream of random numbers that depends on its key alone. */
 export interface Stream {

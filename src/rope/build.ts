@@ -1,7 +1,7 @@
 // build.ts — the one place where the values of a RoPE type are read, checked and completed with their defaults.
 
-import type { Rope, RopeType } from "../rope.ts";
-import { display } from "../wording.ts";
+import type { Rope, RopeType } from "./frequencies.ts";
+import { display } from "../text/wording.ts";
 import type { Setting } from "./names.ts";
 import { checkNames } from "./names.ts";
 import type { Dict } from "./values.ts";

@@ -1,6 +1,6 @@
 // fit.ts — which setting would reach a length, for the sentence that refuses a prompt.
 
-import type { Rope } from "../rope.ts";
+import type { Rope } from "./frequencies.ts";
 import type { RopeScaling } from "./parse.ts";
 
 /**

@@ -1,7 +1,7 @@
 // names.ts — which types and keys there are; misspelt, misplaced and missing ones are refused by name.
 
-import type { RopeType } from "../rope.ts";
-import { display, nearest } from "../wording.ts";
+import type { RopeType } from "./frequencies.ts";
+import { display, nearest } from "../text/wording.ts";
 import type { Dict } from "./values.ts";
 import { given, refuse } from "./values.ts";
 

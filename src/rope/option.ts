@@ -1,7 +1,7 @@
 // option.ts — the command line's spelling of a RoPE setting.
 
-import { isObject, parseJson } from "../json.ts";
-import { display } from "../wording.ts";
+import { isObject, parseJson } from "../text/json.ts";
+import { display } from "../text/wording.ts";
 import { checkNames } from "./names.ts";
 import type { RopeScaling } from "./parse.ts";
 import type { Dict } from "./values.ts";

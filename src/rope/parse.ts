@@ -7,9 +7,9 @@
 // what it states has an effect or is refused.
 
 import { LlariatError } from "../error.ts";
-import { isObject } from "../json.ts";
-import type { Rope, RopeType } from "../rope.ts";
-import { display } from "../wording.ts";
+import { isObject } from "../text/json.ts";
+import type { Rope, RopeType } from "./frequencies.ts";
+import { display } from "../text/wording.ts";
 import type { Surroundings } from "./build.ts";
 import { build } from "./build.ts";
 import type { Dict } from "./values.ts";

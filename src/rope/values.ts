@@ -2,7 +2,7 @@
 // for the error: "config.json: rope_scaling.factor" or "ropeScaling.factor".
 
 import { LlariatError } from "../error.ts";
-import { display } from "../wording.ts";
+import { display } from "../text/wording.ts";
 
 /** Throws LlariatError "rope" with the sentence. */
 export const refuse = (message: string): never => {

@@ -2,7 +2,7 @@
 import { type Completion, Llama } from "../../src/node/index.ts";
 import { inFlight } from "../../src/retrieval/ask.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
-import { folder } from "../models.ts";
+import { folder } from "../tools/models.ts";
 
 /** Tokens both were trained for at first; kv-llama-pi then for four times as many, with its linear scaling 4. */
 export const TRAINED = 512;

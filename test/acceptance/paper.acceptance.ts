@@ -6,10 +6,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SHAPES, writeCheckpoint } from "../../bench/checkpoint.ts";
+import { SHAPES, writeCheckpoint } from "../tools/checkpoint.ts";
 import { type Report, presets, retrieve } from "../../src/retrieval/index.ts";
-import { folder } from "../models.ts";
-import { root } from "../source.ts";
+import { folder } from "../tools/models.ts";
+import { root } from "../tools/source.ts";
 import { llama2TokenizerJson } from "../tokenizer/llama2.ts";
 import { Model, TRAINED } from "./models.ts";
 
@@ -108,7 +108,7 @@ function llariat(preset: string, ...more: string[]): Promise<{ status: number | 
   const out = join(place, preset);
   const given = ["retrieve", "--model", checkpoint(), "--preset", preset, "--out", out, "--quiet", ...more];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/node/cli.ts"), ...given], { cwd: root });
+    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/index.ts"), ...given], { cwd: root });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
     child.on("close", (status) => {

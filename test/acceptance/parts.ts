@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EffectiveContext, Perplexity, Report } from "../../src/retrieval/index.ts";
-import { root } from "../source.ts";
+import { root } from "../tools/source.ts";
 
 /** Each part by its name; the report puts together those of a model. */
 export interface Parts {

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Perplexity, ScoringEngine } from "../../src/retrieval/index.ts";
 import { perplexity } from "../../src/retrieval/index.ts";
-import { folder } from "../models.ts";
+import { folder } from "../tools/models.ts";
 import { Model } from "./models.ts";
 import { forget, save } from "./parts.ts";
 import { Scores } from "./scores.ts";

@@ -1,6 +1,6 @@
 // recorded.ts — what transformers gave: counts of cells (test/fixtures/measured.json) and single answers (…/expected).
 import { readFileSync } from "node:fs";
-import { folder } from "../models.ts";
+import { folder } from "../tools/models.ts";
 import type { Count } from "./compare.ts";
 import { TRAINED } from "./models.ts";
 import type { TaskPrompt } from "./tasks.ts";

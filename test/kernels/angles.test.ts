@@ -2,10 +2,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { angles } from "../../kernels/index.ts";
-import { frequencies, parseRope } from "../../src/rope.ts";
+import { frequencies, parseRope } from "../../src/rope/index.ts";
 import { turns } from "../../src/rope/turns.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, type StepPlan, openLab, random } from "../harness.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, type StepPlan, openLab, random } from "../tools/harness.ts";
 
 const test = suite("angles");
 const lab = await openLab();

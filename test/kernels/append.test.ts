@@ -1,7 +1,7 @@
 // append.test.ts — keys and values into the slots of the paged cache, and nowhere else.
 import { suite } from "uvu";
 import { append } from "../../kernels/index.ts";
-import { Case, openLab, random, scrambled } from "../harness.ts";
+import { Case, openLab, random, scrambled } from "../tools/harness.ts";
 
 const test = suite("append");
 const lab = await openLab();

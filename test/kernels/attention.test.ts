@@ -15,8 +15,8 @@ import {
   attentionPrefillSubgroup,
   tileRows,
 } from "../../kernels/index.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, type Run, openLab, random, scrambled } from "../harness.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, type Run, openLab, random, scrambled } from "../tools/harness.ts";
 
 const test = suite("attention");
 const lab = await openLab();

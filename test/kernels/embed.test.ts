@@ -1,7 +1,7 @@
 // embed.test.ts — rows of the embedding table, which may come in pieces.
 import { suite } from "uvu";
 import { type DType, embed } from "../../kernels/index.ts";
-import { Case, openLab, plainRows, random } from "../harness.ts";
+import { Case, openLab, plainRows, random } from "../tools/harness.ts";
 
 const test = suite("embed");
 const lab = await openLab();

@@ -1,7 +1,7 @@
 // gather.test.ts — the rows whose logits are wanted.
 import { suite } from "uvu";
 import { gather } from "../../kernels/index.ts";
-import { Case, openLab, plainRows, random } from "../harness.ts";
+import { Case, openLab, plainRows, random } from "../tools/harness.ts";
 
 const test = suite("gather");
 const lab = await openLab();

@@ -12,8 +12,8 @@ import {
   matvec,
   swiglu,
 } from "../../kernels/index.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, openLab, plainRows, random } from "../harness.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, openLab, plainRows, random } from "../tools/harness.ts";
 
 const test = suite("linear");
 const lab = await openLab();

@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { angles, rope } from "../../kernels/index.ts";
-import { turns } from "../../src/rope.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, type Run, openLab, random, scrambled } from "../harness.ts";
+import { turns } from "../../src/rope/index.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, type Run, openLab, random, scrambled } from "../tools/harness.ts";
 
 const test = suite("rope");
 const lab = await openLab();

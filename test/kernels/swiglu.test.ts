@@ -2,8 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { swiglu } from "../../kernels/index.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, openLab, plainRows, random } from "../harness.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, openLab, plainRows, random } from "../tools/harness.ts";
 
 const test = suite("swiglu");
 const lab = await openLab();

@@ -2,9 +2,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CANDIDATES, CANDIDATE_STRIDE, topk } from "../../kernels/index.ts";
-import { goldenEntry, goldenTensors } from "../goldens.ts";
-import { Case, openLab, plainRows, random } from "../harness.ts";
-import { float } from "../reference.ts";
+import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { Case, openLab, plainRows, random } from "../tools/harness.ts";
+import { float } from "../tools/reference.ts";
 
 const test = suite("topk");
 const lab = await openLab();

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { memorySource } from "../../src/bytes.ts";
+import { memorySource } from "../../src/checkpoint/memory.ts";
 import { Llama } from "../../src/node/index.ts";
-import { randomFiles } from "../../bench/checkpoint.ts";
+import { randomFiles } from "../tools/checkpoint.ts";
 import { llama2TokenizerJson } from "../tokenizer/llama2.ts";
 import { preset, presets, retrieve } from "../../src/retrieval/index.ts";
 import { resolveSettings } from "../../src/retrieval/settings.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { LlariatError } from "../../src/error.ts";
 import type { Engine, Report, RetrievalSettings } from "../../src/retrieval/index.ts";
 import { mergeReports, parseReport, prompts, retrieve } from "../../src/retrieval/index.ts";
-import { parseRope } from "../../src/rope.ts";
+import { parseRope } from "../../src/rope/index.ts";
 import { expected, reader, solve, tokenizer, words } from "./fake.ts";
 
 const test = suite("retrieval run");

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseRope } from "../../src/rope.ts";
+import { parseRope } from "../../src/rope/index.ts";
 import { isUnscaled, parseScaling, reachOf } from "../../src/retrieval/scaling.ts";
 
 const test = suite("retrieval scaling");

@@ -17,7 +17,7 @@ import {
   series,
   verticalTitle,
 } from "./plot.ts";
-import type { Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
 import { GOOD, axes, cellsOf, distinct, lengthsOf, percent, pool, times } from "./view.ts";
 
 const PERPLEXITY = { top: 168, height: 92 };

@@ -2,7 +2,8 @@
 
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
-import type { Attempt, Cell, Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
+import type { Attempt, Cell } from "../cell.ts";
 import { distinct, percent } from "./view.ts";
 
 const anchor = (name: string): string => `prompt-${name.replaceAll(/[^\w.-]+/g, "-")}`;

@@ -2,7 +2,8 @@
 
 import type { Markup } from "./markup.ts";
 import { el } from "./markup.ts";
-import type { Cell, Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
+import type { Cell } from "../cell.ts";
 import { cellsOf, duration, lengthsOf, percent, positionsOf, times } from "./view.ts";
 
 // Pixels. A cell is as wide as "100" with air, so that the number never touches its neighbour.

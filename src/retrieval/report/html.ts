@@ -6,7 +6,7 @@ import { heatmap, heatmapKey } from "./heatmap.ts";
 import { effectivePanels } from "./kmax.ts";
 import type { Child, Markup } from "./markup.ts";
 import { el, join, raw } from "./markup.ts";
-import type { Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
 import { cellTable, costTable, expectationTable, perplexityTable, usedTable } from "./tables.ts";

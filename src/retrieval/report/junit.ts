@@ -1,7 +1,8 @@
 // junit.ts — a report as JUnit XML, for CI: every cell and every expectation is a test case.
 
 import { type Markup, el, join } from "./markup.ts";
-import type { Cell, Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
+import type { Cell } from "../cell.ts";
 import { axes, cellsOf, percent } from "./view.ts";
 
 /**

@@ -4,7 +4,7 @@ import type { Markup } from "./markup.ts";
 import { at, el, ticks } from "./markup.ts";
 import type { Point } from "./plot.ts";
 import { LEFT, RATE, RIGHT, WIDTH, grid, horizontalAxis, linear, series, verticalTitle } from "./plot.ts";
-import type { Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
 import { wilson } from "../stats.ts";
 import { percent } from "./view.ts";
 

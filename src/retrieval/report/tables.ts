@@ -2,7 +2,7 @@
 
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
-import type { Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
 import { axes, cellsOf, distinct, duration, percent, times, usedContext } from "./view.ts";
 
 /** A heading of a column; numbers stand to the right. */

@@ -1,6 +1,6 @@
 // terminal.ts — a report for a terminal: plain text in columns.
 
-import type { Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
 import { axes, lengthsOf, percent, pool, times } from "./view.ts";
 
 /** How to emphasise; plain by default, so that the text can go anywhere. */

@@ -3,7 +3,8 @@
 import type { TaskName } from "../prompts/index.ts";
 import type { Interval } from "../stats.ts";
 import { wilson } from "../stats.ts";
-import type { Cell, Report } from "./schema.ts";
+import type { Report } from "../schema.ts";
+import type { Cell } from "../cell.ts";
 
 /** Cells of one task, scaling and length together. */
 export interface Pool {

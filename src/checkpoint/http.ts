@@ -1,0 +1,188 @@
+// http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
+
+import { LlariatError } from "../error.ts";
+import { checkAborted, checkName, checkRange, shortRead } from "./bytes.ts";
+import type { ByteSource, FileSet } from "./bytes.ts";
+
+/** How to ask a server for files. */
+export interface UrlOptions {
+  /** Sent with every request, for example `{ authorization: "Bearer …" }`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The files that exist, for servers that answer other than 404 for the absent; default: ask for each. */
+  readonly names?: readonly string[];
+  /** Instead of the global fetch: proxies, caches, tests. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/**
+ * The files below a base URL (`https://host/models/tiny`), by HTTP range requests (RFC 9110, section 14). A query in the
+ * base is sent with every request. The server must answer ranges with 206; one that ignores them gets an error, not the
+ * whole file into memory. Throws LlariatError "source" for a base that is no http(s) URL.
+ */
+export function urlFiles(base: string, options: UrlOptions = {}): FileSet {
+  let root: URL;
+  try {
+    root = new URL(base);
+  } catch (cause) {
+    throw new LlariatError("source", `got the base ${JSON.stringify(base.slice(0, 80))}, needed an http or https URL`, {
+      cause,
+    });
+  }
+  if (!root.pathname.endsWith("/")) root.pathname += "/";
+  const opened = new Map<string, ByteSource>();
+  return {
+    describe: `${root.origin}${root.pathname}`,
+    list: async () => options.names ?? [...opened.keys()],
+    async open(name, signal) {
+      checkName(name, root.href);
+      if (options.names && !options.names.includes(name)) return undefined;
+      const known = opened.get(name);
+      if (known) return known;
+      const url = new URL(encodeURIComponent(name), root);
+      url.search = root.search;
+      const source = await openUrl(url, name, options, signal);
+      if (source) opened.set(name, source);
+      return source;
+    },
+    close: async () => opened.clear(),
+  };
+}
+
+async function openUrl(
+  url: URL,
+  name: string,
+  options: UrlOptions,
+  signal?: AbortSignal,
+): Promise<ByteSource | undefined> {
+  const request = async (range: string, method: "GET" | "HEAD" = "GET") => {
+    checkAborted(signal, `opening ${name}`);
+    try {
+      const headers = { ...options.headers, ...(method === "GET" && { range }) };
+      return await (options.fetch ?? globalThis.fetch)(url, { method, headers, signal });
+    } catch (cause) {
+      checkAborted(signal, `opening ${name}`);
+      throw new LlariatError("source", `${url.href}: the request failed (${because(cause)})`, { cause });
+    }
+  };
+  // One byte tells size and range support together, also where HEAD is not allowed.
+  const probe = await request("bytes=0-0");
+  await probe.body?.cancel();
+  if (probe.status === 404 || probe.status === 410) return undefined;
+  const contentRange = probe.headers.get("content-range");
+  let size = Number(/^bytes (?:0-0|\*)\/(\d+)$/.exec(contentRange ?? "")?.[1] ?? NaN);
+  if (probe.status === 416 && size !== 0) throw refused(url, probe.status); // 416 for a file that is not empty
+  if (probe.status !== 416 && probe.status !== 206) throw refused(url, probe.status);
+  if (contentRange === null) {
+    // Cross-origin servers must expose Content-Range; Content-Length of HEAD is readable without their help.
+    const length = (await request("", "HEAD")).headers.get("content-length");
+    size = length === null ? NaN : Number(length);
+  }
+  if (!Number.isSafeInteger(size)) {
+    throw new LlariatError(
+      "source",
+      `${url.href}: got Content-Range ${JSON.stringify(contentRange)}, needed the file's size in it; cross-origin servers must expose this header`,
+    );
+  }
+  return urlSource(url, name, size, probe.headers.get("etag"), options);
+}
+
+function urlSource(url: URL, name: string, size: number, etag: string | null, options: UrlOptions): ByteSource {
+  const source: ByteSource = {
+    name,
+    size,
+    async read(start, end, signal, into) {
+      checkAborted(signal, `reading ${name}`);
+      checkRange(source, start, end);
+      if (start === end) return new Uint8Array(0);
+      try {
+        const range = `bytes=${start}-${end - 1}`;
+        const response = await (options.fetch ?? globalThis.fetch)(url, {
+          headers: { ...options.headers, range },
+          signal,
+        });
+        const problem = mismatch(response, start, end, size, etag);
+        if (problem) {
+          await response.body?.cancel();
+          throw problem === "status"
+            ? refused(url, response.status)
+            : new LlariatError("source", `${url.href}: ${problem}`);
+        }
+        return await readBody(response, name, start, end, into);
+      } catch (cause) {
+        checkAborted(signal, `reading ${name}`);
+        if (cause instanceof LlariatError) throw cause;
+        throw new LlariatError(
+          "source",
+          `${url.href}: the connection failed at bytes ${start} to ${end} (${because(cause)})`,
+          { cause },
+        );
+      }
+    },
+  };
+  return source;
+}
+
+/** What is wrong with the answer to a range request, undefined if it is the range asked for. */
+function mismatch(
+  response: Response,
+  start: number,
+  end: number,
+  size: number,
+  etag: string | null,
+): string | undefined {
+  if (response.status !== 206) return "status";
+  const got = response.headers.get("content-range");
+  const needed = `bytes ${start}-${end - 1}`;
+  if (got !== null && got !== `${needed}/${size}` && got !== `${needed}/*`) {
+    return `got the range ${JSON.stringify(got)}, needed ${needed}/${size}; the server answers another range or the file changed`;
+  }
+  const now = response.headers.get("etag");
+  if (etag !== null && now !== null && now !== etag)
+    return `got ETag ${now}, needed ${etag}; the file changed while it was read`;
+  return undefined;
+}
+
+/** Collects a body of exactly end - start bytes; stops as soon as there are more. */
+async function readBody(
+  response: Response,
+  name: string,
+  start: number,
+  end: number,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
+  const length = end - start;
+  const target = into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length);
+  let done = 0;
+  const reader = response.body!.getReader();
+  for (;;) {
+    const { done: finished, value } = await reader.read();
+    if (finished) break;
+    if (done + value.byteLength > length) {
+      await reader.cancel();
+      throw new LlariatError(
+        "source",
+        `${name}: got more than the ${length} bytes asked for, needed exactly bytes ${start} to ${end}`,
+      );
+    }
+    target.set(value, done);
+    done += value.byteLength;
+  }
+  if (done !== length) throw shortRead(name, start, end, done);
+  return target;
+}
+
+function refused(url: URL, status: number): LlariatError {
+  const advice =
+    status === 200
+      ? "the server ignores the Range header; serve the folder with one that supports range requests"
+      : status === 401 || status === 403
+        ? "pass the headers it asks for, or the names of the files that exist"
+        : "check the address";
+  return new LlariatError("source", `${url.href}: got status ${status}, needed 206 for a range request; ${advice}`);
+}
+
+/** fetch hides the reason ("fetch failed") one level down. */
+function because(error: unknown): string {
+  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return inner instanceof Error ? inner.message : String(inner);
+}

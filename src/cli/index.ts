@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+// cli.ts — the command `llariat`. Commands are files in cli/; what they load comes in only when they run.
+
+import { createRequire } from "node:module";
+import pc from "picocolors";
+import { LlariatError } from "../error.ts";
+import { type Command, type Terminal, commandHelp, isUsageError, readArguments, table, usageError } from "./command.ts";
+import { effectiveContext } from "./effective-context.ts";
+import { generate } from "./generate.ts";
+import { info } from "./info.ts";
+import { perplexity } from "./perplexity.ts";
+import { report } from "./report.ts";
+import { retrieve } from "./retrieve.ts";
+
+const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report];
+
+/** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+function help(colors: ReturnType<typeof pc.createColors>): string {
+  const rows = commands.map(({ name, summary }) => [name, summary] as const);
+  const general = [
+    ["llariat COMMAND --help", "options of a command"],
+    ["llariat --version", "version"],
+  ] as const;
+  return `Llama on WebGPU: Hugging Face checkpoints as they are, RoPE scaling per request.\n\n${colors.bold("Commands")}\n${table(rows)}\n${table(general)}`;
+}
+
+/** Runs the command line; the result is the exit code. */
+async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { stdout, stderr } = terminal;
+  const [first, ...others] = argv;
+  const command = commands.find(({ name }) => name === first);
+  try {
+    if (command) {
+      const args = readArguments(command, others);
+      if (args.has("help"))
+        stdout.write(commandHelp(command, pc.createColors(pc.isColorSupported && stdout.isTTY === true)));
+      else await command.run(args, terminal);
+      return 0;
+    }
+    if (first === "--version" || first === "-v") {
+      // The package by its own name: the same file from src/ and from dist/src/.
+      const { version } = createRequire(import.meta.url)("llariat/package.json") as { version: string };
+      stdout.write(`${version}\n`);
+      return 0;
+    }
+    if (first === "--help" || first === "-h" || first === "help") {
+      stdout.write(help(pc.createColors(pc.isColorSupported && stdout.isTTY === true)));
+      return 0;
+    }
+    const names = commands.map(({ name }) => name).join(", ");
+    throw usageError(
+      first === undefined ? `which command? ${names}` : `unknown command "${first}"; there are ${names}`,
+    );
+  } catch (error) {
+    const colors = pc.createColors(pc.isColorSupported && stderr.isTTY === true);
+    if (error instanceof LlariatError && error.code === "aborted") {
+      stderr.write("stopped\n");
+      return INTERRUPTED;
+    }
+    stderr.write(`${colors.red("llariat:")} ${sentence(error)}\n`);
+    if (!isUsageError(error)) return 1;
+    stderr.write(`see: llariat ${command ? `${command.name} ` : ""}--help\n`);
+    return 2;
+  }
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof LlariatError) return error.message;
+  const { stack, message } = error instanceof Error ? error : { stack: undefined, message: String(error) };
+  const trace = process.env["LLARIAT_DEBUG"] ? `\n${stack}` : " (unexpected; LLARIAT_DEBUG=1 shows where)";
+  return message + trace;
+}
+
+const controller = new AbortController();
+process.on("SIGINT", () => {
+  if (controller.signal.aborted) process.exit(INTERRUPTED);
+  controller.abort();
+});
+// A reader that has seen enough, as in `| head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+const { stdin, stdout, stderr } = process;
+const code = await main(process.argv.slice(2), { stdin, stdout, stderr, signal: controller.signal });
+process.exitCode = code;
+// Work still queued on the GPU must not hold up a person who pressed Ctrl-C.
+if (code === INTERRUPTED) stdout.write("", () => process.exit(code));

@@ -1,0 +1,137 @@
+// info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it.
+
+import { stride } from "../../kernels/index.ts";
+import type { Checkpoint } from "../checkpoint/index.ts";
+import { openCheckpoint } from "../checkpoint/index.ts";
+import { LlariatError } from "../error.ts";
+import { describeRope, parseRope } from "../rope/index.ts";
+import { weightBytes } from "../model/weights.ts";
+import { requestDevice } from "../node/gpu.ts";
+import { formatBytes } from "./progress.ts";
+import type { Command, Option } from "./command.ts";
+import { table } from "./command.ts";
+import { checkpointFiles, checkpointPaths, sourceOptions } from "./load.ts";
+import { type ScalingList, describeScalings, readScalings, ropeListOptions, scalingTable } from "./rope.ts";
+
+const options = {
+  ...sourceOptions,
+  ...ropeListOptions,
+  json: { help: "print one JSON object" },
+} as const satisfies Record<string, Option>;
+
+/** `llariat info`. */
+export const info: Command = {
+  name: "info",
+  summary: "what a checkpoint holds, what it needs, and the adapter it would run on",
+  usage: ["--model DIR_OR_FILE… [--rope-scaling LIST] [--adapter NAME] [--json]"],
+  options,
+  async run(args, { stdout, signal }) {
+    const paths = checkpointPaths(args);
+    const scalings = readScalings(args);
+    const files = await checkpointFiles(paths);
+    let facts: Facts;
+    try {
+      facts = checkpointFacts(await openCheckpoint(files, signal), scalings);
+    } finally {
+      await files.close();
+    }
+    // A machine without an adapter still gets to know its checkpoint.
+    const device = await requestDevice({ adapter: args.text("adapter") }).then(
+      (gpu) => {
+        const limits = Object.fromEntries(LIMITS.map((limit) => [limit, gpu.device.limits[limit]]));
+        gpu.release();
+        return { adapter: gpu.adapter, limits, notes: gpu.notes };
+      },
+      (error: unknown) => {
+        if (error instanceof LlariatError) return error;
+        throw error;
+      },
+    );
+    const failed = device instanceof LlariatError;
+    if (args.has("json")) stdout.write(`${JSON.stringify({ ...facts, ...(failed ? {} : device) })}\n`);
+    else stdout.write(report(facts) + (failed ? "" : adapterReport(device.adapter, device.limits, device.notes)));
+    if (failed) throw device;
+  },
+};
+
+/** Limits that decide what runs: the ones gpu.ts asks for, and the grid. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupsPerDimension",
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
+function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
+  const { config } = checkpoint;
+  const tensors = [...checkpoint.tensors.values()].map(({ name, dtype, shape, start, end, source }) => ({
+    name,
+    dtype,
+    shape,
+    bytes: end - start,
+    file: source.name,
+  }));
+  // Keys and values in f32, every layer; src/engine/kvcache.ts.
+  const kvPerToken = 2 * 4 * config.layers * stride(config.kvHeads * config.headDim);
+  const rope = parseRope(config.rope);
+  return {
+    model: checkpoint.describe,
+    config,
+    generation: checkpoint.generation,
+    rope: describeRope(rope),
+    ropeScalings: describeScalings(scalings, rope, kvPerToken),
+    eosIds: checkpoint.eosIds,
+    tied: checkpoint.tied,
+    hasTokenizer: checkpoint.texts.tokenizer !== undefined,
+    tensors,
+    parameters: checkpoint.parameters,
+    fileBytes: checkpoint.bytes,
+    gpuBytes: { weights: weightBytes(checkpoint), kvPerToken },
+    checkpointNotes: checkpoint.notes,
+  };
+}
+
+type Facts = ReturnType<typeof checkpointFacts>;
+
+function report(facts: Facts): string {
+  const { config, rope, gpuBytes } = facts;
+  const { rope: _, ...shape } = config;
+  const values = (record: object): [string, string][] =>
+    Object.entries(record)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]);
+  const widths = [Math.max(...facts.tensors.map(({ name }) => name.length)), 4, 16] as const;
+  const tensors = facts.tensors
+    .map(({ name, dtype, shape: dims, bytes }) => {
+      const cells = [name.padEnd(widths[0]), dtype.padEnd(widths[1]), `[${dims.join(", ")}]`.padEnd(widths[2])];
+      return `  ${cells.join("  ")}  ${formatBytes(bytes)}\n`;
+    })
+    .join("");
+  const needs = [
+    ["parameters", `${facts.parameters.toLocaleString("en-US")}${facts.tied ? " (the head is the embedding)" : ""}`],
+    ["files", formatBytes(facts.fileBytes)],
+    ["weights on the GPU", `${formatBytes(gpuBytes.weights)} (${gpuBytes.weights} bytes)`],
+    [
+      "keys and values",
+      `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * rope.maxContext)} for ${rope.maxContext} tokens`,
+    ],
+    ["tokenizer", facts.hasTokenizer ? "yes" : "none: ids in, ids out"],
+  ] as const;
+  const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
+  return (
+    `${facts.model}\n\nconfig\n${table(values(shape))}\nrope\n${table(values(rope))}\n` +
+    `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${config.headDim / 2} pairs\n` +
+    `${scalingTable(facts.ropeScalings)}\n` +
+    `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}${notes}`
+  );
+}
+
+function adapterReport(adapter: object, limits: Readonly<Record<string, number>>, notes: readonly string[]): string {
+  const rows = Object.entries({ ...adapter, ...limits }).map(
+    ([name, value]) => [name, Array.isArray(value) ? value.join(" ") : String(value)] as const,
+  );
+  return `\nadapter\n${table(rows)}${notes.map((note) => `note: ${note}\n`).join("")}`;
+}

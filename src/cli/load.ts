@@ -1,0 +1,73 @@
+// load.ts — what every command that runs a model has in common: which model, which adapter, and the wait for it.
+
+import type { FileSet } from "../checkpoint/bytes.ts";
+import type { Llama } from "../index.ts";
+import { folderFiles } from "../node/files.ts";
+import { listedFiles } from "../node/listed.ts";
+import { formatBytes, startProgress } from "./progress.ts";
+import type { Arguments, Option, Terminal } from "./command.ts";
+import { usageError } from "./command.ts";
+
+/** Options that choose the checkpoint. */
+export const sourceOptions = {
+  model: {
+    kind: "text",
+    value: "DIR_OR_FILE…",
+    multiple: true,
+    help: "a checkpoint folder as Hugging Face publishes it, one .safetensors file, or all files by name",
+  },
+  adapter: {
+    kind: "text",
+    value: "NAME",
+    help: "part of a GPU's name, or software, lavapipe, swiftshader (default: LLARIAT_ADAPTER, else the fastest)",
+  },
+} as const satisfies Record<string, Option>;
+
+/** Options that load a model. */
+export const loadOptions = {
+  ...sourceOptions,
+  "max-context": { kind: "integer", value: "N", help: "longest prompt plus answer in tokens" },
+} as const satisfies Record<string, Option>;
+
+/** The paths named by --model and whatever follows them, at least one. Throws a usage error for none. */
+export function checkpointPaths(args: Arguments): readonly string[] {
+  if (!args.has("model") && args.rest.length > 0) {
+    throw usageError(`got "${args.rest[0]}" without an option before it; needs --model DIR_OR_FILE`);
+  }
+  const paths = [...args.texts("model"), ...args.rest];
+  if (paths.length === 0) throw usageError("needs --model DIR_OR_FILE");
+  return paths;
+}
+
+/** A folder or one file, or several files. The caller closes it. */
+export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
+  paths.length === 1 ? folderFiles(paths[0]) : listedFiles(paths);
+
+/** Loads the model with progress on standard error, and says there what it runs on. The caller closes it. */
+export async function load(
+  paths: readonly string[],
+  args: Arguments,
+  { stderr, signal }: Terminal,
+  quiet: boolean,
+): Promise<Llama> {
+  const { Llama } = await import("../node/index.ts");
+  const progress = startProgress(stderr, "loading", formatBytes);
+  const files = await checkpointFiles(paths);
+  let llama: Llama;
+  try {
+    llama = await Llama.load(files, {
+      adapter: args.text("adapter"),
+      maxContext: args.number("max-context"),
+      signal,
+      ...(!quiet && { onProgress: ({ loadedBytes, totalBytes }) => progress.update(loadedBytes, totalBytes) }),
+    });
+  } finally {
+    progress.end();
+    await files.close();
+  }
+  if (!quiet) {
+    if (llama.adapter) stderr.write(`adapter: ${llama.adapter.description}\n`);
+    for (const note of llama.notes) stderr.write(`note: ${note}\n`);
+  }
+  return llama;
+}

@@ -1,0 +1,195 @@
+// measure.ts — what the measuring commands have in common: the engine they ask, settings as lists, texts from files.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, resolve } from "node:path";
+import { Tokenizer } from "../../tokenizer/index.ts";
+import { openCheckpoint } from "../checkpoint/index.ts";
+import { parseConfig } from "../checkpoint/config.ts";
+import { LlariatError } from "../error.ts";
+import type { Llama } from "../index.ts";
+import { parseJson } from "../text/json.ts";
+import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
+import { type Rope, parseRope, parseRopeScaling } from "../rope/index.ts";
+import { splitRopeOptions } from "../rope/index.ts";
+import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
+import type { Arguments, Option, Terminal } from "./command.ts";
+import { usageError } from "./command.ts";
+import { checkpointFiles, checkpointPaths, load, loadOptions } from "./load.ts";
+
+/** Options of every measuring command. */
+export const measureOptions = {
+  ...loadOptions,
+  "rope-scaling": {
+    kind: "text",
+    value: "LIST",
+    multiple: true,
+    help: "settings to compare, separated by commas: own, none, dynamic:2, yarn:4,beta_fast=32, … (default own)",
+  },
+  quiet: { help: "nothing on standard error but errors" },
+} as const satisfies Record<string, Option>;
+
+/** Options of the commands that can measure a server. */
+export const viaOptions = {
+  via: {
+    kind: "text",
+    value: "URL",
+    help: "ask an OpenAI-compatible server; --model then only gives tokenizer and config",
+  },
+  "server-model": { kind: "text", value: "NAME", help: "the name the server knows the model by" },
+} as const satisfies Record<string, Option>;
+
+/** The settings named by --rope-scaling. Throws a usage error for what is none. */
+export function readScalings(args: Arguments): Scaling[] {
+  const texts = args.texts("rope-scaling").flatMap(splitRopeOptions);
+  return (texts.length > 0 ? texts : ["own"]).map((text) =>
+    inUsage(() => parseScaling(text, (path) => readFileSync(path, "utf8"))),
+  );
+}
+
+/** Settings of the library and the options that make them. */
+const NAMES: Readonly<Record<string, string>> = {
+  promptLengths: "--prompt-len",
+  "prompt length": "--prompt-len",
+  positions: "--secret-pos",
+  ropeScalings: "--rope-scaling",
+  trainedLength: "--trained-length",
+  answerRoom: "--answer-room",
+  maxNewTokens: "--max-new-tokens",
+  ...Object.fromEntries(["tries", "batch", "shard", "preset", "task"].map((name) => [name, `--${name}`])),
+};
+
+/** What the arguments alone make wrong is a usage error: exit code 2, and a pointer to the help. */
+export function inUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof LlariatError)) throw error;
+    throw usageError(error.message.replace(/^[\w ]+(?=:)/, (name) => NAMES[name] ?? name));
+  }
+}
+
+/** The items of a list option, however often it is given: `--prompt-len 2000,4000 --prompt-len 1.5x`. */
+export const list = (args: Arguments, name: string): string[] | undefined =>
+  args.has(name)
+    ? args
+        .texts(name)
+        .flatMap((text) => text.split(","))
+        .map((item) => item.trim())
+        .filter((item) => item !== "")
+    : undefined;
+
+/** A list of numbers. Throws a usage error naming the option and the item. */
+export const numbers = (args: Arguments, name: string): number[] | undefined =>
+  list(args, name)?.map((item) => {
+    const value = Number(item);
+    if (!Number.isFinite(value)) throw usageError(`--${name} needs numbers separated by commas, got "${item}"`);
+    return value;
+  });
+
+/** A text file. @throws LlariatError("source") naming it. */
+export function readText(path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : (cause as Error).message;
+    throw new LlariatError("source", `${path}: ${why}, needed a text file in UTF-8`, { cause });
+  }
+}
+
+/** This package's version. */
+const version = (): string => (createRequire(import.meta.url)("llariat/package.json") as { version: string }).version;
+
+/** The command as it can be typed again. */
+const command = (): string =>
+  [
+    "llariat",
+    ...process.argv.slice(2).map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : JSON.stringify(word))),
+  ].join(" ");
+
+/** An engine, ready to be asked. */
+export interface Opened<E> {
+  readonly engine: E;
+  /** Of the model, for reports. */
+  readonly name: string;
+  /** Goes into the report. */
+  readonly environment: Readonly<Record<string, unknown>>;
+  readonly close: () => void;
+}
+
+/** Loads the model. `check` is called with its RoPE setting before a byte of weights is read, and may throw. */
+export async function openModel(
+  args: Arguments,
+  terminal: Terminal,
+  check: (rope: Rope) => void,
+): Promise<Opened<Llama>> {
+  const paths = checkpointPaths(args);
+  const files = await checkpointFiles(paths);
+  try {
+    check(parseRope((await openCheckpoint(files, terminal.signal)).config.rope));
+  } finally {
+    await files.close();
+  }
+  const llama = await load(paths, args, terminal, args.has("quiet"));
+  return {
+    engine: llama,
+    name: modelName(paths),
+    environment: { engine: `llariat ${version()}`, adapter: llama.adapter?.description ?? "", command: command() },
+    close: () => llama.close(),
+  };
+}
+
+/** The model, or with --via a server. */
+export async function openEngine(
+  args: Arguments,
+  terminal: Terminal,
+  check: (rope: Rope) => void,
+): Promise<Opened<Engine>> {
+  const url = args.text("via");
+  if (url === undefined) return openModel(args, terminal, check);
+  const paths = checkpointPaths(args);
+  const files = await checkpointFiles(paths);
+  try {
+    const read = (name: string) => textOf(files, name, MAX_TEXT_BYTES, "tokenizer", terminal.signal);
+    const [tokenizerJson, tokenizerConfig, config] = [
+      await read("tokenizer.json"),
+      await read("tokenizer_config.json"),
+      await read("config.json"),
+    ];
+    if (tokenizerJson === undefined || config === undefined) {
+      throw new LlariatError("tokenizer", `${files.describe}: --via needs its tokenizer.json and its config.json`);
+    }
+    const rope = parseRope(parseConfig(parseJson(config, "config.json", "config")).rope);
+    check(rope);
+    const model = args.text("server-model");
+    const key = process.env["LLARIAT_API_KEY"];
+    const engine = viaUrl({
+      url,
+      rope,
+      tokenizer: Tokenizer.fromFiles({ tokenizerJson, tokenizerConfig }),
+      ...(model === undefined ? {} : { model }),
+      ...(key === undefined ? {} : { key }),
+    });
+    const environment = { engine: `llariat ${version()} via ${url}`, command: command() };
+    return { engine, name: model ?? modelName(paths), environment, close: () => {} };
+  } finally {
+    await files.close();
+  }
+}
+
+/** The checkpoint folder's name. */
+function modelName([path]: readonly string[]): string {
+  const full = resolve(path);
+  return basename(full.endsWith(".safetensors") ? resolve(full, "..") : full);
+}
+
+/** Throws for a setting that does not suit the model. */
+export function checkScalings(scalings: readonly Scaling[], rope: Rope): void {
+  for (const { label, ropeScaling } of scalings) {
+    try {
+      parseRopeScaling(ropeScaling, rope);
+    } catch (error) {
+      throw usageError(`--rope-scaling ${label}: ${(error as Error).message.replace(/^ropeScaling[.:]?\s*/, "")}`);
+    }
+  }
+}

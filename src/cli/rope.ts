@@ -1,0 +1,189 @@
+// rope.ts — RoPE on the command line: its options, checked before a byte of weights is read, and the table of `info`.
+
+import { readFileSync } from "node:fs";
+import { ROPE_ANGLES, type RopeAngles } from "../engine/angles.ts";
+import { openCheckpoint } from "../checkpoint/index.ts";
+import { LlariatError } from "../error.ts";
+import type { RopeScaling } from "../index.ts";
+import { type Rope, describeRope, frequencies, parseRope, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
+import { showOption } from "../rope/index.ts";
+import { splitRopeOptions } from "../rope/index.ts";
+import { formatBytes } from "./progress.ts";
+import type { Arguments, Option } from "./command.ts";
+import { usageError } from "./command.ts";
+import { checkpointFiles } from "./load.ts";
+
+/** Options of a request. */
+export const ropeOptions = {
+  "rope-scaling": {
+    kind: "text",
+    value: "HOW",
+    help: "RoPE scaling of this request: none, TYPE:FACTOR (dynamic:2, yarn:4,beta_fast=32), JSON, or @FILE",
+  },
+  "rope-angles": {
+    kind: "text",
+    value: "WHEN",
+    help: "planned, current or as-inserted: angles that depend on the length",
+  },
+  "rope-length": { kind: "integer", value: "N", help: "the total length that planned angles are made for" },
+} as const satisfies Record<string, Option>;
+
+/** The model's own setting (undefined), or one that a request would state. */
+export interface NamedScaling {
+  readonly name: string;
+  readonly setting: RopeScaling | null | undefined;
+}
+
+/** One `--rope-scaling`; undefined where it is not given. Throws a usage error for a name that does not exist. */
+export function readScaling(text: string | undefined): NamedScaling | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return { name: text, setting: parseRopeOption(text, (path) => readFileSync(path, "utf8")) };
+  } catch (error) {
+    throw usageError((error as Error).message);
+  }
+}
+
+/** `--rope-angles`, or undefined. */
+export function readAngles(args: Arguments): RopeAngles | undefined {
+  const angles = args.text("rope-angles");
+  const known = ROPE_ANGLES.find((name) => name === angles);
+  if (angles === undefined || known) return known;
+  throw usageError(`--rope-angles needs planned, current or as-inserted, got "${angles}"`);
+}
+
+/** `--rope-length`, or undefined. */
+export function readLength(args: Arguments): number | undefined {
+  const length = args.number("rope-length");
+  if (length === undefined || length >= 1) return length;
+  throw usageError(`--rope-length needs a whole number of tokens above 0, got ${length}`);
+}
+
+/** The setting on this model. Throws a usage error that names the key of the option. */
+export function applyScaling({ setting }: NamedScaling, model: Rope): Rope {
+  try {
+    return parseRopeScaling(setting, model);
+  } catch (error) {
+    throw usageError((error as Error).message.replace(/^ropeScaling/, "--rope-scaling"));
+  }
+}
+
+/** Refuses a setting that does not suit the checkpoint, from its config, so that nobody waits for weights in vain. */
+export async function checkScaling(
+  paths: readonly string[],
+  scaling: NamedScaling,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = await checkpointFiles(paths);
+  try {
+    const { config } = await openCheckpoint(files, signal);
+    applyScaling(scaling, parseRope(config.rope));
+  } finally {
+    await files.close();
+  }
+}
+
+/** An error of a request in the words of the command line: options instead of properties. */
+export function inOptions(error: unknown): unknown {
+  if (!(error instanceof LlariatError && error.code === "context")) return error;
+  const message = error.message
+    .replace(/ropeScaling: (\{ [^}]* \})/, (_, object: string) => {
+      const setting = JSON.parse(object.replace(/(\w+):/g, '"$1":')) as RopeScaling;
+      return `--rope-scaling ${showOption(setting)}`;
+    })
+    .replace("set allowBeyond: true", "give --allow-beyond")
+    .replace("a maxContext of", "--max-context");
+  return new LlariatError(error.code, message, { cause: error });
+}
+
+/** What `info` compares where no list is given: the types that need nothing but a factor. */
+const USUAL = "none,linear:4,ntk:4,dynamic:4,yarn:4,llama3:4,low_freq_factor=1,high_freq_factor=4";
+
+/** Options of `info`. */
+export const ropeListOptions = {
+  "rope-scaling": {
+    kind: "text",
+    value: "LIST",
+    multiple: true,
+    help: `what these RoPE scalings would give, as generate takes them, separated by commas (default ${USUAL})`,
+  },
+  "rope-length": {
+    kind: "integer",
+    value: "N",
+    help: "total length that dynamic and longrope are computed for (default: the context each is meant for)",
+  },
+} as const satisfies Record<string, Option>;
+
+/** What `info` was asked to compare. */
+export interface ScalingList {
+  /** The model's own setting first. */
+  readonly scalings: readonly NamedScaling[];
+  /** Leave out what does not suit the model: nobody asked for it by name. */
+  readonly lenient: boolean;
+  readonly length: number | undefined;
+}
+
+/** Reads the options of `info`. Throws a usage error for a name that does not exist. */
+export function readScalings(args: Arguments): ScalingList {
+  const lenient = !args.has("rope-scaling");
+  const named = (lenient ? [USUAL] : args.texts("rope-scaling")).flatMap(splitRopeOptions);
+  const scalings = named.filter((text) => text !== "own").map((text) => readScaling(text)!);
+  return { scalings: [{ name: "own", setting: undefined }, ...scalings], lenient, length: readLength(args) };
+}
+
+/** What each setting gives on a model. Throws a usage error for one that does not suit it. */
+export function describeScalings({ scalings, lenient, length }: ScalingList, model: Rope, kvPerToken: number) {
+  return scalings.flatMap((scaling) => {
+    try {
+      return describeScaling(scaling, model, length, kvPerToken);
+    } catch (error) {
+      if (lenient) return [];
+      throw error;
+    }
+  });
+}
+
+function describeScaling(scaling: NamedScaling, model: Rope, length: number | undefined, kvPerToken: number) {
+  const rope = applyScaling(scaling, model);
+  const facts = describeRope(rope);
+  const n = length ?? facts.maxContext;
+  return {
+    scaling: scaling.name,
+    ...facts,
+    /** Length that frequencies depending on it are computed for. */
+    n,
+    /** Keys and values at maxContext. */
+    kvBytes: kvPerToken * facts.maxContext,
+    /** Tokens per turn of each pair; null (in JSON) where a pair does not turn. */
+    wavelengths: Array.from(frequencies(rope, n).omega, (omega) => (omega > 0 ? (2 * Math.PI) / omega : null)),
+  };
+}
+
+/** Columns of wavelengths: the first pair, the last, and as many evenly between. */
+const COLUMNS = 7;
+
+/** Rows of settings: reach, memory there, m, and wavelengths of a selection of pairs. */
+export function scalingTable(rows: readonly ReturnType<typeof describeScaling>[]): string {
+  const last = rows[0].wavelengths.length - 1;
+  const pairs = [...new Set(Array.from({ length: COLUMNS }, (_, i) => Math.round((i * last) / (COLUMNS - 1))))];
+  const digits = (value: number | null): string =>
+    value === null ? "∞" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 });
+  const cut = (text: string): string => (text.length > 32 ? `${text.slice(0, 31)}…` : text);
+  const cells = [
+    ["setting", "context", "KV there", "m", ...pairs.map((pair) => `λ${pair}`)],
+    ...rows.map(({ scaling, type, factor, maxContext, kvBytes, attentionFactor, wavelengths }) => [
+      cut(scaling === "own" ? `own: ${type}${factor === 1 ? "" : ` ${factor}`}` : scaling),
+      maxContext.toLocaleString("en-US"),
+      formatBytes(kvBytes),
+      digits(attentionFactor),
+      ...pairs.map((pair) => digits(wavelengths[pair])),
+    ]),
+  ];
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  return cells
+    .map((row) =>
+      row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join("  "),
+    )
+    .map((line) => `  ${line}\n`)
+    .join("");
+}

@@ -1,0 +1,277 @@
+// gpu.ts — executes kernel records on a WebGPU device. It knows buffers and passes; it knows no model.
+
+import { LlariatError } from "../error.ts";
+import { awaitDevice } from "./handle.ts";
+import { type Dispatch, type StepShape, type Target, type Tensor, tensorBytes } from "../../kernels/index.ts";
+import { Pipelines, STEP_LAYOUT } from "./pipelines.ts";
+
+// GPUBufferUsage and GPUMapMode as numbers (WebGPU, "Buffer Usages"): the globals exist in browsers only.
+const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80 };
+const MAP_READ = 0x1;
+
+/** What a buffer is counted as in `memory`. */
+export type MemoryKind = "weights" | "kv" | "activations";
+
+/** A dispatch with its pipeline and bind groups; replayed without touching anything else. */
+interface Bound {
+  readonly dispatch: Dispatch;
+  readonly pipeline: GPUComputePipeline;
+  readonly groups: readonly GPUBindGroup[];
+}
+
+/** A list of bound dispatches. Valid until one of its tensors is created anew or destroyed. */
+export type Recording = readonly Bound[];
+
+/**
+ * A device with named tensors, a pipeline cache and recordings. It does not own the device: `close()` destroys the
+ * buffers made here and nothing else.
+ */
+export class Gpu {
+  readonly device: GPUDevice;
+  target: Target;
+  /** Bytes allocated, by kind. */
+  readonly memory: Record<MemoryKind, number> = { weights: 0, kv: 0, activations: 0 };
+  readonly #tensors = new Map<string, { buffer: GPUBuffer; bytes: number; kind: MemoryKind }>();
+  readonly #pipelines: Pipelines;
+  #stepBuffer: GPUBuffer | undefined;
+  #stepGroup: GPUBindGroup | undefined;
+  readonly #readers = new Map<string, GPUBuffer>();
+  #failure: LlariatError | undefined;
+  readonly #onError = (event: GPUUncapturedErrorEvent) => {
+    this.#failure ??= new LlariatError("device", `GPU error: ${event.error.message}`);
+  };
+
+  constructor(device: GPUDevice, target: Target) {
+    this.device = device;
+    this.target = target;
+    this.#pipelines = new Pipelines(device);
+    device.addEventListener("uncapturederror", this.#onError);
+    void device.lost.then((info) => {
+      if (info.reason !== "destroyed") {
+        this.#failure ??= new LlariatError("device", `the GPU device was lost (${info.message}); load the model again`);
+      }
+    });
+  }
+
+  /** Most bytes one tensor may have. */
+  get maxBindingBytes(): number {
+    return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  }
+
+  /** Throws the first error the device has reported. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Allocates a zeroed buffer for a tensor. Throws `device` if it does not fit a binding. */
+  create(tensor: Tensor, kind: MemoryKind): void {
+    if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
+    const bytes = tensorBytes(tensor);
+    this.#tensors.set(tensor.name, { buffer: this.#allocate(tensor), bytes, kind });
+    this.memory[kind] += bytes;
+  }
+
+  #allocate(tensor: Tensor): GPUBuffer {
+    const bytes = tensorBytes(tensor);
+    const limit = this.maxBindingBytes;
+    if (bytes > limit) {
+      const got = `${tensor.name} [${tensor.shape}] needs ${bytes} bytes in one buffer`;
+      throw new LlariatError(
+        "device",
+        `${got}, this device binds ${limit} at most; use a shorter context or another adapter`,
+      );
+    }
+    const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC;
+    return this.device.createBuffer({ label: tensor.name, size: Math.max(bytes, 16), usage });
+  }
+
+  /** Frees a tensor's buffer; recordings that bind it become invalid. */
+  destroy(tensor: Tensor): void {
+    const entry = this.#tensors.get(tensor.name);
+    if (!entry) return;
+    entry.buffer.destroy();
+    this.memory[entry.kind] -= entry.bytes;
+    this.#tensors.delete(tensor.name);
+  }
+
+  /**
+   * Replaces tensors by larger ones of the same names that start with the old contents: all of them, or none. Throws
+   * `device` if one does not fit a binding or the device is out of memory. Recordings that bind them become invalid.
+   */
+  async grow(tensors: readonly Tensor[]): Promise<void> {
+    this.check();
+    const buffers: GPUBuffer[] = [];
+    try {
+      // Pushed and popped in one go: a device has one stack of scopes for all who use it.
+      this.device.pushErrorScope("out-of-memory");
+      let popped: Promise<GPUError | null>;
+      try {
+        for (const tensor of tensors) buffers.push(this.#allocate(tensor));
+      } finally {
+        popped = this.device.popErrorScope();
+      }
+      const failure = await popped;
+      this.check();
+      if (failure) {
+        const bytes = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+        const names =
+          tensors.length > 2 ? `${tensors[0].name} … ${tensors.at(-1)!.name}` : tensors.map(({ name }) => name);
+        throw new LlariatError(
+          "device",
+          `the GPU is out of memory: ${names} need ${bytes} bytes; ask for fewer new tokens or fewer requests at a time`,
+        );
+      }
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy();
+      throw error;
+    }
+    const encoder = this.device.createCommandEncoder();
+    for (const [i, { name }] of tensors.entries()) {
+      const old = this.#entry(name);
+      if (old.bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, old.bytes);
+    }
+    this.device.queue.submit([encoder.finish()]);
+    for (const [i, tensor] of tensors.entries()) {
+      const { buffer, bytes: before, kind } = this.#entry(tensor.name);
+      const bytes = tensorBytes(tensor);
+      buffer.destroy();
+      this.#tensors.set(tensor.name, { buffer: buffers[i], bytes, kind });
+      this.memory[kind] += bytes - before;
+    }
+  }
+
+  /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
+  write(tensor: Tensor, byteOffset: number, data: ArrayBufferView<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(this.#buffer(tensor.name), byteOffset, data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Reads a range of a tensor back. Allocates a reader per distinct size the first time. */
+  async read(tensor: Tensor, byteOffset = 0, byteLength = tensorBytes(tensor) - byteOffset): Promise<ArrayBuffer> {
+    const reader = this.#reader(tensor.name, byteLength);
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#buffer(tensor.name), byteOffset, reader, 0, byteLength);
+    this.device.queue.submit([encoder.finish()]);
+    return this.#map(reader, byteLength);
+  }
+
+  /** Allocates the step buffer, which every recording binds as group 0; `bytes` is its capacity. */
+  createStep(bytes: number): void {
+    this.#stepBuffer?.destroy();
+    const usage = USAGE.STORAGE | USAGE.UNIFORM | USAGE.COPY_DST;
+    this.#stepBuffer = this.device.createBuffer({ label: "step", size: bytes, usage });
+    const buffer = this.#stepBuffer;
+    this.#stepGroup = this.device.createBindGroup({
+      layout: this.#pipelines.layout(STEP_LAYOUT),
+      entries: [
+        { binding: 0, resource: { buffer, size: 16 } },
+        { binding: 1, resource: { buffer } },
+      ],
+    });
+  }
+
+  /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */
+  async record(dispatches: readonly Dispatch[]): Promise<Recording> {
+    const compiled = await Promise.all(dispatches.map((dispatch) => this.#pipelines.compile(dispatch)));
+    this.check(); // it may have been closed meanwhile
+    return dispatches.map((dispatch, i) => {
+      const { pipeline, bindings, layouts } = compiled[i];
+      const groups = layouts.map((layout, group) =>
+        this.device.createBindGroup({
+          layout,
+          entries: bindings
+            .filter((binding) => binding.group === group + 1)
+            .map((binding) => ({
+              binding: binding.binding,
+              resource: {
+                buffer: this.#buffer(dispatch.bind[binding.name]?.name ?? `${dispatch.kernel}: ${binding.name}`),
+              },
+            })),
+        }),
+      );
+      return { dispatch, pipeline, groups };
+    });
+  }
+
+  /**
+   * One step: uploads its rows, runs the recording in one pass and, if asked, reads one tensor back; one submit.
+   * `data` is the filled part of the step buffer. Resolves when the read has arrived, or at once without one.
+   */
+  async run(
+    recording: Recording,
+    shape: StepShape,
+    data: Uint32Array<ArrayBuffer>,
+    read?: { tensor: Tensor; bytes: number },
+  ): Promise<ArrayBuffer | undefined> {
+    this.check();
+    const { queue } = this.device;
+    queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setBindGroup(0, this.#stepGroup);
+    let current: GPUComputePipeline | undefined;
+    for (const { dispatch, pipeline, groups } of recording) {
+      const [x, y, z] = dispatch.workgroups(shape);
+      if (x * y * z === 0) continue;
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
+      for (let i = 0; i < groups.length; i++) pass.setBindGroup(i + 1, groups[i]);
+      pass.dispatchWorkgroups(x, y, z);
+    }
+    pass.end();
+    const reader = read && this.#reader(read.tensor.name, read.bytes);
+    if (reader) encoder.copyBufferToBuffer(this.#buffer(read.tensor.name), 0, reader, 0, read.bytes);
+    queue.submit([encoder.finish()]);
+    return reader && this.#map(reader, read.bytes);
+  }
+
+  /** Resolves when everything submitted so far has run; throws what went wrong meanwhile. */
+  async idle(): Promise<void> {
+    this.device.queue.submit([]); // writes wait for a submit
+    await awaitDevice(this.device.queue.onSubmittedWorkDone());
+    this.check();
+  }
+
+  /** Destroys every buffer made here. The device stays the caller's. */
+  close(): void {
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    for (const { buffer } of this.#tensors.values()) buffer.destroy();
+    for (const reader of this.#readers.values()) reader.destroy();
+    this.#stepBuffer?.destroy();
+    this.#tensors.clear();
+    this.#readers.clear();
+    this.#failure ??= new LlariatError("closed", "this model is closed; load it again");
+  }
+
+  #entry(name: string): { buffer: GPUBuffer; bytes: number; kind: MemoryKind } {
+    const entry = this.#tensors.get(name);
+    if (!entry) throw new LlariatError("kernel", `no tensor is bound for ${name}`);
+    return entry;
+  }
+
+  #buffer(name: string): GPUBuffer {
+    return this.#entry(name).buffer;
+  }
+
+  // One reader per tensor, as large as the largest read asked of it, so that decoding allocates nothing.
+  #reader(name: string, bytes: number): GPUBuffer {
+    const size = Math.ceil(bytes / 4) * 4;
+    const old = this.#readers.get(name);
+    if (old && old.size >= size && old.mapState === "unmapped") return old;
+    old?.destroy();
+    const reader = this.device.createBuffer({ label: `read ${name}`, size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    this.#readers.set(name, reader);
+    return reader;
+  }
+
+  async #map(reader: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    try {
+      await awaitDevice(reader.mapAsync(MAP_READ, 0, Math.ceil(bytes / 4) * 4));
+    } catch (cause) {
+      this.check();
+      throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
+    }
+    const copy = reader.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+    reader.unmap();
+    this.check();
+    return copy;
+  }
+}

@@ -1,0 +1,31 @@
+// handle.ts — an open device as a platform hands it over, and how to wait for what a device promises.
+
+/** An adapter, as a person wants to see it. */
+export interface AdapterInfo {
+  readonly name: string;
+  /** One line: name, driver, backend, and `software` where it is. */
+  readonly description: string;
+  readonly isSoftware: boolean;
+}
+
+/** A device and what is to be said about it. Whoever asked for it releases it. */
+export interface DeviceHandle {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterInfo;
+  /** Sentences that a person should see, such as that the adapter is software. */
+  readonly notes: readonly string[];
+  release(): void;
+}
+
+/** How to wait for a promise of a device. */
+export type Wait = <T>(promise: Promise<T>) => Promise<T>;
+
+let wait: Wait = (promise) => promise;
+
+/** Set by a platform where a device that is awaited keeps a core busy; a browser's does not. */
+export function useWait(platformWait: Wait): void {
+  wait = platformWait;
+}
+
+/** The promise of a device, waited for as is best here: every wait of the engine goes through this. */
+export const awaitDevice: Wait = (promise) => wait(promise);

@@ -1,0 +1,133 @@
+// pipelines.ts — WGSL and constants of a kernel record become a pipeline, once per device and record.
+
+import { type Dispatch, type KernelName, kernels, type PartName, parts } from "../../kernels/index.ts";
+import { LlariatError } from "../error.ts";
+import { awaitDevice } from "./handle.ts";
+
+// GPUShaderStage.COMPUTE as a number: the global exists in browsers only.
+const COMPUTE_STAGE = 0x4;
+
+/** One binding as a kernel declares it. */
+export interface Binding {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: GPUBufferBindingType;
+  readonly name: string;
+}
+
+/** A pipeline, and what it binds in groups 1 and 2. */
+export interface Compiled {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindings: readonly Binding[];
+  readonly layouts: readonly GPUBindGroupLayout[];
+}
+
+/** Group 0 of every kernel: the step's shape as a uniform, and the whole step. */
+export const STEP_LAYOUT: readonly Binding[] = [
+  { group: 0, binding: 0, type: "uniform", name: "step" },
+  { group: 0, binding: 1, type: "read-only-storage", name: "plan" },
+];
+
+/** The `@group(g) @binding(b) var<…> name` declarations of a WGSL text. */
+function declaredBindings(code: string): Binding[] {
+  const pattern = /@group\((\d+)\) @binding\((\d+)\) var<(uniform|storage, read|storage, read_write)> (\w+)/g;
+  const type = { uniform: "uniform", "storage, read": "read-only-storage", "storage, read_write": "storage" } as const;
+  return [...code.matchAll(pattern)].map(([, group, binding, space, name]) => ({
+    group: Number(group),
+    binding: Number(binding),
+    type: type[space as keyof typeof type],
+    name,
+  }));
+}
+
+/** WGSL of a dispatch: the kernel first, so that error lines are the file's lines, then its parts and constants. */
+export function linkShader({ kernel, parts: names, lengths }: Dispatch): string {
+  const body = [kernels[kernel], ...names.map((name) => parts[name])];
+  for (const [name, value] of Object.entries(lengths ?? {})) body.push(`const ${name} = ${value}u;\n`);
+  const code = body.join("");
+  return /\bsubgroup[A-Z]/.test(code) ? `enable subgroups; ${code}` : code;
+}
+
+/** `kernels/rope.wgsl:17` of a line in linked code: kernel and parts follow each other. */
+function sourceLine(kernel: KernelName, names: readonly PartName[], line: number): string {
+  let rest = line;
+  for (const [file, text] of [[kernel, kernels[kernel]], ...names.map((name) => [name, parts[name]])]) {
+    const lines = text.split("\n").length - 1;
+    if (rest <= lines) return `kernels/${file}.wgsl:${rest}`;
+    rest -= lines;
+  }
+  return `kernels/${kernel}.wgsl, appended constants`;
+}
+
+/** The pipelines of one device. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #compiled = new Map<string, Promise<Compiled>>();
+  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** The bind group layout of these bindings, made once. */
+  layout(bindings: readonly Binding[]): GPUBindGroupLayout {
+    const key = bindings.map(({ binding, type }) => `${binding} ${type}`).join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      layout = this.#device.createBindGroupLayout({
+        entries: bindings.map(({ binding, type }) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  /** The pipeline of a dispatch, compiled once. Throws `kernel` with file and line where WGSL does not compile. */
+  compile(dispatch: Dispatch): Promise<Compiled> {
+    const { kernel, parts: names, lengths, constants } = dispatch;
+    const key = JSON.stringify([kernel, names, lengths, constants]);
+    let compiled = this.#compiled.get(key);
+    if (!compiled) {
+      compiled = this.#createPipeline(dispatch);
+      this.#compiled.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  async #createPipeline(dispatch: Dispatch): Promise<Compiled> {
+    const { kernel, parts: names, constants } = dispatch;
+    const code = linkShader(dispatch);
+    let module = this.#modules.get(code);
+    if (!module) {
+      module = this.#device.createShaderModule({ label: kernel, code });
+      this.#modules.set(code, module);
+    }
+    const bindings = declaredBindings(code);
+    const layouts = [1, 2]
+      .map((group) => bindings.filter((binding) => binding.group === group))
+      .filter((own) => own.length > 0)
+      .map((own) => this.layout(own));
+    const used = Object.entries(constants).filter(([name]) => new RegExp(`override ${name}\\b`).test(code));
+    const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
+    const unknown = Object.keys(constants).filter((name) => !used.some(([known]) => known === name));
+    if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
+    try {
+      const pipeline = await awaitDevice(
+        this.#device.createComputePipelineAsync({
+          label: kernel,
+          layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(STEP_LAYOUT), ...layouts] }),
+          compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
+        }),
+      );
+      return { pipeline, bindings, layouts };
+    } catch (cause) {
+      const info = await module.getCompilationInfo();
+      const lines = info.messages
+        .filter((message) => message.type === "error")
+        .map((message) => `${sourceLine(kernel, names, message.lineNum)}:${message.linePos} ${message.message}`);
+      const why = lines.length ? lines.join("; ") : (cause as Error).message;
+      throw new LlariatError("kernel", `${what}: ${why} (constants ${JSON.stringify(constants)})`, { cause });
+    }
+  }
+}

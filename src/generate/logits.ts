@@ -1,0 +1,90 @@
+// logits.ts — whole rows of logits, and the log-probabilities of a text: one pass, nothing generated.
+
+import { type Row, checkSignal } from "../engine/batch.ts";
+import { LlariatError } from "../error.ts";
+import { type RopeScaling, parseRopeScaling } from "../rope/index.ts";
+import { display } from "../text/wording.ts";
+import type { RequestContext } from "./options.ts";
+import { contiguous, promptIds } from "./request.ts";
+import { logProbability } from "./sample.ts";
+
+/** Options of `logits`. */
+export interface LogitsOptions {
+  /** `all`: a row per id; `last`: one row. Default `all`. */
+  readonly rows?: "all" | "last";
+  readonly ropeScaling?: RopeScaling | "none" | null;
+  /** Position of each id, increasing; default 0, 1, 2 …. A layout with gaps shows what RoPE does far from 0, cheaply. */
+  readonly positions?: ArrayLike<number>;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `score`. */
+export type ScoreOptions = Omit<LogitsOptions, "rows" | "positions">;
+
+/**
+ * Logits of a prompt, computed in one pass with nothing cached before: Float32Array [ids.length or 1, vocab], the
+ * caller's. Length-dependent RoPE uses ids.length. Any length that fits the device is computed.
+ */
+export async function logits(
+  context: RequestContext,
+  ids: readonly number[] | Uint32Array,
+  options: LogitsOptions = {},
+): Promise<Float32Array> {
+  const { engine, batch } = context;
+  const { rows = "all", signal } = options;
+  if (rows !== "all" && rows !== "last") {
+    throw new LlariatError("request", `rows: must be all or last, got ${display(rows)}`);
+  }
+  const tokens = promptIds(context, ids);
+  const rope = parseRopeScaling(options.ropeScaling, context.rope);
+  const runs = contiguous(tokens, options.positions);
+  const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
+  const gaps = runs.length > 1 || runs[0].position > 0;
+  checkSignal(options.signal);
+  const sequence = await engine.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
+  try {
+    const found: Row[] = [];
+    for (const run of runs) {
+      sequence.angles.offset = run.position - sequence.length;
+      const own = await batch.submit({ sequence, ids: run.ids, n, rows, k: Infinity, signal });
+      if (rows === "last") found.length = 0;
+      found.push(...own);
+    }
+    const { vocab } = engine.config;
+    const result = new Float32Array(found.length * vocab);
+    found.forEach((row, i) => row.kind === "logits" && result.set(row.logits, i * vocab));
+    return result;
+  } finally {
+    engine.release(sequence);
+  }
+}
+
+/**
+ * Natural log-probabilities of a text under the model: Float64Array [ids.length − 1], of ids[1] after ids[0], and so on.
+ * The same numbers as from `logits`, without holding more than one step's logits in memory.
+ */
+export async function score(
+  context: RequestContext,
+  ids: readonly number[] | Uint32Array,
+  options: ScoreOptions = {},
+): Promise<Float64Array> {
+  const { engine, batch } = context;
+  const tokens = promptIds(context, ids);
+  const rope = parseRopeScaling(options.ropeScaling, context.rope);
+  const n = tokens.length;
+  checkSignal(options.signal);
+  const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+  const scores = new Float64Array(n - 1);
+  try {
+    for (let first = 0; first < n - 1; first += engine.maxOutputs) {
+      const chunk = tokens.subarray(first, Math.min(first + engine.maxOutputs, n - 1));
+      const rows = await batch.submit({ sequence, ids: chunk, n, rows: "all", k: Infinity, signal: options.signal });
+      rows.forEach((row, i) => {
+        if (row.kind === "logits") scores[first + i] = logProbability(row.logits, tokens[first + i + 1]);
+      });
+    }
+    return scores;
+  } finally {
+    engine.release(sequence);
+  }
+}

@@ -1,0 +1,95 @@
+// options.ts — what a request says and what comes back: the types that callers see.
+
+import type { Message, Tokenizer } from "../../tokenizer/index.ts";
+import type { GenerationConfig } from "../checkpoint/config.ts";
+import type { RopeAngles } from "../engine/angles.ts";
+import type { Batch } from "../engine/batch.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Rope, RopeScaling, describeRope } from "../rope/index.ts";
+import type { SamplingOptions } from "./sample.ts";
+
+/** Text, chat messages, or token ids taken as they are. */
+export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
+
+/** Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these defaults. */
+export interface GenerateOptions extends SamplingOptions {
+  /** Most tokens to generate; exactly this many with `ignoreEos`. Default: 256, or what is left of the context. */
+  readonly maxNewTokens?: number;
+  /** Generation ends before the first of these strings, which is not given out. */
+  readonly stop?: string | readonly string[];
+  /** Go on after an end-of-sequence token. */
+  readonly ignoreEos?: boolean;
+  /** Report each token's log-probability under the model (before temperature and filters). */
+  readonly logprobs?: boolean;
+  /** Ends the request at once, also during prefill, with LlariatError("aborted"). */
+  readonly signal?: AbortSignal;
+  /** RoPE scaling of this request; null or "none" for none; left out, the model's own. */
+  readonly ropeScaling?: RopeScaling | "none" | null;
+  /** What length-dependent angles mean while generating (src/engine/angles.ts). Default "planned". */
+  readonly ropeAngles?: RopeAngles;
+  /** The n of `planned` angles. Default: prompt plus maxNewTokens. */
+  readonly ropeLength?: number;
+  /** Accept a prompt beyond the context that the RoPE setting is meant for. */
+  readonly allowBeyond?: boolean;
+  /** Template name, tools and variables for chat messages. */
+  readonly chat?: {
+    readonly templateName?: string;
+    readonly tools?: unknown[];
+    readonly variables?: Record<string, unknown>;
+  };
+  /** Use keys and values of an earlier request that began with the same tokens under the same RoPE setting. Default true. */
+  readonly reusePrefix?: boolean;
+  /**
+   * Called once, before anything is allocated, with the tokens that prompt and answer may have together and the bytes of
+   * their keys and values. What it throws ends the request.
+   */
+  readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => void;
+  /** Prompt tokens computed so far. */
+  readonly onPrefill?: (done: number, total: number) => void;
+}
+
+/** One generated token. `text` is what became certain with it: empty inside a character or a possible stop string. */
+export interface Piece {
+  readonly id: number;
+  readonly text: string;
+  readonly logprob?: number;
+}
+
+/** The effective RoPE setting of a request. */
+export type EffectiveRope = ReturnType<typeof describeRope> & {
+  /** Total length the frequencies were computed for (`planned`), else the final length. */
+  readonly n: number;
+  readonly angles: RopeAngles;
+};
+
+/** A finished request. */
+export interface Completion {
+  readonly text: string;
+  /** Every generated id, an end-of-sequence token included. */
+  readonly ids: number[];
+  readonly logprobs?: number[];
+  /** `stop`: end of sequence or a stop string; `length`: maxNewTokens reached. */
+  readonly finishReason: "stop" | "length";
+  /** `cachedTokens` of the prompt were not computed again. */
+  readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number };
+  /** Milliseconds. `firstTokenMs` counts from the call; `prefillMs` is the prompt, `decodeMs` all later tokens. */
+  readonly timing: {
+    readonly firstTokenMs: number;
+    readonly prefillMs: number;
+    readonly decodeMs: number;
+    readonly prefillTokensPerSecond: number;
+    /** Of the tokens after the first; 0 if there is none. */
+    readonly decodeTokensPerSecond: number;
+  };
+  readonly rope: EffectiveRope;
+}
+
+/** What a request needs of the loaded model. */
+export interface RequestContext {
+  readonly engine: Engine;
+  readonly batch: Batch;
+  readonly tokenizer: Tokenizer | undefined;
+  readonly rope: Rope;
+  readonly generation: GenerationConfig;
+  readonly maxContext: number | undefined;
+}

@@ -1,0 +1,113 @@
+// llama.ts — the forward pass. One call records the dispatches of a plan; decoding replays the list.
+
+import {
+  type Dispatch,
+  type Linear,
+  type StepLayout,
+  type Target,
+  type Tensor,
+  angles,
+  append,
+  type AttentionArguments,
+  attentionDecode,
+  attentionDecodeSubgroup,
+  attentionMerge,
+  attentionPrefill,
+  attentionPrefillSubgroup,
+  embed,
+  gather,
+  matmul,
+  matmulSubgroup,
+  matvec,
+  rmsnorm,
+  rope,
+  swiglu,
+  topk,
+} from "../../kernels/index.ts";
+import type { LlamaConfig } from "../checkpoint/config.ts";
+import type { Weights } from "./weights.ts";
+
+/** The tensors a step works in. Rows are the step's capacity; every matrix is f32. */
+export interface Activations {
+  readonly x: Tensor; // [rows, dim] the residual stream
+  readonly h: Tensor; // [rows, dim] normalised
+  readonly qkv: Tensor; // [rows, (heads + 2·kvHeads)·headDim]
+  readonly attended: Tensor; // [rows, heads·headDim]
+  readonly gateUp: Tensor; // [rows, 2·hidden]
+  readonly gated: Tensor; // [rows, hidden]
+  readonly picked: Tensor; // [outputs, dim]
+  readonly final: Tensor; // [outputs, dim]
+  readonly logits: Tensor; // [outputs, vocab]
+  readonly candidates: Tensor; // [outputs, CANDIDATE_STRIDE] u32
+  readonly partial: Tensor; // [decode rows · heads · parts, headDim + 2]
+  readonly table: Tensor; // [angle rows, headDim]
+}
+
+/** Keys and values of one layer: [slots, kvHeads·headDim] f32 each. */
+export interface KvLayer {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Which kernels a recording uses; a step's size decides (src/engine/engine.ts). */
+export interface Plan {
+  /** Linear layers: `few` rows read each weight once per row, `many` rows share it. */
+  readonly rows: "few" | "many";
+  readonly outputs: "few" | "many";
+  /** `decode` when every row stands alone, `prefill` when neighbouring rows share a sequence. */
+  readonly attention: "decode" | "prefill";
+  /** Whether some sequence caches raw keys. */
+  readonly rawKeys: boolean;
+  /** Whether top candidates are wanted, rather than whole rows of logits. */
+  readonly candidates: boolean;
+}
+
+/** Everything the forward pass reads: the model on the device. */
+export interface Model {
+  readonly config: LlamaConfig;
+  readonly weights: Weights;
+  readonly activations: Activations;
+  readonly kv: readonly KvLayer[];
+  readonly step: StepLayout;
+  readonly target: Target;
+}
+
+const manyRows = (target: Target): Linear => (target.style === "subgroup" ? matmulSubgroup : matmul);
+
+function attention(plan: Plan, args: AttentionArguments & { partial: Tensor }): Dispatch[] {
+  const subgroup = args.target.style === "subgroup";
+  if (plan.attention === "prefill") return [subgroup ? attentionPrefillSubgroup(args) : attentionPrefill(args)];
+  return [subgroup ? attentionDecodeSubgroup(args) : attentionDecode(args), attentionMerge(args)];
+}
+
+/**
+ * Records a step: token rows in, logits of the output rows out (HF LlamaForCausalLM: pre-norm blocks of attention and
+ * SwiGLU around a residual stream). `run` takes the dispatches in order.
+ */
+export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
+  const { weights, config, kv, step, target, activations: a } = model;
+  const { heads, kvHeads, rmsEps: eps } = config;
+  const linear = plan.rows === "few" ? matvec : manyRows(target);
+  const head = plan.outputs === "few" ? matvec : manyRows(target);
+  const { rawKeys } = plan;
+
+  run(angles({ table: a.table, step }));
+  run(embed({ weight: weights.embed, y: a.x, step, target })); // x [rows, dim]
+  for (const [i, layer] of weights.layers.entries()) {
+    const { keys, values } = kv[i];
+    run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, target })); // h [rows, dim]
+    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, target })); // qkv [rows, q + k + v]
+    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, target })); // q and k turned in place
+    run(append({ qkv: a.qkv, keys, values, step, target })); // k, v into their slots
+    run(attention(plan, { ...a, keys, values, y: a.attended, heads, kvHeads, rawKeys, step, target })); // [rows, q]
+    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, target })); // x += …
+    run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, target }));
+    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, target })); // [rows, 2·hidden]
+    run(swiglu({ x: a.gateUp, y: a.gated, target })); // [rows, hidden]
+    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, step, target })); // x += …
+  }
+  run(gather({ x: a.x, y: a.picked, step, target })); // [outputs, dim]
+  run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, target }));
+  run(head({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, step, target })); // [outputs, vocab]
+  if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step }));
+}

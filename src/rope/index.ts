@@ -1,0 +1,19 @@
+// rope/ — RoPE scaling as data: settings in every spelling become one record (parse.ts, with names.ts and build.ts; option.ts
+// for the command line), the record gives frequencies (frequencies.ts), and those the fixed point that the GPU reads (turns.ts).
+
+export {
+  type Rope,
+  type RopeType,
+  dependsOnLength,
+  describeRope,
+  effectiveLength,
+  frequencies,
+  maxContext,
+  ropeKey,
+  wavelengths,
+} from "./frequencies.ts";
+export { scalingThatFits, showOption, showScaling } from "./fit.ts";
+export { ropeTypes } from "./names.ts";
+export { parseRopeOption, splitRopeOptions } from "./option.ts";
+export { type RopeScaling, parseRope, parseRopeScaling } from "./parse.ts";
+export { angleRow, phase, turns } from "./turns.ts";

@@ -1,0 +1,362 @@
+// One contract for every place bytes come from: memory, a folder, browser blobs, HTTP ranges.
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { blobFiles } from "../../src/browser/files.ts";
+import { urlFiles } from "../../src/checkpoint/http.ts";
+import { isPlainName, readText } from "../../src/checkpoint/bytes.ts";
+import { memoryFiles } from "../../src/checkpoint/memory.ts";
+import type { FileSet } from "../../src/checkpoint/bytes.ts";
+import { folderFiles } from "../../src/node/files.ts";
+import { rejects } from "../tools/damage.ts";
+
+const data = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) & 255);
+const files: Record<string, Uint8Array> = {
+  "a.bin": data,
+  "empty.bin": new Uint8Array(0),
+  "ü ñ.json": new TextEncoder().encode('{"ü":1}'),
+};
+
+/** Serves `files` by range; `change` turns it into the misbehaving servers below. */
+async function serve(listener: RequestListener): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.closeAllConnections();
+      server.close(() => resolve());
+    });
+  return { url: `http://127.0.0.1:${port}/models/tiny`, stop };
+}
+
+const ranged: RequestListener = (request, response) => {
+  const path = decodeURIComponent(new URL(request.url!, "http://x").pathname);
+  const body = path.startsWith("/models/tiny/") ? files[path.slice("/models/tiny/".length)] : undefined;
+  if (!body) return void response.writeHead(404).end();
+  const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+  if (!range) return void response.writeHead(200, { "content-length": body.length }).end(body);
+  const [start, end] = [Number(range[1]), Math.min(Number(range[2]) + 1, body.length)];
+  if (start >= body.length) return void response.writeHead(416, { "content-range": `bytes */${body.length}` }).end();
+  response.writeHead(206, {
+    "content-range": `bytes ${start}-${end - 1}/${body.length}`,
+    "content-length": end - start,
+  });
+  response.end(body.subarray(start, end));
+};
+
+interface Place {
+  readonly files: FileSet;
+  readonly remove: () => Promise<void>;
+}
+const places: Record<string, () => Promise<Place>> = {
+  memory: async () => ({ files: memoryFiles(files), remove: async () => {} }),
+  folder: async () => {
+    const folder = await mkdtemp(join(tmpdir(), "llariat-"));
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+    return { files: await folderFiles(folder), remove: () => rm(folder, { recursive: true }) };
+  },
+  blobs: async () => ({
+    files: blobFiles(Object.entries(files).map(([name, bytes]) => ({ name, blob: new Blob([bytes]) }))),
+    remove: async () => {},
+  }),
+  http: async () => {
+    const server = await serve(ranged);
+    return { files: urlFiles(server.url), remove: server.stop };
+  },
+};
+
+const contract = suite("bytes");
+for (const [name, make] of Object.entries(places)) {
+  contract(`${name}: exact ranges, nothing else`, async () => {
+    const place = await make();
+    try {
+      const source = await place.files.open("a.bin");
+      assert.ok(source);
+      assert.is(source.name, "a.bin");
+      assert.is(source.size, 1000);
+      for (const [start, end] of [
+        [0, 1000],
+        [0, 0],
+        [1000, 1000],
+        [1, 2],
+        [333, 999],
+        [999, 1000],
+      ]) {
+        assert.equal(new Uint8Array(await source.read(start, end)), data.slice(start, end), `${start} to ${end}`);
+        const into = new Uint8Array(end - start + 5).fill(9);
+        assert.equal(new Uint8Array(await source.read(start, end, undefined, into)), data.slice(start, end), "into");
+        assert.equal(into.slice(end - start), new Uint8Array(5).fill(9), "bytes behind the range stay");
+      }
+      for (const [start, end] of [
+        [-1, 5],
+        [5, 4],
+        [0, 1001],
+        [0.5, 2],
+        [NaN, 2],
+        [0, Infinity],
+        [1001, 1001],
+      ]) {
+        await rejects(() => source.read(start, end), "source", /a\.bin: got the byte range/);
+      }
+      const empty = await place.files.open("empty.bin");
+      assert.is(empty?.size, 0);
+      assert.is((await empty!.read(0, 0)).length, 0);
+      assert.is(await readText((await place.files.open("ü ñ.json"))!, 100, "config"), '{"ü":1}');
+    } finally {
+      await place.files.close();
+      await place.remove();
+    }
+  });
+
+  contract(`${name}: absent files, names that escape, abort`, async () => {
+    const place = await make();
+    try {
+      assert.is(await place.files.open("absent.bin"), undefined);
+      for (const bad of [
+        "../a.bin",
+        "..",
+        ".",
+        "",
+        "x/a.bin",
+        "x\\a.bin",
+        "/etc/hostname",
+        "C:a.bin",
+        "a\0.bin",
+        "a".repeat(256),
+      ]) {
+        await rejects(() => place.files.open(bad), "source", /needed a plain name/);
+      }
+      const source = (await place.files.open("a.bin"))!;
+      assert.ok((await place.files.list()).includes("a.bin"));
+      await rejects(() => source.read(0, 10, AbortSignal.abort()), "aborted", /aborted while reading a\.bin/);
+    } finally {
+      await place.files.close();
+      await place.remove();
+    }
+  });
+}
+
+contract("isPlainName", () => {
+  for (const good of ["model.safetensors", "model-00001-of-00005.safetensors", "ü ñ.json", "...", "a..b"])
+    assert.ok(isPlainName(good), good);
+});
+
+contract("readText refuses what is too long before reading it, and what is not UTF-8", async () => {
+  const source = { name: "big.json", size: 1e12, read: () => assert.unreachable("must not read") };
+  await rejects(
+    () => readText(source as never, 1e6, "config"),
+    "config",
+    /big\.json: got 1000000000000 bytes, needed at most 1000000/,
+  );
+  const bad = (await memoryFiles({ "x.json": Uint8Array.of(0x7b, 0xff, 0x7d) }).open("x.json"))!;
+  await rejects(() => readText(bad, 100, "config"), "config", /x\.json: got bytes that are not UTF-8/);
+});
+
+contract("folder: a single .safetensors file stands for model.safetensors, its neighbours stay", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "llariat-"));
+  try {
+    for (const name of ["mine.safetensors", "model.safetensors", "model.safetensors.index.json", "config.json"]) {
+      await writeFile(join(folder, name), name);
+    }
+    const set = await folderFiles(join(folder, "mine.safetensors"));
+    assert.equal((await set.list()).toSorted(), ["config.json", "model.safetensors"]);
+    assert.is(await readText((await set.open("model.safetensors"))!, 99, "config"), "mine.safetensors");
+    assert.is(await set.open("model.safetensors.index.json"), undefined);
+    assert.is(await readText((await set.open("config.json"))!, 99, "config"), "config.json");
+    await set.close();
+    await rejects(() => set.open("config.json"), "closed", /after close/);
+    await rejects(
+      () => folderFiles(join(folder, "absent")),
+      "source",
+      /there is no such file or folder, needed a checkpoint folder/,
+    );
+    await rejects(
+      () => folderFiles(join(folder, "config.json")),
+      "source",
+      /needed a checkpoint folder or a \.safetensors file/,
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+contract("folder: links of a Hugging Face cache work, links that leave the folder do not", async () => {
+  const base = await mkdtemp(join(tmpdir(), "llariat-"));
+  try {
+    const snapshot = join(base, "models--x--y", "snapshots", "abc");
+    const blobs = join(base, "models--x--y", "blobs");
+    await mkdir(snapshot, { recursive: true });
+    await mkdir(blobs);
+    await writeFile(join(blobs, "123"), "blob");
+    await writeFile(join(base, "secret"), "secret");
+    await writeFile(join(base, "models--x--y", "blobs-not"), "secret");
+    await symlink("../../blobs/123", join(snapshot, "config.json"));
+    await symlink("config.json", join(snapshot, "second.json"));
+    await symlink("../../../secret", join(snapshot, "secret.json"));
+    await symlink(join(base, "secret"), join(snapshot, "absolute.json"));
+    await symlink("../../blobs-not", join(snapshot, "near.json"));
+    await symlink("loop.json", join(snapshot, "loop.json"));
+    await symlink("nowhere", join(snapshot, "dangling.json"));
+    await mkdir(join(snapshot, "folder.json"));
+    await symlink(snapshot, join(base, "shortcut"));
+    for (const path of [snapshot, join(base, "shortcut")]) {
+      const set = await folderFiles(path);
+      for (const name of ["config.json", "second.json"])
+        assert.is(await readText((await set.open(name))!, 99, "config"), "blob");
+      for (const name of ["secret.json", "absolute.json", "near.json"]) {
+        await rejects(() => set.open(name), "source", /a symbolic link that leaves the folder/);
+      }
+      await rejects(() => set.open("loop.json"), "source", /symbolic links in a circle/);
+      await rejects(() => set.open("folder.json"), "source", /got a folder, needed a regular file/);
+      assert.is(await set.open("dangling.json"), undefined);
+      await set.close();
+    }
+    const plain = await folderFiles(blobs);
+    await symlink("../snapshots/abc/folder.json", join(blobs, "out"));
+    await rejects(() => plain.open("out"), "source", /leaves the folder/);
+    await plain.close();
+  } finally {
+    await rm(base, { recursive: true });
+  }
+});
+
+contract("folder: a file that shrinks while open is a short read", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "llariat-"));
+  try {
+    await writeFile(join(folder, "a.bin"), data);
+    const set = await folderFiles(folder);
+    const source = (await set.open("a.bin"))!;
+    await truncate(join(folder, "a.bin"), 600);
+    await rejects(() => source.read(500, 700), "source", /a\.bin: got 100 of the bytes 500 to 700, needed all 200/);
+    await set.close();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+contract("blobs: two files of one name are refused", async () => {
+  const one = { name: "a.bin", blob: new Blob([data]) };
+  await rejects(async () => blobFiles([one, one]), "source", /two files named a\.bin/);
+});
+
+const liars: Record<string, { listener: RequestListener; at: "open" | "read"; message: RegExp }> = {
+  "ignores Range": {
+    listener: (_, response) => response.writeHead(200, { "content-length": 1000 }).end(data),
+    at: "open",
+    message: /status 200.*Range/,
+  },
+  "answers 500": { listener: (_, response) => response.writeHead(500).end(), at: "open", message: /got status 500/ },
+  "answers 401": {
+    listener: (_, response) => response.writeHead(401).end(),
+    at: "open",
+    message: /got status 401.*headers/,
+  },
+  "gives no size": {
+    listener: (request, response) => {
+      response.writeHead(206, { "content-range": "bytes 0-0/*" }).end(request.method === "HEAD" ? "" : "x");
+    },
+    at: "open",
+    message: /needed the file's size/,
+  },
+  "sends another range": {
+    listener: (request, response) => {
+      if (request.headers.range === "bytes=0-0") return ranged(request, response);
+      response.writeHead(206, { "content-range": "bytes 0-9/1000", "content-length": 10 }).end(data.subarray(0, 10));
+    },
+    at: "read",
+    message: /got the range "bytes 0-9\/1000", needed bytes 100-109/,
+  },
+  "sends too few bytes": {
+    listener: (request, response) => {
+      if (request.headers.range === "bytes=0-0") return ranged(request, response);
+      response.writeHead(206, { "content-range": "bytes 100-109/1000" }).end(data.subarray(100, 105));
+    },
+    at: "read",
+    message: /got 5 of the bytes 100 to 110/,
+  },
+  "sends too many bytes": {
+    listener: (request, response) => {
+      if (request.headers.range === "bytes=0-0") return ranged(request, response);
+      response.writeHead(206, { "content-range": "bytes 100-109/1000" }).end(data.subarray(100, 300));
+    },
+    at: "read",
+    message: /got more than the 10 bytes/,
+  },
+  "breaks the connection": {
+    listener: (request, response) => {
+      if (request.headers.range === "bytes=0-0") return ranged(request, response);
+      response.writeHead(206, { "content-range": "bytes 100-109/1000", "content-length": 10 });
+      response.write(data.subarray(100, 105), () => response.destroy());
+    },
+    at: "read",
+    message: /a\.bin: /,
+  },
+  "changes the file": {
+    listener: (request, response) => {
+      response.setHeader("etag", request.headers.range === "bytes=0-0" ? '"1"' : '"2"');
+      return ranged(request, response);
+    },
+    at: "read",
+    message: /changed/,
+  },
+};
+for (const [name, { listener, at, message }] of Object.entries(liars)) {
+  contract(`http: a server that ${name} is named, its bytes are not used`, async () => {
+    const server = await serve(listener);
+    try {
+      const set = urlFiles(server.url);
+      if (at === "open") await rejects(() => set.open("a.bin"), "source", message);
+      else {
+        const source = (await set.open("a.bin"))!;
+        await rejects(() => source.read(100, 110), "source", message);
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+contract("http: headers and the query of the base go with every request; names limits what is asked for", async () => {
+  const seen: string[] = [];
+  const server = await serve((request, response) => {
+    seen.push(`${request.url} ${request.headers.authorization}`);
+    return ranged(request, response);
+  });
+  try {
+    const set = urlFiles(`${server.url}/?key=1`, { headers: { authorization: "Bearer t" }, names: ["a.bin"] });
+    assert.is(await set.open("other.bin"), undefined);
+    await (await set.open("a.bin"))!.read(5, 9);
+    assert.equal(seen, ["/models/tiny/a.bin?key=1 Bearer t", "/models/tiny/a.bin?key=1 Bearer t"]);
+    assert.equal(await set.list(), ["a.bin"]);
+  } finally {
+    await server.stop();
+  }
+});
+
+contract("http: abort during a slow body", async () => {
+  const server = await serve((request, response) => {
+    if (request.headers.range === "bytes=0-0") return ranged(request, response);
+    response.writeHead(206, { "content-range": "bytes 0-999/1000", "content-length": 1000 });
+    response.write(data.subarray(0, 100)); // and never the rest
+  });
+  try {
+    const source = (await urlFiles(server.url).open("a.bin"))!;
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 50);
+    await rejects(() => source.read(0, 1000, stop.signal), "aborted", /aborted while reading a\.bin/);
+  } finally {
+    await server.stop();
+  }
+});
+
+contract("http: a base that is no URL", async () => {
+  await rejects(async () => urlFiles("not a url"), "source", /needed an http/);
+});
+
+contract.run();

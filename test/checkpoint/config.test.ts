@@ -1,0 +1,186 @@
+// config.json and generation_config.json: every spelling in the fixtures, the defaults of transformers, every refusal.
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { parseConfig, parseGenerationConfig } from "../../src/checkpoint/config.ts";
+import { parseJson } from "../../src/text/json.ts";
+import { parseRope } from "../../src/rope/index.ts";
+import { rejects } from "../tools/damage.ts";
+
+const goldens = fileURLToPath(new URL("../fixtures/goldens/", import.meta.url));
+const tests = suite("config");
+
+/** Llama 3.2 1B, as published (transformers 4 spelling). */
+const llama32 = {
+  architectures: ["LlamaForCausalLM"], attention_bias: false, attention_dropout: 0.0, bos_token_id: 128000,
+  eos_token_id: [128001, 128008, 128009], head_dim: 64, hidden_act: "silu", hidden_size: 2048, initializer_range: 0.02,
+  intermediate_size: 8192, max_position_embeddings: 131072, mlp_bias: false, model_type: "llama", num_attention_heads: 32,
+  num_hidden_layers: 16, num_key_value_heads: 8, pretraining_tp: 1, rms_norm_eps: 1e-5,
+  rope_scaling: { factor: 32.0, high_freq_factor: 4.0, low_freq_factor: 1.0, original_max_position_embeddings: 8192, rope_type: "llama3" },
+  rope_theta: 500000.0, tie_word_embeddings: true, torch_dtype: "bfloat16", transformers_version: "4.45.0.dev0", use_cache: true,
+  vocab_size: 128256,
+}; // prettier-ignore
+const base: Record<string, unknown> = {
+  model_type: "llama", hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 100, vocab_size: 300,
+}; // prettier-ignore
+
+tests("Llama 3.2 1B: every field", () => {
+  const { rope, ...rest } = parseConfig(llama32);
+  assert.equal(rest, {
+    dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128256, maxPositions: 131072, rmsEps: 1e-5,
+    tied: true, attentionBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], bosId: 128000, dtype: "bfloat16",
+  }); // prettier-ignore
+  assert.equal(parseRope(rope), parseRope(llama32));
+  assert.is(parseRope(rope).type, "llama3");
+});
+
+tests("absent fields take the defaults of LlamaConfig", () => {
+  const { rope, ...rest } = parseConfig(base);
+  assert.equal(rest, {
+    dim: 64, hidden: 100, layers: 2, heads: 4, kvHeads: 4, headDim: 16, vocab: 300, maxPositions: 2048, rmsEps: 1e-6,
+    tied: false, attentionBias: false, mlpBias: false, eosIds: [2], bosId: 1,
+  }); // prettier-ignore
+  assert.equal(rope, { hidden_size: 64, num_attention_heads: 4, max_position_embeddings: 2048, head_dim: 16 });
+});
+
+tests("v4 and v5 spellings, null and explicit", () => {
+  const parse = (more: object) => parseConfig({ ...base, ...more });
+  assert.is(parse({ dtype: "float16" }).dtype, "float16");
+  assert.is(parse({ torch_dtype: "torch.float32" }).dtype, "float32");
+  assert.is(parse({ dtype: null, torch_dtype: "bfloat16" }).dtype, "bfloat16");
+  assert.is(parse({ dtype: "auto" }).dtype, undefined);
+  assert.is(parse({ head_dim: null }).headDim, 16);
+  assert.is(parse({ head_dim: 40 }).headDim, 40);
+  assert.is(parse({ head_dim: 40 }).rope.head_dim, 40);
+  assert.is(parse({ num_key_value_heads: null }).kvHeads, 4);
+  assert.is(parse({ num_key_value_heads: 1 }).kvHeads, 1);
+  assert.equal(parse({ eos_token_id: null }).eosIds, []);
+  assert.equal(parse({ eos_token_id: 7 }).eosIds, [7]);
+  assert.equal(parse({ eos_token_id: [7, 8, 7, -1] }).eosIds, [7, 8]);
+  assert.is(parse({ bos_token_id: null }).bosId, undefined);
+  assert.is(parse({ hidden_act: "swish" }).hidden, 100);
+  assert.is(parse({ architectures: ["LlamaForCausalLM"], model_type: undefined }).dim, 64);
+  const rope_parameters = { rope_type: "linear", factor: 2, rope_theta: 5000 };
+  assert.equal(parse({ rope_parameters }).rope.rope_parameters, rope_parameters);
+  const parsed = parseConfig(parseJson(JSON.stringify({ ...base, rope_parameters }), "config.json", "config"));
+  assert.equal(parsed.rope.rope_parameters, rope_parameters, "an ordinary object");
+});
+
+tests("every config among the goldens gives sizes and the RoPE setting of the whole file", async () => {
+  const folders = (await readdir(join(goldens, "models"))).map((name) => join(goldens, "models", name));
+  const sweep = (await readdir(join(goldens, "rope_sweep"), { withFileTypes: true })).filter((entry) =>
+    entry.isDirectory(),
+  );
+  folders.push(...sweep.map((entry) => join(goldens, "rope_sweep", entry.name)));
+  assert.ok(folders.length >= 20);
+  for (const folder of folders) {
+    const text = await readFile(join(folder, "config.json"), "utf8");
+    const raw = JSON.parse(text);
+    const config = parseConfig(parseJson(text, "config.json", "config"));
+    assert.is(config.dim, raw.hidden_size);
+    assert.is(config.kvHeads, raw.num_key_value_heads ?? raw.num_attention_heads);
+    assert.is(config.dtype, raw.dtype ?? raw.torch_dtype);
+    assert.equal(parseRope(config.rope), parseRope(raw), folder);
+  }
+});
+
+const refused: Record<string, [object | null | string, RegExp]> = {
+  "no object": ["x", /config\.json: got "x", needed a JSON object/],
+  null: [null, /got null, needed a JSON object/],
+  "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
+  mistral: [
+    { model_type: "mistral", architectures: ["MistralForCausalLM"] },
+    /model_type: got "mistral", needed "llama"/,
+  ],
+  "another head": [
+    { architectures: ["LlamaForSequenceClassification"] },
+    /architectures: got \["LlamaForSequenceClassification"\]/,
+  ],
+  "architectures that is text": [{ architectures: "LlamaForCausalLM" }, /architectures: got "LlamaForCausalLM"/],
+  gptq: [
+    { quantization_config: { bits: 4, quant_method: "gptq" } },
+    /quantization_config: got weights quantised with "gptq", needed F32/,
+  ],
+  "compressed tensors": [
+    { compression_config: { quantization_status: "frozen" } },
+    /compression_config: got weights quantised/,
+  ],
+  "float8 weights": [{ torch_dtype: "float8_e4m3fn" }, /torch_dtype: got "float8_e4m3fn", needed one of float32/],
+  "a dtype that is a number": [{ dtype: 16 }, /dtype: got 16/],
+  gelu: [{ hidden_act: "gelu" }, /hidden_act: got "gelu", needed "silu"/],
+  "no hidden_size": [{ hidden_size: undefined }, /hidden_size: got nothing, needed an integer from 1/],
+  "a size that is text": [{ hidden_size: "64" }, /hidden_size: got "64"/],
+  "a fractional size": [{ intermediate_size: 64.5 }, /intermediate_size: got 64\.5/],
+  "zero layers": [{ num_hidden_layers: 0 }, /num_hidden_layers: got 0, needed an integer from 1 to 10000/],
+  "a million layers": [{ num_hidden_layers: 1e6 }, /num_hidden_layers: got 1000000/],
+  "negative heads": [{ num_attention_heads: -4 }, /num_attention_heads: got -4/],
+  "an absurd width": [{ hidden_size: 2 ** 40 }, /hidden_size: got 1099511627776, needed an integer from 1 to 1048576/],
+  "an absurd vocabulary": [{ vocab_size: 2 ** 31 }, /vocab_size: got 2147483648/],
+  "an absurd product": [
+    { hidden_size: 2 ** 20, intermediate_size: 2 ** 20, num_hidden_layers: 10_000, head_dim: 4 },
+    /parameters, needed fewer than 2⁵¹/,
+  ],
+  "heads that do not divide the width": [
+    { hidden_size: 66, head_dim: 16 },
+    /hidden_size: got 66, needed a multiple of num_attention_heads, 4/,
+  ],
+  "kv heads that do not divide the heads": [{ num_key_value_heads: 3 }, /num_key_value_heads: got 3, needed a divisor/],
+  "more kv heads than heads": [{ num_key_value_heads: 8 }, /num_key_value_heads: got 8/],
+  "an odd head_dim": [{ head_dim: 15 }, /head_dim: got 15, needed an even number/],
+  "an odd derived head_dim": [{ hidden_size: 60 }, /head_dim: got 15 \(hidden_size \/ num_attention_heads\)/],
+  "heads too wide": [{ head_dim: 2 ** 20 }, /head_dim: got 1048576, needed at most 1048576 elements in all 4 heads/],
+  "a flag that is text": [{ tie_word_embeddings: "false" }, /tie_word_embeddings: got "false", needed true or false/],
+  "a negative epsilon": [{ rms_norm_eps: -1e-5 }, /rms_norm_eps: got -0\.00001/],
+  "an epsilon that is text": [{ rms_norm_eps: "1e-5" }, /rms_norm_eps: got "1e-5"/],
+  "an eos that is text": [{ eos_token_id: "</s>" }, /eos_token_id: got "<\/s>", needed a token id/],
+  "a context of zero": [{ max_position_embeddings: 0 }, /max_position_embeddings: got 0/],
+};
+for (const [name, [more, message]] of Object.entries(refused)) {
+  tests(`refuses ${name}`, async () => {
+    const json = typeof more === "object" && more !== null ? { ...base, ...more } : more;
+    await rejects(async () => parseConfig(json), "config", message);
+  });
+}
+
+tests("generation_config: stated values, null, absence", () => {
+  assert.equal(parseGenerationConfig({}), { doSample: false });
+  assert.equal(parseGenerationConfig({ eos_token_id: null, temperature: null, top_k: null, do_sample: null }), {
+    doSample: false,
+  });
+  assert.equal(
+    parseGenerationConfig({
+      bos_token_id: 1, eos_token_id: [2, 3], do_sample: true, temperature: 0.6, top_k: 50, top_p: 0.9, min_p: 0.05,
+      repetition_penalty: 1.1, max_new_tokens: 40, max_length: 4096, transformers_version: "4.45.0",
+    }), // prettier-ignore
+    {
+      eosIds: [2, 3], bosId: 1, doSample: true, temperature: 0.6, topK: 50, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,
+      maxNewTokens: 40,
+    }, // prettier-ignore
+  );
+});
+
+for (const [field, value] of [
+  ["temperature", -1],
+  ["temperature", "1"],
+  ["top_k", -1],
+  ["top_k", 1.5],
+  ["top_p", -0.1],
+  ["min_p", 2],
+  ["repetition_penalty", 0],
+  ["max_new_tokens", 0],
+  ["do_sample", 1],
+  ["eos_token_id", 1.5],
+  ["eos_token_id", [[1]]],
+] as const) {
+  tests(`generation_config: refuses ${field} ${JSON.stringify(value)}`, async () => {
+    await rejects(
+      async () => parseGenerationConfig({ [field]: value }),
+      "config",
+      new RegExp(`generation_config\\.json: ${field}: got`),
+    );
+  });
+}
+
+tests.run();

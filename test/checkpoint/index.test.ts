@@ -1,0 +1,287 @@
+// Opening a checkpoint: every golden, shards and single files, ties, texts, and each thing that does not fit its config.
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { randomFiles, SHAPES, writeCheckpoint } from "../tools/checkpoint.ts";
+import { memoryFiles } from "../../src/checkpoint/memory.ts";
+import { openCheckpoint } from "../../src/checkpoint/index.ts";
+import { folderFiles } from "../../src/node/files.ts";
+import { readTensor } from "../../src/checkpoint/safetensors.ts";
+import { collect, rejects, safetensorsBytes } from "../tools/damage.ts";
+import type { HeaderEntry } from "../tools/damage.ts";
+
+const models = fileURLToPath(new URL("../fixtures/goldens/models/", import.meta.url));
+const tests = suite("checkpoint");
+const json = (value: unknown) => JSON.stringify(value);
+const parse = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
+
+for (const name of await readdir(models)) {
+  tests(`golden ${name} opens`, async () => {
+    const files = await folderFiles(join(models, name));
+    try {
+      const checkpoint = await openCheckpoint(files);
+      const raw = JSON.parse(await readFile(join(models, name, "config.json"), "utf8"));
+      assert.is(checkpoint.tensors.get("model.embed_tokens.weight")!.shape[0], raw.vocab_size);
+      assert.is(checkpoint.tied, raw.tie_word_embeddings);
+      assert.is(checkpoint.tensors.has("lm_head.weight"), !raw.tie_word_embeddings);
+      assert.equal(checkpoint.eosIds, [2]);
+      assert.equal(checkpoint.texts, {});
+      assert.is(checkpoint.notes.length, name.startsWith("legacy") ? 1 : 0, checkpoint.notes.join());
+      const width = name.endsWith("f32") ? 4 : 2;
+      assert.is(checkpoint.bytes, checkpoint.parameters * width);
+      if (name === "sharded-bf16") assert.is(checkpoint.parameters, 138_688); // "total_parameters" of its index
+    } finally {
+      await files.close();
+    }
+  });
+}
+
+const shape = { ...SHAPES.tiny, attentionBias: true };
+const single = await collect(randomFiles({ shape }));
+const config = parse(single["config.json"]);
+const open = (files: Record<string, Uint8Array | string>) => openCheckpoint(memoryFiles({ ...single, ...files }));
+
+interface Part {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+const parts: Record<string, Part> = {};
+for (const { name, dtype, shape: dims, source, start, end } of (
+  await openCheckpoint(memoryFiles(single))
+).tensors.values()) {
+  parts[name] = { dtype, shape: dims, data: await source.read(start, end) };
+}
+
+/** The single file with its tensors changed: values by name, undefined removes, a new name adds. */
+function edited(changes: Record<string, Part | undefined>): Uint8Array {
+  const all: Record<string, Part | undefined> = { ...parts, ...changes };
+  const out: Record<string, HeaderEntry> = {};
+  const body: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, tensor] of Object.entries(all)) {
+    if (!tensor) continue;
+    out[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [at, at + tensor.data.length] };
+    at += tensor.data.length;
+    body.push(tensor.data);
+  }
+  return safetensorsBytes(out, Buffer.concat(body));
+}
+const EMBED = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+const tiedConfig = json({ ...config, tie_word_embeddings: true });
+
+tests("a shard per few tensors holds the same tensors as one file", async () => {
+  const one = await openCheckpoint(randomFiles({ shape }));
+  const many = await openCheckpoint(randomFiles({ shape, shardBytes: 5000 }));
+  assert.ok(new Set([...many.tensors.values()].map(({ source }) => source.name)).size > 5);
+  assert.equal([...many.tensors.keys()], [...one.tensors.keys()]);
+  for (const [name, tensor] of one.tensors) {
+    assert.equal(await readTensor(many.tensors.get(name)!), await readTensor(tensor), name);
+  }
+});
+
+tests("texts and generation config are handed on; generation_config's eos wins over config's", async () => {
+  const checkpoint = await open({
+    "tokenizer.json": '{"a":1}',
+    "tokenizer_config.json": "{}",
+    "special_tokens_map.json": '{"b":2}',
+    "chat_template.jinja": "{{ messages }} é",
+    "generation_config.json": json({ eos_token_id: [4, 5], temperature: 0.5 }),
+  });
+  assert.equal(checkpoint.texts, {
+    tokenizer: '{"a":1}',
+    tokenizerConfig: "{}",
+    specialTokensMap: '{"b":2}',
+    chatTemplate: "{{ messages }} é",
+  });
+  assert.equal(checkpoint.eosIds, [4, 5]);
+  assert.is(checkpoint.generation.temperature, 0.5);
+  assert.equal((await open({ "generation_config.json": "{}" })).eosIds, [1]);
+});
+
+tests("a text file above 64 MiB is refused before it is read", async () => {
+  const huge = { name: "tokenizer.json", size: 2 ** 26 + 1, read: () => assert.unreachable("must not read") };
+  const set = memoryFiles(single);
+  const files = {
+    ...set,
+    open: async (name: string) => (name === "tokenizer.json" ? (huge as never) : set.open(name)),
+  };
+  await rejects(
+    () => openCheckpoint(files),
+    "tokenizer",
+    /tokenizer\.json: got 67108865 bytes, needed at most 67108864/,
+  );
+});
+
+tests("tied without a head: the embedding is the head", async () => {
+  const checkpoint = await open({ "config.json": tiedConfig, "model.safetensors": edited({ [HEAD]: undefined }) });
+  assert.is(checkpoint.tied, true);
+  assert.is(checkpoint.tensors.has(HEAD), false);
+});
+
+tests("tied with an equal head in the file, also in another dtype: tied, the head is not loaded", async () => {
+  const embed = parts[EMBED]; // bf16
+  const wide = new Uint16Array(embed.data.length);
+  new Uint16Array(embed.data.slice().buffer).forEach((bits, i) => (wide[2 * i + 1] = bits)); // as f32
+  for (const head of [embed, { ...embed, dtype: "F32", data: new Uint8Array(wide.buffer) }]) {
+    const checkpoint = await open({ "config.json": tiedConfig, "model.safetensors": edited({ [HEAD]: head }) });
+    assert.is(checkpoint.tied, true);
+    assert.is(checkpoint.tensors.has(HEAD), false);
+    assert.equal(checkpoint.notes, []);
+  }
+});
+
+tests("tied with a different head in the file: the file wins, with a note", async () => {
+  const embed = parts[EMBED];
+  for (const at of [0, embed.data.length - 1]) {
+    const data = embed.data.slice();
+    data[at] ^= 1;
+    const checkpoint = await open({
+      "config.json": tiedConfig,
+      "model.safetensors": edited({ [HEAD]: { ...embed, data } }),
+    });
+    assert.is(checkpoint.tied, false);
+    assert.ok(checkpoint.tensors.has(HEAD));
+    assert.match(checkpoint.notes.join(), /lm_head\.weight differs from model\.embed_tokens\.weight/);
+  }
+});
+
+tests("tied with only lm_head.weight in the file: it is the embedding", async () => {
+  const checkpoint = await open({ "config.json": tiedConfig, "model.safetensors": edited({ [EMBED]: undefined }) });
+  assert.is(checkpoint.tied, true);
+  assert.is(checkpoint.tensors.get(EMBED)!.name, HEAD);
+  assert.is(checkpoint.tensors.has(HEAD), false);
+});
+
+tests("untied without a head is refused, absent tie_word_embeddings counts as untied", async () => {
+  const model = edited({ [HEAD]: undefined });
+  const { tie_word_embeddings: _, ...absent } = config;
+  for (const text of [json(config), json(absent)]) {
+    await rejects(
+      () => open({ "config.json": text, "model.safetensors": model }),
+      "checkpoint",
+      /lm_head\.weight: got no such tensor, needed \[300,24\], or tie_word_embeddings true/,
+    );
+  }
+});
+
+tests("legacy inv_freq tensors are skipped wherever they are and whatever they hold", async () => {
+  const frequencies = { dtype: "F32", shape: [3], data: new Uint8Array(12).fill(255) };
+  const model = edited({
+    "model.layers.0.self_attn.rotary_emb.inv_freq": frequencies,
+    "model.rotary_emb.inv_freq": frequencies,
+  });
+  const checkpoint = await open({ "model.safetensors": model });
+  assert.equal([...checkpoint.tensors.keys()], [...(await open({})).tensors.keys()]);
+  assert.match(checkpoint.notes.join(), /skipped 2 rotary_emb\.inv_freq/);
+});
+
+const q = "model.layers.1.self_attn.q_proj.weight";
+tests("missing, extra, misshapen and unsupported tensors are named with got and needed", async () => {
+  const good = parts[q];
+  const check = (change: Parameters<typeof edited>[0], message: RegExp) =>
+    rejects(() => open({ "model.safetensors": edited(change) }), "checkpoint", message);
+  await check(
+    { [q]: undefined },
+    /model\.safetensors: model\.layers\.1\.self_attn\.q_proj\.weight: got no such tensor, needed \[24,24\]$/,
+  );
+  await check({ [q]: undefined, "model.norm.weight": undefined }, /q_proj\.weight: got no such tensor \(and 1 more\)/);
+  await check(
+    { [q]: undefined, "layers.1.attention.wq.weight": good },
+    /it holds layers\.1\.attention\.wq\.weight, which config\.json does not call for/,
+  );
+  await check(
+    { "model.layers.2.mlp.up_proj.weight": good },
+    /layers\.2\.mlp\.up_proj\.weight: got a tensor that a Llama of this config/,
+  );
+  await check({ "model.layers.0.mlp.up_proj.bias": good }, /mlp\.up_proj\.bias: got a tensor that a Llama/);
+  await check(
+    { [q]: { ...good, shape: [12, 48] } },
+    /q_proj\.weight: got shape \[12,48\], needed \[24,24\] for the sizes in config/,
+  );
+  await check({ [q]: { ...good, dtype: "I16" } }, /q_proj\.weight: got dtype I16, needed F32, F16 or BF16/);
+  await check({ [q]: { dtype: "F8_E4M3", shape: [24, 24], data: new Uint8Array(576) } }, /got dtype F8_E4M3/);
+});
+
+tests("one shard of several named alone says so", async () => {
+  const folder = await folderFiles(join(models, "sharded-bf16/model-00002-of-00005.safetensors"));
+  const message =
+    /^model-00002-of-00005\.safetensors: model\.embed_tokens\.weight: got no such tensor .*the whole folder: this file is one of several/;
+  await rejects(() => openCheckpoint(folder), "checkpoint", message);
+  await folder.close();
+});
+
+tests("no weights: the sentence lists what the folder holds", async () => {
+  const { "model.safetensors": _, ...rest } = single;
+  const files = memoryFiles({ ...rest, "pytorch_model.bin": "x" }, "somewhere");
+  await rejects(
+    () => openCheckpoint(files),
+    "checkpoint",
+    /somewhere: got neither model\.safetensors nor .* among .*pytorch_model\.bin/,
+  );
+  await rejects(() => openCheckpoint(memoryFiles({ "a.gguf": "x" })), "config", /got no config\.json among a\.gguf/);
+});
+
+tests("an aborted signal stops opening", async () => {
+  await rejects(() => openCheckpoint(memoryFiles(single), AbortSignal.abort()), "aborted", /aborted/);
+});
+
+tests("what writeCheckpoint writes is what randomFiles makes, and any range of it equals the whole", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "llariat-"));
+  try {
+    const options = {
+      shape,
+      dtype: (name: string) => (name.includes("mlp") ? "f32" : "f16"),
+      shardBytes: 20_000,
+      seed: 7,
+    };
+    const written = await writeCheckpoint(folder, options);
+    const made = await collect(randomFiles(options));
+    assert.equal((await readdir(folder)).toSorted(), Object.keys(made).toSorted());
+    let total = 0;
+    for (const [name, bytes] of Object.entries(made)) {
+      assert.equal(new Uint8Array(await readFile(join(folder, name))), bytes, name);
+      total += bytes.length;
+    }
+    assert.is(written, total);
+    const files = randomFiles({ shape: { ...shape, vocab: 9000 } }); // an embedding of several 64 KiB blocks
+    const source = (await files.open("model.safetensors"))!;
+    const whole = (await source.read(0, source.size)).slice();
+    for (const [start, end] of [
+      [0, 3],
+      [5, 5000],
+      [65_000, 140_001],
+      [source.size - 7, source.size],
+      [131_073, 131_074],
+    ]) {
+      assert.equal((await source.read(start, end)).slice(), whole.slice(start, end), `${start} to ${end}`);
+    }
+    await writeFile(join(folder, "config.json"), "{");
+    await rejects(
+      async () => openCheckpoint(await folderFiles(folder)),
+      "config",
+      /config\.json: got the end of the text/,
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+tests("random weights are normal: mean, deviation and kurtosis by tensor, in every dtype", async () => {
+  for (const dtype of ["f32", "f16", "bf16"] as const) {
+    const { tensors } = await openCheckpoint(randomFiles({ shape: { ...SHAPES.tiny, vocab: 5000 }, dtype }));
+    const values = (await readTensor(tensors.get(EMBED)!)) as Float32Array;
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const moment = (k: number) => values.reduce((sum, x) => sum + (x - mean) ** k, 0) / values.length;
+    // 120,000 draws: standard errors are 1.4e-4 (mean), 0.2 % (deviation), 1.4 % (kurtosis); bounds at 5 of them.
+    assert.ok(Math.abs(mean) < 7e-4, `${dtype} mean ${mean}`);
+    assert.ok(Math.abs(Math.sqrt(moment(2)) / 0.05 - 1) < 0.01, `${dtype} deviation ${Math.sqrt(moment(2))}`);
+    assert.ok(Math.abs(moment(4) / moment(2) ** 2 - 3) < 0.07 * 3, `${dtype} kurtosis ${moment(4) / moment(2) ** 2}`);
+  }
+});
+
+tests.run();

@@ -1,0 +1,315 @@
+// The measuring commands as processes, on the small real model: exit codes, folders, Ctrl-C and resume, shards, a server.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Terminal, isUsageError, readArguments } from "../../src/cli/command.ts";
+import { effectiveContext } from "../../src/cli/effective-context.ts";
+import { startLive } from "../../src/cli/live.ts";
+import { perplexity } from "../../src/cli/perplexity.ts";
+import { report } from "../../src/cli/report.ts";
+import { retrieve } from "../../src/cli/retrieve.ts";
+import { type Report, retrieve as measure } from "../../src/retrieval/index.ts";
+import { root } from "../tools/source.ts";
+import { reader, solve, tokenizer } from "../retrieval/fake.ts";
+
+const test = suite("retrieval cli");
+const MODEL = join(root, "models/kv-llama");
+const scratch = mkdtempSync(join(tmpdir(), "llariat-retrieval-"));
+const folder = (name: string): string => join(scratch, name);
+const saved = (name: string): Report => JSON.parse(readFileSync(join(folder(name), "report.json"), "utf8")) as Report;
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `llariat`; sends Ctrl-C once standard error matches `interrupt`. */
+function llariat(args: readonly string[], interrupt?: RegExp): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/index.ts", ...args], {
+      cwd: root,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    let [stdout, stderr, sent] = ["", "", false];
+    child.stdout.on("data", (data) => (stdout += data));
+    child.stderr.on("data", (data) => {
+      stderr += data;
+      if (!sent && interrupt?.test(stderr)) sent = child.kill("SIGINT");
+    });
+    child.on("close", (code) => resolve({ code, stdout, stderr: stderr.replace(/^Warning: max.*\n/gm, "") }));
+  });
+}
+
+/** Verdicts without what depends on clocks. */
+const verdicts = (report: Report): unknown =>
+  report.cells.map(({ id, status, attempts }) => [
+    id,
+    status,
+    attempts.map(({ value, text, found }) => [value, text, found]),
+  ]);
+
+const GRID = [
+  `--model=${MODEL}`,
+  "--prompt-len=0.3x,1.2x",
+  "--secret-pos=0.5",
+  "--rope-scaling=none,yarn:2",
+  "--tries=2",
+  "--answer-room=0",
+  "--batch=2",
+];
+
+test("a run: table, folder, exit code by expectation", async () => {
+  const good = await llariat([
+    "retrieve",
+    ...GRID,
+    "--expect",
+    "yarn:2>=1@1.2x",
+    "--expect",
+    "none>=1@0.3x",
+    "--out",
+    folder("a"),
+  ]);
+  assert.is(good.code, 0, good.stderr);
+  assert.match(good.stdout, /uuid: value found, all positions/);
+  assert.match(good.stdout, /none +100 % +no chance/);
+  assert.match(good.stdout, /held {2}yarn:2>=1@1\.2x/);
+  assert.match(good.stderr, /uuid\/yarn:2\/614\/0\.5 {2}2 of 2/);
+  for (const file of ["report.json", "report.html", "junit.xml"]) assert.ok(existsSync(join(folder("a"), file)), file);
+  const report = saved("a");
+  assert.ok(report.complete);
+  assert.is(report.model.name, "kv-llama");
+  assert.is((report.cells[1].rope as { type: string }).type, "yarn", "the setting echoed by the engine");
+
+  const again = await llariat(["retrieve", ...GRID, "--out", folder("a")]);
+  assert.is(again.code, 2);
+  assert.match(again.stderr, /holds a report already; --resume .* goes on with it/);
+  const other = await llariat(["report", folder("a"), "--expect", "none<=0.5@0.3x"]);
+  assert.is(other.code, 1);
+  assert.match(other.stderr, /1 of 1 expectations do not hold/);
+  assert.match(readFileSync(join(folder("a"), "junit.xml"), "utf8"), /<failure message="uuid at 153: 2 of 2 found">/);
+});
+
+test("Ctrl-C saves, --resume alone goes on; shards make the same whole", async () => {
+  const stopped = await llariat(["retrieve", ...GRID, "--out", folder("b")], /\(1 of 3 cells/);
+  assert.is(stopped.code, 130, stopped.stderr);
+  assert.match(stopped.stderr, /saved; go on with: llariat retrieve --resume/);
+  assert.not.ok(saved("b").complete);
+  const [resumed, one, two] = await Promise.all([
+    llariat(["retrieve", "--resume", folder("b"), "--batch", "1"]),
+    llariat(["retrieve", ...GRID, "--shard", "1/2", "--out", folder("s1")]),
+    llariat(["retrieve", ...GRID, "--shard", "2/2", "--out", folder("s2")]),
+  ]);
+  assert.equal([resumed.code, one.code, two.code], [0, 0, 0], resumed.stderr + one.stderr + two.stderr);
+  assert.equal(verdicts(saved("b")), verdicts(saved("a")));
+  const lacking = await llariat(["report", "--merge", folder("s1"), "--out", folder("m1")]);
+  assert.is(lacking.code, 1);
+  assert.match(lacking.stderr, /1 cells are not finished/);
+  const merged = await llariat(["report", "--merge", folder("s2"), folder("s1"), "--out", folder("m")]);
+  assert.is(merged.code, 0, merged.stderr);
+  assert.equal(verdicts(saved("m")), verdicts(saved("a")));
+});
+
+test("perplexity and effective context print their tables and join the report", async () => {
+  const text = join(scratch, "text.txt");
+  writeFileSync(text, readFileSync(join(root, "LICENSE"), "utf8"));
+  const [predicted, effective] = [
+    await llariat([
+      "perplexity",
+      "--model",
+      MODEL,
+      "--text",
+      text,
+      "--window",
+      "64,128",
+      "--max-tokens",
+      "200",
+      "--rope-scaling",
+      "none,yarn:2",
+      "--out",
+      folder("a"),
+    ]),
+    await llariat([
+      "effective-context",
+      "--model",
+      MODEL,
+      "--window",
+      "256",
+      "--points",
+      "3",
+      "--tries",
+      "1",
+      "--batch",
+      "3",
+      "--json",
+      "--out",
+      folder("a"),
+    ]),
+  ];
+  assert.is(predicted.code, 0, predicted.stderr);
+  assert.match(predicted.stdout, /^perplexity of text\.txt, 200 tokens\nwindow +64 +128\nnone +\d+\.\d{3} ± \d+\.\d\d/);
+  assert.is(effective.code, 0, effective.stderr);
+  assert.is((JSON.parse(effective.stdout) as { rows: { kMax: number }[] }).rows[0].kMax > 100, true);
+  const { cells, perplexity: table, effectiveContext } = saved("a");
+  assert.is(cells.length, 4);
+  assert.is(table!.rows.length, 4);
+  assert.is(effectiveContext!.rows.length, 1);
+  assert.match(
+    readFileSync(join(folder("a"), "report.html"), "utf8"),
+    /Retrieval and perplexity[^]*Effective context window/,
+  );
+});
+
+test("--via measures a server, with the tokenizer of --model", async () => {
+  const kv = tokenizer("kv-llama");
+  const requests: Record<string, unknown>[] = [];
+  const server = createServer((message, response) => {
+    let body = "";
+    message.on("data", (data) => (body += data));
+    message.on("end", () => {
+      const request = JSON.parse(body) as { prompt: string };
+      requests.push(request);
+      const usage = { prompt_tokens: kv.encode(request.prompt).length, completion_tokens: 2 };
+      response.end(JSON.stringify({ choices: [{ text: solve(request.prompt), finish_reason: "stop" }], usage }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const ended = await llariat([
+      "retrieve",
+      "--via",
+      url,
+      "--server-model",
+      "m",
+      "--model",
+      MODEL,
+      "--task",
+      "passkey",
+      "--prompt-len",
+      "300",
+      "--tries",
+      "2",
+      "--json",
+    ]);
+    assert.is(ended.code, 0, ended.stderr);
+    const report = JSON.parse(ended.stdout) as Report;
+    assert.ok(report.cells.every((cell) => cell.rate === 1));
+    assert.is(requests.length, 6);
+    assert.is(requests[0].model, "m");
+    const deaf = await llariat([
+      "retrieve",
+      "--via",
+      url,
+      "--model",
+      MODEL,
+      "--prompt-len",
+      "300",
+      "--tries",
+      "1",
+      "--secret-pos",
+      "0.5",
+      "--rope-scaling",
+      "yarn:2",
+    ]);
+    assert.is(deaf.code, 1);
+    assert.match(deaf.stderr, /1 prompts got no answer, the first: .* does not say that it used the RoPE setting/);
+  } finally {
+    server.close();
+  }
+});
+
+/** n lines up, wipe to the end. */
+const WIPE = new RegExp(`${String.fromCharCode(27)}\\[(\\d+)A${String.fromCharCode(27)}\\[J`);
+
+test("on a terminal the table fills up in place", async () => {
+  let screen: string[] = [""];
+  let widest = 0;
+  const stderr = {
+    isTTY: true,
+    columns: 60,
+    /** A terminal's reading of what comes: text, line breaks, and WIPE. */
+    write(text: string) {
+      for (const part of text.split(WIPE)) {
+        if (/^\d+$/.test(part)) screen = [...screen.slice(0, screen.length - 1 - Number(part)), ""];
+        else {
+          const [first, ...others] = part.split("\n");
+          screen = [...screen.slice(0, -1), screen.at(-1)! + first, ...others];
+        }
+      }
+      widest = Math.max(widest, ...screen.map((line) => stripVTControlCharacters(line).length));
+    },
+  };
+  const live = startLive({ stderr } as unknown as Terminal, 512);
+  const drawn: string[] = [];
+  await measure(
+    reader(() => 1),
+    {
+      trainedLength: 512,
+      answerRoom: 0,
+      promptLengths: [100, 200, 300, 400, 500],
+      tries: 1,
+      ropeScalings: ["none", "yarn:4"],
+    },
+    {
+      onProgress: (progress) => {
+        live.update(progress);
+        drawn.push(screen.join("\n"));
+      },
+    },
+  );
+  assert.is(
+    screen.filter((line) => line.includes("uuid: value found")).length,
+    1,
+    "one table, however often it was drawn",
+  );
+  assert.match(screen.join("\n"), /\[#{30}\] 30 of 30 cells/);
+  assert.match(drawn[0], /\[-{30}\] 0 of 30 cells/);
+  assert.ok(widest < 60, `${widest} columns`);
+  live.end();
+  assert.is(screen.join(""), "");
+});
+
+test("wrong arguments are told before anything is loaded", async () => {
+  const cases: [readonly string[], RegExp][] = [
+    [["retrieve", "--model", MODEL], /^--prompt-len: needs at least one/],
+    [["retrieve", ...GRID, "--rope-scaling", "dynamic:1"], /a factor of 1 scales nothing/],
+    [["retrieve", ...GRID, "--expect", "good"], /expectation "good": is not understood/],
+    [["retrieve", ...GRID, "--task", "title"], /title: needs documents/],
+    [["retrieve", ...GRID, "--shard", "3"], /--shard needs I\/N, for example 2\/8, got "3"/],
+    [["retrieve", "--model", MODEL, "--preset", "h2ogpt"], /preset: "h2ogpt" is none of/],
+    [["retrieve", "--resume", folder("a"), "--out", "x"], /leave out --out/],
+    [["perplexity", "--model", MODEL], /needs --text FILE/],
+    [
+      ["perplexity", "--model", MODEL, "--text", join(MODEL, "config.json"), "--window", "1"],
+      /whole numbers of tokens ≥ 2, got 1/,
+    ],
+    [["effective-context", "--model", MODEL, "--points", "1"], /--points needs at least 2, got 1/],
+    [["report"], /needs the folder of a report/],
+  ];
+  for (const [[name, ...args], message] of cases) {
+    const command = { retrieve, perplexity, "effective-context": effectiveContext, report }[name]!;
+    let written = "";
+    const stream = { write: (text: string) => (written += text) } as unknown as NodeJS.WriteStream;
+    const terminal = { stdin: process.stdin, stdout: stream, stderr: stream, signal: new AbortController().signal };
+    let caught: unknown;
+    await (async () => command.run(readArguments(command, args), terminal))().catch(
+      (error: unknown) => (caught = error),
+    );
+    assert.ok(isUsageError(caught), `${args.join(" ")}: ${String(caught)}`);
+    assert.match((caught as Error).message, message);
+    assert.is(written, "");
+  }
+  const gone = await llariat(["report", folder("nowhere")]);
+  assert.is(gone.code, 1);
+  assert.match(gone.stderr, /report\.json: there is no such file/);
+});
+
+test.after(() => rmSync(scratch, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,303 @@
+// Requests at the same time: each gets what it gets alone, steps are shared, nobody waits for ever, and what happens to
+// one (abort, a consumer that throws, an end) is nothing to the others.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type Completion, type GenerateOptions, Llama, LlariatError } from "../../src/node/index.ts";
+import type { RopeScaling } from "../../src/rope/index.ts";
+import type { Segment } from "../../src/engine/step.ts";
+import { seeded } from "../tools/damage.ts";
+import { goldenEntry } from "../tools/goldens.ts";
+import { farthest, firstDifference, folder, openDevice, styles } from "../tools/models.ts";
+
+const tests = suite("batch");
+const handle = await openDevice();
+const { device } = handle;
+const path = folder("goldens/rope_sweep");
+/** What float32 may make of a logit of this model; a log-probability is a difference of two. */
+const TOLERANCE = goldenEntry("rope_sweep/default/expected.safetensors").tolerance!.f32.abs!;
+
+const ids = (count: number, seed = 1) =>
+  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % 256);
+
+/** The segments of every step from now on. */
+function recordSteps(llama: Llama): (readonly Segment[])[] {
+  const { engine } = llama;
+  const steps: (readonly Segment[])[] = [];
+  const step = engine.step.bind(engine);
+  engine.step = (segments, want) => {
+    steps.push(segments);
+    return step(segments, want);
+  };
+  return steps;
+}
+
+interface Request {
+  readonly prompt: number[];
+  readonly options: GenerateOptions;
+}
+
+const options = { ignoreEos: true, allowBeyond: true, logprobs: true, reusePrefix: false, maxNewTokens: 20 } as const;
+const scaled = (ropeScaling: RopeScaling, more: GenerateOptions = {}): GenerateOptions => ({
+  ...options,
+  ropeScaling,
+  ...more,
+});
+const requests: readonly Request[] = [
+  { prompt: ids(50), options },
+  { prompt: ids(7, 2), options: scaled({ rope_type: "yarn", factor: 4 }) },
+  {
+    prompt: ids(90, 3),
+    options: scaled({ rope_type: "dynamic", factor: 2 }, { ropeAngles: "current", maxNewTokens: 33 }),
+  },
+  {
+    prompt: ids(61, 4),
+    options: scaled({ rope_type: "dynamic", factor: 4 }, { ropeAngles: "as-inserted", maxNewTokens: 9 }),
+  },
+  { prompt: ids(150, 5), options: scaled({ rope_type: "linear", factor: 2 }, { temperature: 0.7, topK: 20, seed: 5 }) },
+];
+
+const same = (what: string, got: Completion, want: Completion): void => {
+  assert.equal(got.ids, want.ids, what);
+  const { error } = farthest(got.logprobs!, want.logprobs!);
+  assert.ok(error <= 2 * TOLERANCE, `${what}: a log-probability differs by ${error}`);
+};
+
+for (const style of styles(handle)) {
+  for (const chunkRows of [undefined, 40]) {
+    tests(`two and five sequences, ${style}, ${chunkRows ?? "all"} rows a step: each as alone`, async () => {
+      using llama = await Llama.load(path, { device, style, chunkRows });
+      const alone: Completion[] = [];
+      for (const { prompt, options } of requests) alone.push(await llama.complete(prompt, options));
+      const steps = recordSteps(llama);
+      for (const some of [
+        [0, 1],
+        [2, 3],
+        [0, 1, 2, 3, 4],
+      ]) {
+        steps.length = 0;
+        const done = await Promise.all(some.map((i) => llama.complete(requests[i].prompt, requests[i].options)));
+        done.forEach((got, i) => same(`request ${some[i]} of ${some.join()}`, got, alone[some[i]]));
+        const tokens = done.map((got) => got.ids.length);
+        const shortest = Math.min(...tokens);
+        const shared = steps.filter((segments) => segments.length === some.length).length;
+        assert.ok(shared >= shortest - 5, `${shared} of ${steps.length} steps held all of ${tokens.join()} tokens`);
+        // Alone they would take the sum; together about as many as the longest, and the chunks of the prompts.
+        const chunks = some.reduce(
+          (sum, i) => sum + Math.ceil(requests[i].prompt.length / llama.engine.maxRows) + 1,
+          0,
+        );
+        assert.ok(steps.length <= Math.max(...tokens) + chunks, `${steps.length} steps for ${tokens.join()} tokens`);
+      }
+    });
+  }
+}
+
+tests("logits in the company of others that generate are the logits alone", async () => {
+  using llama = await Llama.load(path, { device });
+  const want = await llama.logits(ids(120));
+  const alone = await llama.complete(requests[1].prompt, requests[1].options);
+  const [other, got, last] = await Promise.all([
+    llama.complete(requests[1].prompt, requests[1].options),
+    llama.logits(ids(120)),
+    llama.logits(ids(120), { rows: "last" }),
+  ]);
+  same("the one that generates", other, alone);
+  assert.ok(farthest(got, want).error <= TOLERANCE);
+  assert.ok(farthest(last, want.subarray(-256)).error <= TOLERANCE);
+});
+
+tests("more sequences than a step holds", async () => {
+  using llama = await Llama.load(path, { device });
+  const prompts = Array.from({ length: 37 }, (_, i) => ids(3 + i, i));
+  const alone: Completion[] = [];
+  for (const prompt of prompts) alone.push(await llama.complete(prompt, { ...options, maxNewTokens: 6 }));
+  const steps = recordSteps(llama);
+  const done = await Promise.all(prompts.map((prompt) => llama.complete(prompt, { ...options, maxNewTokens: 6 })));
+  done.forEach((got, i) => same(`prompt ${i}`, got, alone[i]));
+  assert.ok(Math.max(...steps.map(({ length }) => length)) === llama.engine.maxSequences, "steps are filled");
+});
+
+tests("a prompt does not wait until those that generate have ended", async () => {
+  using llama = await Llama.load(path, { device });
+  const order: string[] = [];
+  const many = llama.engine.maxSequences + 4;
+  const long = Array.from({ length: many }, (_, i) =>
+    llama.complete(ids(5, i), { ...options, maxNewTokens: 60 }).then(() => order.push("long")),
+  );
+  for await (const _ of llama.generate(ids(5, 99), { ...options, maxNewTokens: 5 })) order.push("token");
+  // The late prompt's five tokens came while the others were at theirs.
+  assert.equal(
+    order.slice(0, 5),
+    Array.from({ length: 5 }, () => "token"),
+  );
+  await Promise.all(long);
+});
+
+tests("one that is aborted is gone; the other notices nothing", async () => {
+  using llama = await Llama.load(path, { device, chunkRows: 16 });
+  const want = await llama.complete(requests[0].prompt, requests[0].options);
+  const { kv } = llama.engine;
+  // During its prompt, then while it generates.
+  for (const when of ["prefill", "decode"] as const) {
+    const abort = new AbortController();
+    const mine = llama.complete(requests[0].prompt, requests[0].options);
+    let seen = 0;
+    const stop = () => ++seen === 3 && abort.abort(new Error("enough"));
+    const other = (async () => {
+      const onPrefill = when === "prefill" ? stop : undefined;
+      const given = { ...requests[4].options, signal: abort.signal, onPrefill };
+      for await (const _ of llama.generate(requests[4].prompt, given)) if (when === "decode") stop();
+    })();
+    const error = await other.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (!(error instanceof LlariatError)) return assert.unreachable(`${when}: ${String(error)}`);
+    assert.is(error.code, "aborted");
+    assert.is((error.cause as Error).message, "enough");
+    assert.is(seen, 3, `${when}: nothing came after the abort`);
+    same(when, await mine, want);
+    assert.is(kv.freePages, kv.pages, when);
+  }
+});
+
+tests("a progress callback that throws ends its own request, with its own error", async () => {
+  using llama = await Llama.load(path, { device, chunkRows: 16 });
+  const want = await llama.complete(requests[0].prompt, requests[0].options);
+  const mine = llama.complete(requests[0].prompt, requests[0].options);
+  const broken = llama.complete(ids(60, 8), {
+    ...options,
+    onPrefill() {
+      throw new RangeError("the bar is full");
+    },
+  });
+  const error = await broken.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.instance(error, RangeError);
+  same("the other", await mine, want);
+  assert.is(llama.engine.kv.freePages, llama.engine.kv.pages);
+});
+
+tests("a consumer that pauses holds nobody up, and one that leaves takes nobody along", async () => {
+  using llama = await Llama.load(path, { device });
+  const [a, b] = [requests[0], requests[1]];
+  const alone = [await llama.complete(a.prompt, a.options), await llama.complete(b.prompt, b.options)];
+  const slow = llama.generate(a.prompt, a.options);
+  const first = await slow.next();
+  // The slow one is asked for nothing while the other runs to its end, and a third begins and leaves.
+  same("the fast one", await llama.complete(b.prompt, b.options), alone[1]);
+  for await (const _ of llama.generate(requests[2].prompt, requests[2].options)) break;
+  const got = [(first.value as { id: number }).id];
+  for await (const { id } of slow) got.push(id);
+  assert.equal(got, alone[0].ids);
+  assert.is(llama.engine.kv.freePages, llama.engine.kv.pages);
+});
+
+tests("one request's tokens are asked for one after the other; a second call for the next waits its turn", async () => {
+  using llama = await Llama.load(path, { device });
+  const want = await llama.complete(requests[0].prompt, requests[0].options);
+  const pieces = llama.generate(requests[0].prompt, requests[0].options);
+  const all = await Promise.all(Array.from({ length: 21 }, () => pieces.next()));
+  assert.equal(
+    all.slice(0, 20).map(({ value }) => (value as { id: number }).id),
+    want.ids,
+  );
+  assert.is(all[20].done, true);
+});
+
+tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays gets what it gets alone", async () => {
+  const settings: GenerateOptions[] = [
+    {},
+    { ropeScaling: { rope_type: "yarn", factor: 4 } },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeAngles: "current" },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeAngles: "as-inserted" },
+    { ropeScaling: { rope_type: "dynamic", factor: 2 }, ropeLength: 200 },
+  ];
+  for (const [seed, chunkRows] of [
+    [1, 16],
+    [2, 40],
+    [3, undefined],
+  ] as const) {
+    const below = seeded(seed);
+    const crowd = Array.from({ length: 50 }, (_, i) => ({
+      // Two beginnings, cut anywhere: most prompts share whole pages with others.
+      prompt: ids(1 + below(180), below(2)),
+      given: {
+        ...options,
+        ...settings[below(3) ? 0 : below(settings.length)],
+        reusePrefix: below(4) > 0,
+        maxNewTokens: 5 + below(40),
+      },
+      starts: 28 * i, // when all others together have come so far
+      leaves: below(3) ? Infinity : below(12), // when it has come so far itself
+      aborts: below(2) === 0,
+    }));
+    using quiet = await Llama.load(path, { device, chunkRows });
+    using busy = await Llama.load(path, { device, chunkRows });
+    // Chunks of prompts and tokens so far; who waits for how many; how many run.
+    let [ticks, running] = [0, 0];
+    const waiting: { at: number; go: () => void }[] = [];
+    const tick = () => {
+      ticks++;
+      while (waiting.length > 0 && (waiting[0].at <= ticks || running === 0)) {
+        running++;
+        waiting.shift()!.go();
+      }
+    };
+    let [stayed, cut, cached] = [0, 0, 0];
+    const one = async ({ prompt, given, starts, leaves, aborts }: (typeof crowd)[number]) => {
+      await new Promise<void>((go) => void waiting.push({ at: starts, go }));
+      const abort = new AbortController();
+      let come = 0;
+      const onPrefill = () => {
+        tick();
+        if (++come === leaves && aborts) abort.abort();
+      };
+      const pieces = busy.generate(prompt, { ...given, signal: abort.signal, onPrefill });
+      try {
+        let next = await pieces.next();
+        for (; !next.done; next = await pieces.next()) {
+          tick();
+          if (++come < leaves) continue;
+          if (aborts) abort.abort();
+          else return void (await pieces.return(undefined as never));
+        }
+        return next.value;
+      } catch (error) {
+        if (error instanceof LlariatError && error.code === "aborted") return undefined;
+        throw error;
+      } finally {
+        running--;
+        tick();
+      }
+    };
+    const started = crowd.map(one);
+    tick();
+    const answers = await Promise.all(started);
+    for (const [i, { prompt, given }] of crowd.entries()) {
+      const got = answers[i];
+      if (!got) {
+        cut++;
+        continue;
+      }
+      const alone = await quiet.complete(prompt, { ...given, reusePrefix: false });
+      const found = firstDifference(got.ids, alone.ids);
+      const at = found < 0 ? got.ids.length : found;
+      const what = `seed ${seed}, request ${i}, ${prompt.length} ids, token ${at}`;
+      // Other steps take other kernels, so two logits as close as their errors may change places.
+      if (found >= 0) assert.ok(Math.abs(got.logprobs![at] - alone.logprobs![at]) <= 4 * TOLERANCE, what);
+      const { error } = farthest(got.logprobs!.slice(0, at), alone.logprobs!.slice(0, at));
+      assert.ok(error <= 2 * TOLERANCE, `${what}: a log-probability before it differs by ${error}`);
+      stayed++;
+      cached += got.usage.cachedTokens;
+    }
+    assert.ok(stayed > 15 && cut > 5 && cached > 100, `${stayed} stayed, ${cut} were cut off, ${cached} tokens shared`);
+    const { kv, prefixes } = busy.engine;
+    assert.is(kv.freePages + prefixes.idle, kv.pages, "every page is free or kept for a prefix");
+  }
+});
+
+tests.after(() => handle.release());
+tests.run();

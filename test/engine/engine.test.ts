@@ -1,0 +1,262 @@
+// The engine: the whole forward pass record by record against float64, and what it does when memory does not suffice.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { randomFiles } from "../tools/checkpoint.ts";
+import { type Dispatch, type KernelName, kernels, PAGE } from "../../kernels/index.ts";
+import type { RopeAngles } from "../../src/engine/angles.ts";
+import { Llama, LlariatError } from "../../src/node/index.ts";
+import { type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
+import type { Segment, Sequence } from "../../src/engine/step.ts";
+import { lockstep } from "../tools/harness.ts";
+import { countCalls, farthest, feed, folder, openDevice, styles } from "../tools/models.ts";
+import { Reference } from "../tools/reference.ts";
+
+const tests = suite("engine");
+const handle = await openDevice();
+const { device } = handle;
+const sweep = folder("goldens/rope_sweep");
+const ids = (count: number, vocab: number, seed = 1) =>
+  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);
+
+interface Run {
+  readonly count: number;
+  readonly meaning?: RopeAngles;
+  readonly ropeScaling?: RopeScaling;
+}
+
+/** Runs steps of several sequences in lockstep; returns the kernels that ran and the worst error per kernel. */
+async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): Promise<Map<KernelName, number>> {
+  const { engine } = llama;
+  const worst = new Map<KernelName, number>();
+  const sequences: Sequence[] = [];
+  for (const [i, { meaning = "planned", ropeScaling }] of steps[0].entries()) {
+    const capacity = steps.reduce((sum, step) => sum + (step[i]?.count ?? 0), 0);
+    const rope = parseRopeScaling(ropeScaling, llama.rope);
+    sequences.push(await engine.open({ capacity, rope, meaning, planned: capacity }));
+  }
+  const reference = new Reference(engine.dispatches({ ...PLAN }).layout);
+  for (const [at, step] of steps.entries()) {
+    const segments = step.map(({ count }, i): Segment => {
+      const sequence = sequences[i];
+      const own = ids(sequence.length + count, engine.config.vocab, i);
+      const outputs = at % 2 === 0 ? [count - 1] : Array.from({ length: count }, (_, row) => row);
+      return { sequence, ids: own, from: sequence.length, count, n: sequence.length + count, outputs, k: 3 };
+    });
+    const { dispatches, writer } = engine.dispatches(engine.plan(segments, "candidates"));
+    const { shape, data } = writer.write(segments);
+    for (const found of await lockstep(engine.gpu, reference, dispatches, shape, data)) {
+      worst.set(found.kernel, Math.max(worst.get(found.kernel) ?? 0, found.worst));
+    }
+    segments.forEach(({ sequence, count }) => (sequence.length += count));
+  }
+  sequences.forEach((sequence) => engine.release(sequence));
+  return worst;
+}
+
+const PLAN = { rows: "few", outputs: "few", attention: "decode", rawKeys: false, candidates: true } as const;
+
+/** A prompt, single tokens, and steps that mix sequences, settings and meanings, as the batch makes them. */
+const STEPS: readonly (readonly Run[])[] = [
+  [
+    { count: 21, ropeScaling: { rope_type: "yarn", factor: 4 } },
+    { count: 9, meaning: "current", ropeScaling: { rope_type: "dynamic", factor: 2 } },
+    { count: 1, meaning: "as-inserted", ropeScaling: { rope_type: "dynamic", factor: 4 } },
+  ],
+  [{ count: 1 }, { count: 1 }, { count: 1 }],
+  [{ count: 3 }, { count: 7 }, { count: 11 }],
+  [{ count: 1 }],
+  [{ count: 45 }, { count: 50 }],
+  [{ count: 1 }, { count: 1 }],
+];
+
+const ran = new Set<KernelName>();
+for (const style of styles(handle)) {
+  for (const name of ["rope_sweep", "models/odd-everything-bf16", "models/attn-bias-bf16"]) {
+    tests(`${name}, ${style}: every dispatch of prefill, decode and mixed steps, against float64`, async () => {
+      using llama = await Llama.load(folder(`goldens/${name}`), { device, style, chunkRows: 100 });
+      for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
+        const worst = await lockstepRuns(llama, steps);
+        for (const [kernel, error] of worst) {
+          assert.ok(error <= 1, `${kernel}: ${error} of what is allowed`);
+          ran.add(kernel);
+        }
+      }
+    });
+  }
+}
+
+tests("every kernel ran in one of these", () => {
+  const missing = (Object.keys(kernels) as KernelName[]).filter((kernel) => !ran.has(kernel));
+  const subgroups = missing.filter((kernel) => kernel.endsWith("_subgroup"));
+  if (styles(handle).length === 2) assert.equal(missing, []);
+  else assert.equal(missing, subgroups);
+});
+
+tests("a kernel with a wrong constant is named, and nothing after it", async () => {
+  using llama = await Llama.load(sweep, { device, chunkRows: 100 });
+  const { gpu } = llama.engine;
+  const record = gpu.record.bind(gpu);
+  const wrong: [KernelName, Dispatch["constants"]][] = [
+    ["rmsnorm", { EPS: 0.01 }],
+    ["rope", { HEADS: 3 }],
+    ["append", { K_AT: 0 }],
+    ["attention_decode", { SCALE: 0.2 }],
+    ["attention_decode_subgroup", { SCALE: 0.2 }],
+    ["topk", { VOCAB: 255 }],
+  ];
+  for (const [kernel, constants] of wrong) {
+    let tried = false;
+    gpu.record = (dispatches) =>
+      record(
+        dispatches.map((dispatch) => {
+          const known = Object.keys(constants).every((key) => key in dispatch.constants);
+          if (dispatch.kernel !== kernel || !known) return dispatch;
+          tried = true;
+          return { ...dispatch, constants: { ...dispatch.constants, ...constants } };
+        }),
+      );
+    const failure = await lockstepRuns(llama, [[{ count: 30 }], [{ count: 1 }]]).then(
+      () => "nothing was noticed",
+      (error: Error) => error.message,
+    );
+    if (!tried && kernel.endsWith("_subgroup")) continue; // not on this device
+    if (!tried && kernel === "attention_decode" && gpu.target.style === "subgroup") continue;
+    assert.ok(tried, `${kernel} has no ${Object.keys(constants).join()}, or did not run`);
+    assert.match(failure, new RegExp(`^dispatch \\d+, ${kernel}: `), kernel);
+  }
+});
+
+tests("what other requests left in the cache reaches no result, were it NaN", async () => {
+  for (const style of styles(handle)) {
+    using llama = await Llama.load(sweep, { device, style });
+    const { engine } = llama;
+    const prompt = ids(45, 256);
+    const want = await feed(llama, prompt, [37, 1, 3]);
+    const got = await feed(llama, prompt, [37, 1, 3], { raw: true });
+    const nan = new Float32Array(engine.kv.pages * PAGE * engine.config.kvHeads * engine.config.headDim).fill(NaN);
+    const spoil = () => {
+      for (const { keys, values } of engine.kv.layers)
+        for (const tensor of [keys, values]) engine.gpu.write(tensor, 0, nan);
+    };
+    spoil();
+    assert.is(farthest(await feed(llama, prompt, [37, 1, 3]), want).error, 0, style);
+    spoil();
+    assert.is(farthest(await feed(llama, prompt, [37, 1, 3], { raw: true }), got).error, 0, style);
+  }
+});
+
+const refused = async (promise: Promise<unknown>, code: string, pattern: RegExp): Promise<void> => {
+  try {
+    await promise;
+  } catch (error) {
+    if (!(error instanceof LlariatError)) throw error;
+    assert.is(error.code, code, error.message);
+    assert.match(error.message, pattern);
+    return;
+  }
+  assert.unreachable(`nothing was refused, needed ${pattern}`);
+};
+
+/** Many query heads on one small key/value head: parts of attention outgrow a binding long before the keys do. */
+const wide = randomFiles({
+  shape: {
+    dim: 128,
+    hidden: 32,
+    layers: 1,
+    heads: 64,
+    kvHeads: 1,
+    headDim: 2,
+    vocab: 64,
+    tied: true,
+    maxPositions: 64,
+    ropeTheta: 10_000,
+  },
+  dtype: "f32",
+});
+
+tests("a request that no binding can hold is refused by its length, and changes nothing", async () => {
+  using llama = await Llama.load(wide, { device });
+  const { engine } = llama;
+  const options = { ignoreEos: true, allowBeyond: true, reusePrefix: false } as const;
+  const want = await llama.complete(ids(20, 64), { ...options, maxNewTokens: 5 });
+  const before = { ...llama.memory };
+  const most = engine.maxTokens;
+  assert.ok(most < engine.kv.maxPages * PAGE, "the keys are not what binds here");
+  await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: most }), "context", /ask for fewer new tokens/);
+  await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: 2 ** 30 }), "context", /ask for fewer/);
+  assert.equal({ ...llama.memory }, before);
+  const { rope } = llama;
+  const open = (capacity: number) => engine.open({ capacity, rope, meaning: "planned", planned: capacity });
+  await refused(open(most + 1), "context", /one sequence on this device holds \d+ at most/);
+  assert.equal({ ...llama.memory }, before);
+  assert.is(engine.kv.freePages, engine.kv.pages);
+  assert.equal((await llama.complete(ids(20, 64), { ...options, maxNewTokens: 5 })).ids, want.ids);
+  await refused(llama.logits(new Uint32Array(most + 1)), "context", /this device holds/);
+});
+
+tests(
+  "when memory runs out a request is refused; those in flight go on, and what was taken is given back",
+  async () => {
+    const own = await openDevice();
+    const calls = countCalls(own.device);
+    const llama = await Llama.load(sweep, { device: own.device });
+    const { engine } = llama;
+    const options = { maxNewTokens: 24, ignoreEos: true, allowBeyond: true, reusePrefix: false } as const;
+    const want = await llama.complete(ids(40, 256), options);
+    const before = { ...llama.memory };
+    const alive = calls.alive.size;
+    const pop = own.device.popErrorScope.bind(own.device);
+    let failures = 0;
+    const pieces = llama.generate(ids(40, 256), options);
+    const got: number[] = [];
+    for await (const { id } of pieces) {
+      got.push(id);
+      if (got.length !== 5) continue;
+      own.device.popErrorScope = async () => {
+        await pop();
+        failures++;
+        return { message: "no memory left" };
+      };
+      await refused(
+        llama.complete(ids(900, 256), options),
+        "device",
+        /the GPU is out of memory: .* need \d+ bytes; ask for fewer/,
+      );
+      await refused(llama.logits(ids(700, 256)), "device", /out of memory/);
+      own.device.popErrorScope = pop;
+    }
+    assert.is(failures, 2);
+    assert.equal(got, want.ids);
+    assert.equal({ ...llama.memory }, before);
+    assert.is(calls.alive.size, alive);
+    assert.is(engine.kv.freePages, engine.kv.pages);
+    // With memory back, the same request runs, and the pool keeps what others had in it.
+    const long = await llama.complete(ids(900, 256), options);
+    assert.is(long.ids.length, 24);
+    assert.ok(llama.memory.kv > before.kv);
+    assert.equal((await llama.complete(ids(40, 256), options)).ids, want.ids);
+    llama.close();
+    assert.is(calls.alive.size, 0);
+    own.release();
+  },
+);
+
+tests("a pool that grows under a living sequence keeps its keys", async () => {
+  using llama = await Llama.load(sweep, { device });
+  const options = { maxNewTokens: 24, ignoreEos: true, allowBeyond: true, reusePrefix: false } as const;
+  const want = await llama.complete(ids(40, 256), options);
+  using other = await Llama.load(sweep, { device });
+  const got: number[] = [];
+  for await (const { id } of other.generate(ids(40, 256), options)) {
+    got.push(id);
+    // Every one needs another table row, more pages, or both.
+    await other.logits(ids(100 * got.length, 256, got.length), {
+      rows: "last",
+      ropeScaling: { type: "linear", factor: got.length + 1 },
+    });
+  }
+  assert.equal(got, want.ids);
+});
+
+tests.after(() => handle.release());
+tests.run();

@@ -1,0 +1,362 @@
+// Loading and closing: who owns what, what stays when loading fails, memory as reported, limits of devices, a vocabulary
+// that no binding holds.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { create } from "webgpu";
+import { randomFiles, SHAPES } from "./tools/checkpoint.ts";
+import { type Tensor, stride } from "../kernels/index.ts";
+import { type FileSet } from "../src/checkpoint/bytes.ts";
+import { memoryFiles } from "../src/checkpoint/memory.ts";
+import { openCheckpoint } from "../src/checkpoint/index.ts";
+import { type FloatKind, widen } from "../kernels/formats/floats.ts";
+import { type Completion, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
+import { platform, usePlatform } from "../src/platform.ts";
+import { chooseTarget } from "../src/device/tune.ts";
+import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
+import { argmax, countCalls, farthest, folder, openDevice, replaced, styles } from "./tools/models.ts";
+
+const tests = suite("llama");
+const handle = await openDevice();
+const { device } = handle;
+const calls = countCalls(device);
+const sweep = folder("goldens/rope_sweep");
+const ids = (count: number, vocab = 256, seed = 1) =>
+  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);
+
+async function refused(promise: Promise<unknown>, code: string, pattern = /./): Promise<LlariatError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof LlariatError)) throw new Error(`not refused as ${code}: ${String(error)}`, { cause: error });
+  assert.is(error.code, code, error.message);
+  assert.match(error.message, pattern);
+  return error;
+}
+
+tests("choosing the kernels of a device leaves no buffer behind, and is done once", async () => {
+  calls.reset();
+  const [target, again] = await Promise.all([chooseTarget(device), chooseTarget(device)]);
+  assert.is(again, target);
+  assert.is(calls.alive.size, 0);
+  const { createBuffer } = calls;
+  assert.is(await chooseTarget(device), target);
+  assert.is(calls.createBuffer, createBuffer);
+  assert.is(target.subgroup > 0, styles(handle).includes("subgroup"));
+});
+
+tests("a device of the caller's outlives the model; nothing of the model outlives close", async () => {
+  const llama = await Llama.load(sweep, { device });
+  assert.is(llama.adapter, undefined);
+  const want = await llama.logits(ids(30));
+  await llama.complete(ids(70), { allowBeyond: true, maxNewTokens: 5 });
+  assert.ok(calls.alive.size > 20);
+  llama.close();
+  llama[Symbol.dispose]();
+  assert.is(calls.alive.size, 0);
+  await device.queue.onSubmittedWorkDone();
+  {
+    using again = await Llama.load(sweep, { device });
+    assert.is(farthest(await again.logits(ids(30)), want).error, 0);
+  }
+  assert.is(calls.alive.size, 0);
+});
+
+tests("a device that load asked for is given back: by close, and by a load that fails", async () => {
+  const own = platform();
+  let [asked, released] = [0, 0];
+  usePlatform({
+    ...own,
+    async requestDevice(options) {
+      asked++;
+      const got = await own.requestDevice(options);
+      return {
+        ...got,
+        release() {
+          released++;
+          got.release();
+        },
+      };
+    },
+  });
+  try {
+    const llama = await Llama.load(sweep);
+    assert.ok(llama.adapter!.description.length > 0);
+    await llama.logits([1, 2, 3]);
+    assert.equal([asked, released], [1, 0]);
+    llama.close();
+    llama.close();
+    assert.equal([asked, released], [1, 1]);
+    await refused(Llama.load(await replaced(sweep, { "config.json": "{}" })), "config");
+    assert.equal([asked, released], [1, 1], "files are judged before a device is asked for");
+    const onProgress = () => {
+      throw new RangeError("no more");
+    };
+    const error = await Llama.load(sweep, { onProgress }).catch((reason: unknown) => reason);
+    assert.instance(error, RangeError);
+    assert.equal([asked, released], [2, 2]);
+  } finally {
+    usePlatform(own);
+  }
+});
+
+tests("memory as reported is the buffers that exist", async () => {
+  using llama = await Llama.load(sweep, { device });
+  await llama.complete(ids(70), { allowBeyond: true, maxNewTokens: 5 });
+  const bytes = { weights: 0, kv: 0, activations: 0, other: 0 };
+  const activations = new Set("x h qkv attended gateUp gated picked final logits candidates partial table".split(" "));
+  for (const { label, size } of calls.alive) {
+    if (/^(keys|values)\.\d+$/.test(label)) bytes.kv += size;
+    else if (activations.has(label)) bytes.activations += size;
+    else if (label === "step" || label.startsWith("read ")) bytes.other += size;
+    else bytes.weights += size;
+  }
+  const { other, ...counted } = bytes;
+  assert.equal({ ...llama.memory }, counted);
+  assert.is(llama.memory.weights, llama.engine.weights.bytes);
+  assert.ok(other < 2 ** 20, `${other} bytes for the step and for readers`);
+  assert.ok(llama.memory.kv >= llama.kvBytes(75));
+});
+
+/** A checkpoint with something wrong, by what is wrong. */
+const damaged: Record<string, [() => Promise<FileSet>, string]> = {
+  "no weights": [async () => memoryFiles({ "config.json": readFileSync(join(sweep, "config.json")) }), "checkpoint"],
+  "a NaN among the weights": [
+    async () => {
+      const bytes = readFileSync(join(sweep, "model.safetensors"));
+      bytes.writeUInt16LE(0x7fc0, bytes.length - 2);
+      return memoryFiles({ "config.json": readFileSync(join(sweep, "config.json")), "model.safetensors": bytes });
+    },
+    "checkpoint",
+  ],
+  "a tokenizer that is none": [() => replaced(sweep, { "tokenizer.json": "{}" }), "tokenizer"],
+  "a RoPE setting that is none": [
+    async () => {
+      const config = JSON.parse(readFileSync(join(sweep, "config.json"), "utf8"));
+      return replaced(sweep, { "config.json": JSON.stringify({ ...config, rope_parameters: { rope_type: "yarrn" } }) });
+    },
+    "rope",
+  ],
+  "a file that ends early": [
+    async () => {
+      const files = await replaced(sweep, {});
+      return {
+        ...files,
+        async open(name, signal) {
+          const source = await files.open(name, signal);
+          if (!source || !name.endsWith(".safetensors")) return source;
+          let reads = 0;
+          return {
+            ...source,
+            name,
+            size: source.size,
+            read: async (start, end, ...rest) => {
+              if (++reads > 4) throw new LlariatError("source", "the disk is gone");
+              return source.read(start, end, ...rest);
+            },
+          };
+        },
+      };
+    },
+    "source",
+  ],
+};
+
+for (const [what, [files, code]] of Object.entries(damaged)) {
+  tests(`${what}: refused, and nothing stays allocated`, async () => {
+    const set = await files();
+    await refused(Llama.load(set, { device }), code);
+    assert.is(calls.alive.size, 0);
+    await set.close();
+  });
+}
+
+tests("a load can be stopped at any moment, and its progress is followed to the end", async () => {
+  const seen: LoadProgress[] = [];
+  (await Llama.load(sweep, { device, onProgress: (progress) => seen.push({ ...progress }) })).close();
+  assert.ok(seen.length > 5);
+  seen.reduce((before, { loadedBytes, totalBytes }) => {
+    assert.ok(loadedBytes >= before && loadedBytes <= totalBytes);
+    return loadedBytes;
+  }, 0);
+  assert.is(seen.at(-1)!.loadedBytes, seen.at(-1)!.totalBytes);
+  for (const at of [0, 1, 3, seen.length - 2]) {
+    const abort = new AbortController();
+    let count = 0;
+    const onProgress = () => count++ === at && abort.abort();
+    await refused(Llama.load(sweep, { device, signal: abort.signal, onProgress }), "aborted");
+    assert.is(calls.alive.size, 0, `after ${at}`);
+  }
+  await refused(Llama.load(sweep, { device, signal: AbortSignal.abort() }), "aborted");
+});
+
+tests("options of load that mean nothing are refused by name", async () => {
+  for (const value of [0, -1, 1.5, NaN, "5" as unknown as number]) {
+    await refused(Llama.load(sweep, { device, maxContext: value }), "request", /maxContext/);
+    await refused(Llama.load(sweep, { device, chunkRows: value }), "request", /chunkRows/);
+  }
+  await refused(Llama.load(sweep, { device, style: "fast" as "subgroup" }), "request", /style/);
+  await refused(Llama.load(7, { device }), "source");
+  await refused(Llama.load(folder("goldens/nowhere"), { device }), "source", /nowhere/);
+  assert.is(calls.alive.size, 0);
+});
+
+tests("two models on one device at the same time, loaded at the same time", async () => {
+  const paths = [sweep, folder("goldens/models/gqa-bf16")];
+  const alone: Completion[] = [];
+  for (const path of paths) {
+    using llama = await Llama.load(path, { device });
+    alone.push(await llama.complete(ids(20), { maxNewTokens: 10, ignoreEos: true }));
+  }
+  const both = await Promise.all(paths.map((path) => Llama.load(path, { device })));
+  const done = await Promise.all(both.map((llama) => llama.complete(ids(20), { maxNewTokens: 10, ignoreEos: true })));
+  done.forEach(({ ids }, i) => assert.equal(ids, alone[i].ids));
+  both[0].close();
+  assert.equal((await both[1].complete(ids(20), { maxNewTokens: 10, ignoreEos: true })).ids, alone[1].ids);
+  both[1].close();
+});
+
+tests("logits: rows, one id, and more rows than a step puts out", async () => {
+  using llama = await Llama.load(sweep, { device, chunkRows: 24 });
+  using whole = await Llama.load(sweep, { device });
+  const all = await llama.logits(ids(100));
+  assert.is(all.length, 100 * 256);
+  // Steps of other sizes take other kernels: last bits differ, within what the goldens allow.
+  const allowed = goldenEntry("rope_sweep/default/expected.safetensors").tolerance!.f32.abs!;
+  assert.ok(farthest(all, await whole.logits(Uint32Array.from(ids(100)))).error <= allowed);
+  const last = await llama.logits(ids(100), { rows: "last" });
+  assert.is(last.length, 256);
+  assert.ok(farthest(last, all.subarray(-256)).error <= allowed);
+  assert.ok(farthest(await llama.logits([ids(1)[0]]), all.subarray(0, 256)).error <= allowed);
+  await refused(llama.logits([1, 2], { rows: "some" as "all" }), "request", /rows/);
+});
+
+tests("a device with the least limits and no features gives the same tokens", async () => {
+  const gpu = create([]);
+  const plain = await (await gpu.requestAdapter())!.requestDevice();
+  assert.is(plain.limits.maxComputeWorkgroupStorageSize, 16_384);
+  assert.is(plain.features.has("subgroups") || plain.features.has("shader-f16"), false);
+  const names = ["gqa-bf16", "odd-everything-bf16", "wide-head-bf16", "head128-bf16", "mlp-bias-f16"];
+  for (const name of names) {
+    using llama = await Llama.load(folder(`goldens/models/${name}`), { device: plain });
+    const expected = goldenJson(`models/${name}/expected.json`) as { input_ids: number[]; greedy_ids: number[] };
+    const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
+    const tolerance = goldenEntry(`models/${name}/expected.safetensors`).tolerance!.f32.abs!;
+    assert.ok(farthest(await llama.logits(expected.input_ids), want).error <= tolerance, name);
+    const done = await llama.complete(expected.input_ids, { ignoreEos: true, maxNewTokens: 4 });
+    assert.equal(done.ids, expected.greedy_ids.slice(0, 4), name);
+    await refused(Llama.load(sweep, { device: plain, style: "subgroup" }), "device", /subgroups/);
+  }
+  plain.destroy();
+});
+
+tests("a device that is lost: every request says so, and close still works", async () => {
+  const own = await openDevice();
+  const llama = await Llama.load(sweep, { device: own.device });
+  const running = llama.complete(ids(60), { maxNewTokens: 400, ignoreEos: true, allowBeyond: true });
+  setTimeout(() => own.device.destroy(), 30);
+  await refused(running, "device");
+  await refused(llama.complete([1]), "device");
+  await refused(llama.logits([1]), "device");
+  llama.close();
+});
+
+const LIMIT = 128 * 2 ** 20;
+for (const dtype of ["bf16", "f32"] as const) {
+  tests(`128,256 × 2,048 in ${dtype} where a binding holds 128 MiB: split by rows, the same numbers`, async () => {
+    const own = await openDevice();
+    // On a device with larger bindings, the limit is the one that WebGPU guarantees.
+    const { limits } = own.device;
+    const known = Object.keys(Object.getPrototypeOf(limits)) as (keyof GPUSupportedLimits)[];
+    const least = Object.fromEntries(known.map((key) => [key, limits[key]])) as Record<string, number>;
+    assert.ok(least["maxBufferSize"] >= LIMIT, "the other limits are as they are");
+    least["maxStorageBufferBindingSize"] = Math.min(LIMIT, limits.maxStorageBufferBindingSize);
+    Object.defineProperty(own.device, "limits", { value: least });
+    const shape = { ...SHAPES["llama-3.2-1b"], layers: 1, hidden: 64, heads: 4, kvHeads: 1, headDim: 16 };
+    const files = randomFiles({ shape, dtype });
+    const llama = await Llama.load(files, { device: own.device });
+    try {
+      const { engine } = llama;
+      const { embed, head } = engine.weights;
+      assert.is(head, embed);
+      assert.ok(embed.pieces.length >= (dtype === "f32" ? 8 : 4), `${embed.pieces.length} pieces`);
+      assert.equal([embed.rows, embed.columns], [128_256, 2048]);
+      const starts = embed.pieces.map(({ firstRow }) => firstRow);
+      // The rows on both sides of every cut, and some others.
+      const rows = [...starts, ...starts.slice(1).map((row) => row - 1), 128_255, 77, 50_001].sort((a, b) => a - b);
+      const stored = await storedRows(files, rows, dtype);
+
+      for (const some of [rows.slice(0, 3), rows]) {
+        const n = some.length;
+        const { rope } = llama;
+        const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+        const outputs = some.map((_, i) => i);
+        const segment = { sequence, ids: some, from: 0, count: n, n, outputs, k: 1 };
+        const { dispatches, writer } = engine.dispatches(engine.plan([segment], "candidates"));
+        const { shape: step, data } = writer.write([segment]);
+        const first = dispatches.filter(({ kernel }) => kernel === "embed");
+        assert.is(first.length, embed.pieces.length);
+        await engine.gpu.run(await engine.gpu.record(first), step, data);
+        const x = await read(llama, first[0].bind.y, n);
+        x.forEach((row, i) => assert.is(farthest(row, stored.get(some[i])!).error, 0, `embedding of ${some[i]}`));
+
+        const found = await engine.step([segment], "logits");
+        engine.release(sequence);
+        if (found.kind !== "logits") throw new Error("logits were asked for");
+        const last = dispatches.filter(({ bind }) => bind.y?.name === "logits");
+        assert.is(last.length, embed.pieces.length);
+        const hidden = await read(llama, last[0].bind.x, n);
+        for (let i = 0; i < n; i++) {
+          for (const row of rows) {
+            const weight = stored.get(row)!;
+            let [sum, scale] = [0, 0];
+            weight.forEach((value, j) => {
+              sum += value * hidden[i][j];
+              scale += Math.abs(value * hidden[i][j]);
+            });
+            // As in harness.ts: about √n roundings of half a unit reach a sum of n terms; four times that.
+            const allowed = (4 + 4 * Math.sqrt(2048)) * 2 ** -24 * scale;
+            const got = found.values[i * found.stride + row];
+            assert.ok(Math.abs(got - sum) <= allowed, `logit ${row} of ${some[i]}: ${got}, needed ${sum}`);
+          }
+        }
+      }
+      // Candidates look at the whole row, across the pieces.
+      const done = await llama.complete(rows.slice(0, 6), { ignoreEos: true, maxNewTokens: 2, reusePrefix: false });
+      assert.is(done.ids[0], argmax(await llama.logits(rows.slice(0, 6), { rows: "last" })));
+    } finally {
+      llama.close();
+      own.release();
+    }
+  });
+}
+
+/** Rows of the embedding, straight from the file. */
+async function storedRows(
+  files: FileSet,
+  rows: readonly number[],
+  kind: FloatKind,
+): Promise<Map<number, Float32Array>> {
+  const tensor = (await openCheckpoint(files)).tensors.get("model.embed_tokens.weight")!;
+  const bytes = (tensor.end - tensor.start) / tensor.shape[0];
+  const out = new Map<number, Float32Array>();
+  for (const row of rows) {
+    const values = new Float32Array(tensor.shape[1]);
+    const stored = await tensor.source.read(tensor.start + row * bytes, tensor.start + (row + 1) * bytes);
+    widen(kind, new Uint8Array(stored), values);
+    out.set(row, values);
+  }
+  return out;
+}
+
+/** The first rows of an activation. */
+async function read(llama: Llama, tensor: Tensor, rows: number): Promise<Float32Array[]> {
+  const wide = stride(tensor.shape[1]);
+  const values = new Float32Array(await llama.engine.gpu.read(tensor, 0, 4 * wide * rows));
+  return Array.from({ length: rows }, (_, i) => values.subarray(i * wide, i * wide + tensor.shape[1]));
+}
+
+tests.after(() => handle.release());
+tests.run();

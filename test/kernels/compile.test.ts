@@ -1,0 +1,231 @@
+// compile.test.ts — every kernel × format × known model shape compiles, on Dawn's Null backend, which computes nothing;
+// and what does not compile is reported by file, line and constant.
+import { readdirSync } from "node:fs";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  CANDIDATE_STRIDE,
+  type DType,
+  type Dispatch,
+  type KernelName,
+  type Matrix,
+  type Target,
+  type Tensor,
+  kernels,
+  parts,
+  stepLayout,
+  swiglu,
+  topk,
+} from "../../kernels/index.ts";
+import { type LlamaConfig, parseConfig } from "../../src/checkpoint/config.ts";
+import { Gpu } from "../../src/device/gpu.ts";
+import { type Activations, type Plan, forward } from "../../src/model/forward.ts";
+import { requestDevice } from "../../src/node/gpu.ts";
+import { goldenJson } from "../tools/goldens.ts";
+
+const test = suite("compile");
+const { device, release } = await requestDevice({ adapter: "null", log: () => {} });
+test.after(() => release());
+
+type Shape = Pick<
+  LlamaConfig,
+  "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "attentionBias" | "mlpBias"
+>;
+
+const plain = { attentionBias: false, mlpBias: false };
+const models: Record<string, Shape> = {
+  "SmolLM2 135M": { dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, ...plain },
+  "TinyLlama 1.1B": { dim: 2048, hidden: 5632, heads: 32, kvHeads: 4, headDim: 64, vocab: 32_000, ...plain },
+  "Llama 2 7B": { dim: 4096, hidden: 11_008, heads: 32, kvHeads: 32, headDim: 128, vocab: 32_000, ...plain },
+  "Llama 3.1 70B": { dim: 8192, hidden: 28_672, heads: 64, kvHeads: 8, headDim: 128, vocab: 128_256, ...plain },
+  "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
+};
+for (const name of readdirSync(new URL("../fixtures/goldens/models", import.meta.url))) {
+  models[name] = parseConfig(goldenJson(`models/${name}/config.json`));
+}
+
+const targets: Target[] = [
+  { subgroup: 0, style: "workgroup" },
+  { subgroup: 32, style: "workgroup" }, // NVIDIA, Apple
+  { subgroup: 8, style: "subgroup" }, // lavapipe
+  { subgroup: 4, style: "subgroup" }, // SwiftShader
+  { subgroup: 32, style: "subgroup" },
+];
+const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
+  [false, true].map((rawKeys) => ({
+    rows,
+    outputs: rows,
+    attention: rows === "few" ? "decode" : "prefill",
+    rawKeys,
+    candidates: true,
+  })),
+);
+
+/** One block of a model whose tensors have no contents: the records that its forward pass makes. */
+function record(
+  { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias }: Shape,
+  dtype: DType,
+  target: Target,
+  plan: Plan,
+): Dispatch[] {
+  const tensor = (name: string, shape: number[], dtype: DType = "f32"): Tensor => ({ name, dtype, shape });
+  // In two pieces, as a weight beyond the limit of one binding is.
+  const matrix = (name: string, rows: number, columns: number): Matrix => {
+    const first = Math.ceil(rows / 2);
+    const sizes = [first, rows - first].filter((size) => size > 0);
+    const pieces = sizes.map((size, i) => ({
+      tensor: tensor(`${name}.${i}`, [size, columns], dtype),
+      firstRow: i * first,
+    }));
+    return { rows, columns, pieces };
+  };
+  const qkvDim = (heads + 2 * kvHeads) * headDim;
+  const layer = {
+    inputNorm: tensor("inputNorm", [dim]),
+    qkv: matrix("qkvWeight", qkvDim, dim),
+    o: matrix("o", dim, heads * headDim),
+    postNorm: tensor("postNorm", [dim]),
+    gateUp: matrix("gateUpWeight", 2 * hidden, dim),
+    down: matrix("down", dim, hidden),
+    ...(attentionBias && { qkvBias: tensor("qkvBias", [qkvDim]), oBias: tensor("oBias", [dim]) }),
+    ...(mlpBias && { gateUpBias: tensor("gateUpBias", [2 * hidden]), downBias: tensor("downBias", [dim]) }),
+  };
+  const rows = 256;
+  const activations: Activations = {
+    x: tensor("x", [rows, dim]),
+    h: tensor("h", [rows, dim]),
+    qkv: tensor("qkv", [rows, qkvDim]),
+    attended: tensor("attended", [rows, heads * headDim]),
+    gateUp: tensor("gateUp", [rows, 2 * hidden]),
+    gated: tensor("gated", [rows, hidden]),
+    picked: tensor("picked", [16, dim]),
+    final: tensor("final", [16, dim]),
+    logits: tensor("logits", [16, vocab]),
+    candidates: tensor("candidates", [16, CANDIDATE_STRIDE], "u32"),
+    partial: tensor("partial", [rows * heads, headDim + 2]),
+    table: tensor("table", [rows, headDim]),
+  };
+  const kv = { keys: tensor("keys", [rows, kvHeads * headDim]), values: tensor("values", [rows, kvHeads * headDim]) };
+  const embed = matrix("embed", vocab, dim);
+  const weights = { embed, layers: [layer], norm: tensor("norm", [dim]), head: embed, bytes: 0 };
+  const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim });
+  const config = { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias, rmsEps: 1e-5 } as LlamaConfig;
+  const list: Dispatch[] = [];
+  forward(
+    (dispatch) => list.push(...[dispatch].flat()),
+    { config, weights, activations, kv: [kv], step, target },
+    plan,
+  );
+  return list;
+}
+
+/** Compiles and binds records whose tensors are stand-ins of a few bytes: the shapes are in the constants. */
+async function compile(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<void> {
+  for (const { bind } of dispatches) {
+    for (const tensor of Object.values(bind)) {
+      gpu.destroy(tensor);
+      gpu.create({ ...tensor, shape: [16] }, "activations");
+    }
+  }
+  await gpu.record(dispatches);
+}
+
+const seen = new Set<KernelName>();
+const formats = new Set<string>();
+
+for (const [name, shape] of Object.entries(models)) {
+  test(`${name}: all formats, plans and targets`, async () => {
+    for (const dtype of ["f32", "f16", "bf16"] as const) {
+      for (const target of targets) {
+        const gpu = new Gpu(device, target);
+        const dispatches = plans.flatMap((plan) => record(shape, dtype, target, plan));
+        for (const dispatch of dispatches) {
+          seen.add(dispatch.kernel);
+          for (const part of dispatch.parts) formats.add(part);
+        }
+        await compile(gpu, dispatches);
+        await gpu.idle(); // an error that no promise carries
+        gpu.close();
+      }
+    }
+  });
+}
+
+test("no kernel and no part was left out", () => {
+  assert.equal([...seen].toSorted(), Object.keys(kernels).toSorted());
+  assert.equal([...formats].toSorted(), Object.keys(parts).toSorted());
+});
+
+const gpu = new Gpu(device, targets[0]);
+test.after(() => gpu.close());
+const x: Tensor = { name: "x", dtype: "f32", shape: [4, 16] };
+const y: Tensor = { name: "y", dtype: "f32", shape: [4, 8] };
+const dispatch = swiglu({ x, y, target: targets[0] });
+
+test("a misspelt constant fails by name", async () => {
+  const { HIDDEN, ...rest } = dispatch.constants;
+  await fails({ ...dispatch, constants: { ...rest, HIDEN: HIDDEN } }, /kernels\/swiglu\.wgsl .*has no override HIDEN/);
+});
+
+test("a missing constant fails by name", async () => {
+  const { HIDDEN: _, ...rest } = dispatch.constants;
+  await fails({ ...dispatch, constants: rest }, /kernels\/swiglu\.wgsl.*HIDDEN/s);
+});
+
+test("an error in a kernel, in a part and in an appended constant is reported by file and line", async () => {
+  const lineOf = (text: string, part: string): number => text.slice(0, text.indexOf(part)).split("\n").length;
+  await withText(kernels, "swiglu", "gate * sigmoid * up", "gate * sigmoid * upp", (text) =>
+    fails(dispatch, new RegExp(`kernels/swiglu\\.wgsl:${lineOf(text, "upp;")}:\\d+ unresolved value 'upp'`)),
+  );
+  const step = stepLayout({ rows: 4, outputs: 4, sequences: 1, fills: 1, headDim: 2 });
+  const candidates: Tensor = { name: "candidates", dtype: "u32", shape: [4, CANDIDATE_STRIDE] };
+  const linked = topk({ logits: x, candidates, step });
+  await withText(parts, "lib/step", "fn output_k(output: u32) -> u32", "fn output_k(output: u32) -> f32", (text) =>
+    fails(linked, new RegExp(`kernels/lib/step\\.wgsl:${lineOf(text, "fn output_k")}:\\d+ `)),
+  );
+  await withText(parts, "lib/reduce_workgroup", "workgroupBarrier();", "workgroupBarier();", (text) =>
+    fails(linked, new RegExp(`kernels/lib/reduce_workgroup\\.wgsl:${lineOf(text, "Barier")}:\\d+ .*workgroupBarier`)),
+  );
+  await fails({ ...dispatch, lengths: { HIDDEN: 3 } }, /kernels\/swiglu\.wgsl.*redeclaration of 'HIDDEN'/s);
+});
+
+test("a tensor that nobody made fails by name", async () => {
+  await rejects(() => gpu.record([dispatch]), /no tensor is bound for [xy]/);
+});
+
+/** Runs `then` while a text has an error in it. */
+async function withText<K extends string>(
+  texts: Readonly<Record<K, string>>,
+  name: K,
+  right: string,
+  wrong: string,
+  then: (text: string) => Promise<void>,
+): Promise<void> {
+  const text = texts[name];
+  assert.ok(text.includes(right));
+  const writable = texts as Record<K, string>;
+  writable[name] = text.replace(right, wrong);
+  try {
+    await then(writable[name]);
+  } finally {
+    writable[name] = text;
+  }
+}
+
+/** Fails unless compiling does, with this message. */
+async function fails(broken: Dispatch, message: RegExp): Promise<void> {
+  device.pushErrorScope("validation"); // or Dawn prints the error too
+  await rejects(() => compile(new Gpu(device, targets[0]), [broken]), message);
+  await device.popErrorScope();
+}
+
+async function rejects(run: () => Promise<unknown>, message: RegExp): Promise<void> {
+  const error = await run().then(
+    () => new Error("nothing was thrown"),
+    (reason: unknown) => reason as Error & { code?: string },
+  );
+  assert.match(error.message, message);
+  assert.is((error as { code?: string }).code, "kernel");
+}
+
+test.run();

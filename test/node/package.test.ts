@@ -1,0 +1,89 @@
+// The package as it is published: every entry point exists, loads in plain Node, and has types a user's compiler accepts.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { read, root } from "../tools/source.ts";
+
+const test = suite("package");
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+
+/** A copy of the package inside the project, so that its dependencies are found; built afresh, dist/ stays as it is. */
+let folder = "";
+
+const run = (args: readonly string[]): { status: number | null; output: string } => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" });
+  return { status, output: stdout + stderr };
+};
+
+test("it builds", () => {
+  mkdirSync(join(root, ".cache"), { recursive: true });
+  folder = mkdtempSync(join(root, ".cache/package-"));
+  copyFileSync(join(root, "package.json"), join(folder, "package.json"));
+  assert.equal(run([tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", join(folder, "dist")]), {
+    status: 0,
+    output: "",
+  });
+});
+
+test.after(() => {
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+test("every file that package.json points to is built", () => {
+  const { exports, bin } = JSON.parse(read("package.json")) as { exports: object; bin: object };
+  const targets = (value: unknown): string[] =>
+    typeof value === "string" ? [value] : Object.values(value as object).flatMap(targets);
+  const missing = [...targets(exports), ...targets(bin)].filter((target) => !existsSync(join(folder, target)));
+  assert.equal(missing, []);
+});
+
+test("plain Node imports the entry points by name, and the command runs", () => {
+  const program = `
+    const [llariat, kernels, tokenizer] = await Promise.all(["llariat", "llariat/kernels", "llariat/tokenizer"].map((name) => import(name)));
+    console.log(typeof llariat.Llama.load, typeof llariat.LlariatError, Object.keys(kernels).length > 5, typeof tokenizer.Tokenizer);`;
+  assert.equal(run(["--input-type=module", "--eval", program]), {
+    status: 0,
+    output: "function function true function\n",
+  });
+  assert.equal(run(["dist/src/cli/index.js", "--version"]), {
+    status: 0,
+    output: `${(JSON.parse(read("package.json")) as { version: string }).version}\n`,
+  });
+});
+
+test("a user's compiler accepts the types, for a browser and for Node, and finds a wrong use", () => {
+  writeFileSync(
+    join(folder, "user.mts"),
+    `import { Llama, LlariatError, type Completion, type GenerateOptions } from "llariat";
+     import { Tokenizer } from "llariat/tokenizer";
+     const options: GenerateOptions = { temperature: 0, stop: ["x"] };
+     export async function use(device: GPUDevice): Promise<Completion> {
+       const llama = await Llama.load("folder", { device });
+       for await (const { id, text } of llama.generate("prompt", options)) [id satisfies number, text satisfies string];
+       if (!(llama.tokenizer instanceof Tokenizer)) throw new LlariatError("tokenizer", "none");
+       return llama.complete([1, 2, 3], { maxNewTokens: 4 });
+     }
+     // @ts-expect-error -- not an option
+     export const wrong: GenerateOptions = { temprature: 1 };
+`,
+  );
+  const common = { module: "nodenext", target: "es2023", strict: true, noEmit: true };
+  const users = {
+    browser: { lib: ["es2023", "dom", "esnext.disposable"], types: [] },
+    // @webgpu/types itself compiles with no library but an older dom, so its users skip the check of libraries.
+    node: { lib: ["es2023"], types: ["node", "@webgpu/types"], skipLibCheck: true },
+  };
+  for (const [name, own] of Object.entries(users)) {
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...common, ...own }, files: ["user.mts"] }),
+    );
+    const { status, output } = run([tsc, "-p", "tsconfig.json"]);
+    assert.is(status, 0, `${name}: ${output}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,96 @@
+// The strict JSON reader: what JSON.parse accepts gives the same value; what it hides or blows up on is refused.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { LlariatError } from "../../src/error.ts";
+import { parseJson, show } from "../../src/text/json.ts";
+
+const json = suite("json");
+const refuses = (text: string, pattern: RegExp) =>
+  assert.throws(
+    () => parseJson(text, "x.json", "config"),
+    (error: unknown) => error instanceof LlariatError && error.code === "config" && pattern.test(error.message),
+    `${show(text)} should be refused with ${pattern}`,
+  );
+
+json("gives what JSON.parse gives", () => {
+  const texts = [
+    "0", "-0", "1.5e3", "-12E-2", "true", "false", "null", '""', '"a\\u00e9\\n\\"\\\\/"', '"😀"', '"\\ud83d\\ude00"', "[]", "{}",
+    ' [ 1 , [ ] , { } , "x" ] \r\n\t', '{"a":{"b":[1,2,{"c":null}]},"":0}', "9007199254740993", "1e400",
+  ]; // prettier-ignore
+  for (const text of texts)
+    assert.equal(JSON.stringify(parseJson(text, "x", "config")), JSON.stringify(JSON.parse(text)), text);
+});
+
+json("refuses what JSON.parse refuses", () => {
+  const texts = [
+    "", " ", "{", "[", '"', "{]", "[}", "[1,]", '{"a":1,}', "{a:1}", "{'a':1}", "01", "+1", "1.", ".5", "1e", "--1", "nul", "tru", "NaN",
+    "Infinity", "[1 2]", '{"a" 1}', '{"a":1 "b":2}', "1 2", "{} {}", '"\n"', '"\\x"', '"\\u12"', '"\\', "//", "[1]\0", "\uFEFF{}",
+  ]; // prettier-ignore
+  for (const text of texts) {
+    assert.throws(() => JSON.parse(text), undefined, `the test itself: ${show(text)}`);
+    refuses(text, /x\.json: got .* at character \d+, needed .*/);
+  }
+});
+
+json("agrees with JSON.parse on 3,000 seeded mutations", () => {
+  const good =
+    '{"w.0":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"m":{"a":"b\\n","c":-1.5e2,"d":[true,null]}}';
+  const alphabet = '{}[]",:\\0123456789.eE+-tfn \n';
+  let state = 12345;
+  const random = (n: number) => ((state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 8) % n;
+  let accepted = 0;
+  for (let i = 0; i < 3000; i++) {
+    const at = random(good.length);
+    const text = good.slice(0, at) + alphabet[random(alphabet.length)] + good.slice(at + random(3));
+    let want: unknown;
+    try {
+      want = JSON.parse(text);
+    } catch {
+      assert.throws(
+        () => parseJson(text, "x", "config"),
+        (error: unknown) => error instanceof LlariatError,
+        text,
+      );
+      continue;
+    }
+    let got: unknown;
+    try {
+      got = parseJson(text, "x", "config");
+    } catch (error) {
+      assert.match((error as Error).message, /second time/); // the only thing refused that JSON.parse takes
+      continue;
+    }
+    assert.equal(JSON.stringify(got), JSON.stringify(want), text);
+    accepted++;
+  }
+  assert.ok(accepted > 50, `only ${accepted} mutations were JSON`);
+});
+
+json("refuses duplicate keys, also when spelt with an escape", () => {
+  refuses('{"a":1,"b":2,"a":3}', /the key "a" a second time at character 13/);
+  refuses('{"x":{"a":1,"\\u0061":2}}', /the key "a" a second time/);
+  refuses('{"__proto__":1,"__proto__":2}', /"__proto__" a second time/);
+  assert.equal(Object.keys(parseJson('{"__proto__":1,"constructor":2}', "x", "config") as object), [
+    "__proto__",
+    "constructor",
+  ]);
+  assert.equal(({} as Record<string, unknown>).polluted, undefined);
+});
+
+json("refuses deep nesting and absurd counts without blowing the stack", () => {
+  assert.ok(parseJson("[".repeat(64) + "]".repeat(64), "x", "config"));
+  refuses("[".repeat(65) + "]".repeat(65), /nesting deeper than 64 levels/);
+  refuses("[".repeat(5_000_000), /nesting deeper than 64 levels/);
+  refuses('{"a":'.repeat(1_000_000), /nesting deeper than 64 levels/);
+  refuses(`[${"0,".repeat(4_000_000)}0]`, /more than 4000000 values/);
+});
+
+json("show cuts what it prints", () => {
+  assert.is(show("x".repeat(1e6)).length, 58);
+  assert.is(show(Array.from({ length: 1e6 }, () => 0)), "[0,0,0,0,0,0,0,0,0,0,0,0…");
+  assert.is(show([1, 2]), "[1,2]");
+  assert.is(show({ a: 1 }), "an object with 1 keys");
+  assert.is(show(undefined), "nothing");
+});
+
+json.run();

@@ -1,0 +1,136 @@
+// float64.ts — a Llama in float64, straight from the formulas: what the engine is compared with where no golden reaches.
+import type { LlamaConfig } from "../../src/checkpoint/config.ts";
+
+/** Config and tensors by Hugging Face name, as `readCheckpoint` of models.ts gives them; matrices [out, in], no biases. */
+export interface Checkpoint64 {
+  readonly config: LlamaConfig;
+  readonly tensors: ReadonlyMap<string, Float64Array>;
+}
+
+/** Frequencies [headDim / 2] in radians per token, and the factor m of cos and sin. */
+export interface Angles64 {
+  readonly omega: ArrayLike<number>;
+  readonly attentionScaling: number;
+}
+
+interface Cached {
+  readonly position: number;
+  /** Keys before and after rotation, and values: [kvHeads · headDim] each. */
+  readonly raw: Float64Array;
+  readonly rotated: Float64Array;
+  readonly value: Float64Array;
+}
+
+/**
+ * One sequence, fed step by step. With `rawKeys` every step rotates all keys by its own frequencies; without, a key keeps
+ * those of the step that fed it. Angles are position · ω in float64, below 2^20 within 1e-10 of the exact angle.
+ */
+export class Llama64 {
+  readonly #checkpoint: Checkpoint64;
+  readonly #rawKeys: boolean;
+  readonly #cache: Cached[][];
+
+  constructor(checkpoint: Checkpoint64, rawKeys = false) {
+    this.#checkpoint = checkpoint;
+    this.#rawKeys = rawKeys;
+    this.#cache = Array.from({ length: checkpoint.config.layers }, () => []);
+  }
+
+  /** Logits [ids.length, vocab]; each id attends to itself, to those before it and to all of the steps before. */
+  step(ids: readonly number[], positions: readonly number[], angles: Angles64): Float64Array {
+    const { config } = this.#checkpoint;
+    const { dim, rmsEps: eps } = config;
+    const embed = this.#weight("model.embed_tokens");
+    const x = ids.map((id) => embed.slice(id * dim, (id + 1) * dim));
+    const add = (rows: Float64Array[]) => rows.forEach((row, i) => row.forEach((value, j) => (x[i][j] += value)));
+    for (const [layer, cache] of this.#cache.entries()) {
+      const own = (part: string) => this.#weight(`model.layers.${layer}.${part}`);
+      const h = x.map((row) => normalised(row, own("input_layernorm"), eps));
+      const [q, k, v] = ["q", "k", "v"].map((part) => h.map((row) => product(own(`self_attn.${part}_proj`), row)));
+      k.forEach((raw, i) => {
+        const position = positions[i];
+        cache.push({ position, raw, rotated: rotated(raw, position, config.headDim, angles), value: v[i] });
+      });
+      const keys = cache.map(({ position, raw, rotated: kept }) =>
+        this.#rawKeys ? rotated(raw, position, config.headDim, angles) : kept,
+      );
+      const attended = q.map((row, i) => {
+        const query = rotated(row, positions[i], config.headDim, angles);
+        return attend(query, keys.slice(0, cache.length - ids.length + i + 1), cache, config);
+      });
+      add(attended.map((row) => product(own("self_attn.o_proj"), row)));
+      const g = x.map((row) => normalised(row, own("post_attention_layernorm"), eps));
+      add(
+        g.map((row) => {
+          const [gate, up] = ["gate", "up"].map((part) => product(own(`mlp.${part}_proj`), row));
+          return product(
+            own("mlp.down_proj"),
+            gate.map((value, i) => (value / (1 + Math.exp(-value))) * up[i]),
+          );
+        }),
+      );
+    }
+    const head = this.#checkpoint.tensors.get("lm_head.weight") ?? embed;
+    const logits = new Float64Array(ids.length * config.vocab);
+    x.forEach((row, i) =>
+      logits.set(product(head, normalised(row, this.#weight("model.norm"), eps)), i * config.vocab),
+    );
+    return logits;
+  }
+
+  #weight(name: string): Float64Array {
+    const found = this.#checkpoint.tensors.get(`${name}.weight`);
+    if (!found) throw new Error(`the checkpoint has no ${name}.weight`);
+    return found;
+  }
+}
+
+/** weight [out, in] · x [in] */
+function product(weight: Float64Array, x: Float64Array): Float64Array {
+  const y = new Float64Array(weight.length / x.length);
+  for (let i = 0; i < y.length; i++) {
+    let sum = 0;
+    for (let j = 0; j < x.length; j++) sum += weight[i * x.length + j] * x[j];
+    y[i] = sum;
+  }
+  return y;
+}
+
+function normalised(x: Float64Array, weight: Float64Array, eps: number): Float64Array {
+  const root = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length + eps);
+  return x.map((value, i) => (value / root) * weight[i]);
+}
+
+/** Every head of x turned, pairs (i, i + d/2). */
+function rotated(x: Float64Array, position: number, d: number, { omega, attentionScaling: m }: Angles64): Float64Array {
+  const y = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) {
+    const [within, phase] = [i % d, position * omega[(i % d) % (d / 2)]];
+    y[i] =
+      within < d / 2
+        ? m * (x[i] * Math.cos(phase) - x[i + d / 2] * Math.sin(phase))
+        : m * (x[i] * Math.cos(phase) + x[i - d / 2] * Math.sin(phase));
+  }
+  return y;
+}
+
+/** Every head of a query over these keys and the values that belong to them. */
+function attend(query: Float64Array, keys: Float64Array[], cache: Cached[], config: LlamaConfig): Float64Array {
+  const { heads, kvHeads, headDim: d } = config;
+  const sum = new Float64Array(query.length);
+  for (let head = 0; head < heads; head++) {
+    const at = Math.floor((head * kvHeads) / heads) * d;
+    const scores = keys.map((key) => {
+      let score = 0;
+      for (let j = 0; j < d; j++) score += query[head * d + j] * key[at + j];
+      return score / Math.sqrt(d);
+    });
+    const top = Math.max(...scores);
+    const mass = scores.reduce((all, score) => all + Math.exp(score - top), 0);
+    scores.forEach((score, i) => {
+      const share = Math.exp(score - top) / mass;
+      for (let j = 0; j < d; j++) sum[head * d + j] += share * cache[i].value[at + j];
+    });
+  }
+  return sum;
+}

@@ -1,0 +1,380 @@
+// reference.ts — interprets the kernels' records in float64 on the host, each from its formula and not from its WGSL.
+// A tensor is a Float64Array of its logical shape, without padding. Beside each value stands its scale: the sum of the
+// absolute values of the terms it is made of, which is what float32 rounding errors are proportional to.
+
+import type { Dispatch, KernelName, StepLayout, StepShape, Tensor } from "../../kernels/index.ts";
+import { CANDIDATES, PAGE, SPLIT } from "../../kernels/index.ts";
+import { angleRow } from "../../src/rope/turns.ts";
+
+/** A tensor that a dispatch wrote; `scale` is -1 where it wrote nothing. */
+export interface Written {
+  readonly tensor: Tensor;
+  readonly scale: Float64Array;
+}
+
+export class Reference {
+  readonly layout: StepLayout;
+  readonly #tensors = new Map<string, Float64Array>();
+
+  constructor(layout: StepLayout) {
+    this.layout = layout;
+  }
+
+  /** Takes over `values` [shape without padding], as the GPU holds them: 16-bit weights already rounded. */
+  set(name: string, values: Float64Array): void {
+    this.#tensors.set(name, values);
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  get(name: string): Float64Array {
+    const values = this.#tensors.get(name);
+    if (!values) throw new Error(`the reference has no tensor ${name}`);
+    return values;
+  }
+
+  /** Runs one record. `data` is the filled part of the step buffer. */
+  run(dispatch: Dispatch, shape: StepShape, data: Uint32Array): Written[] {
+    const written = new Map<string, Written>();
+    const groups = dispatch.workgroups(shape);
+    if (groups[0] * groups[1] * groups[2] === 0) return [];
+    kernels[dispatch.kernel]({
+      dispatch,
+      shape,
+      plan: new Plan(this.layout, data),
+      get: (name) => this.get(dispatch.bind[name].name),
+      put: (name, index, value, scale = Math.abs(value)) => {
+        const tensor = dispatch.bind[name];
+        const values = this.get(tensor.name);
+        if (!(index >= 0 && index < values.length)) throw new Error(`${dispatch.kernel}: ${name}[${index}] is outside`);
+        if (!written.has(name)) written.set(name, { tensor, scale: new Float64Array(values.length).fill(-1) });
+        values[index] = value;
+        written.get(name)!.scale[index] = scale;
+      },
+    });
+    return [...written.values()];
+  }
+}
+
+/** The step buffer by name (lib/step.wgsl has the same record layouts). */
+class Plan {
+  readonly #layout: StepLayout;
+  readonly #data: Uint32Array;
+  constructor(layout: StepLayout, data: Uint32Array) {
+    this.#layout = layout;
+    this.#data = data;
+  }
+  #record(at: number, words: number, i: number): Uint32Array {
+    return this.#data.subarray(at + words * i, at + words * (i + 1));
+  }
+  row(i: number) {
+    const [token, position, sequence, angle] = this.#record(this.#layout.rowAt, 4, i);
+    return { token, position, sequence, angle };
+  }
+  tile(i: number) {
+    const [firstRow, rows] = this.#record(this.#layout.tileAt, 4, i);
+    return { firstRow, rows };
+  }
+  fill(i: number) {
+    const [angle, position, count, setting] = this.#record(this.#layout.fillAt, 4, i);
+    return { angle, position, count, setting };
+  }
+  output(i: number) {
+    const [row, k] = this.#record(this.#layout.outputAt, 2, i);
+    return { row, k };
+  }
+  sequence(i: number) {
+    const [pages, angle, raw] = this.#record(this.#layout.sequenceAt, 4, i);
+    return { pages, angle, raw: raw !== 0 };
+  }
+  setting(i: number) {
+    const words = this.#record(this.#layout.turnsAt, this.#layout.turnsStride, i);
+    const { headDim } = this.#layout.capacity;
+    return { turns: words.subarray(0, headDim), scaling: float(words[headDim]) };
+  }
+  slot(sequence: number, position: number): number {
+    const page = this.#data[this.#layout.pageAt + this.sequence(sequence).pages + Math.floor(position / PAGE)];
+    return page * PAGE + (position % PAGE);
+  }
+}
+
+interface Call {
+  readonly dispatch: Dispatch;
+  readonly shape: StepShape;
+  readonly plan: Plan;
+  readonly get: (name: string) => Float64Array;
+  readonly put: (name: string, index: number, value: number, scale?: number) => void;
+}
+
+const words = new Uint32Array(1);
+const floats = new Float32Array(words.buffer);
+/** The float32 of these bits; `bits` is the way back. */
+export function float(bits: number): number {
+  words[0] = bits;
+  return floats[0];
+}
+export function bits(value: number): number {
+  floats[0] = value;
+  return words[0];
+}
+
+const columns = ({ dispatch }: Call, name: string): number => dispatch.bind[name].shape[1];
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+function embed(call: Call): void {
+  const dim = columns(call, "y");
+  const { FIRST: first } = call.dispatch.constants;
+  const weight = call.get("weight");
+  for (let row = 0; row < call.shape.rows; row++) {
+    const at = (call.plan.row(row).token - first) * dim;
+    if (at < 0 || at >= weight.length) continue; // another piece's token
+    for (let i = 0; i < dim; i++) call.put("y", row * dim + i, weight[at + i]);
+  }
+}
+
+function rmsnorm(call: Call): void {
+  const dim = columns(call, "x");
+  const [x, weight] = [call.get("x"), call.get("weight")];
+  const [rows] = call.dispatch.workgroups(call.shape);
+  for (let row = 0; row < rows; row++) {
+    const values = x.subarray(row * dim, (row + 1) * dim);
+    const mean = values.reduce((sum, v) => sum + v * v, 0) / dim;
+    values.forEach((v, i) =>
+      call.put("y", row * dim + i, (weight[i] * v) / Math.sqrt(mean + call.dispatch.constants.EPS)),
+    );
+  }
+}
+
+function linear(call: Call): void {
+  const { dispatch, shape } = call;
+  const [k, stride, n] = [columns(call, "x"), columns(call, "y"), dispatch.bind.weight.shape[0]];
+  const { COLUMN: column, ADD: add } = dispatch.constants;
+  const [x, weight, y] = [call.get("x"), call.get("weight"), call.get("y")];
+  const rows =
+    dispatch.kernel === "matvec"
+      ? dispatch.workgroups(shape)[2]
+      : dispatch.constants.OF_OUTPUTS
+        ? shape.outputs
+        : shape.rows;
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < n; i++) {
+      const at = row * stride + column + i;
+      const others = [dispatch.bind.bias ? call.get("bias")[column + i] : 0, add ? y[at] : 0];
+      let sum = others[0] + others[1];
+      let scale = Math.abs(others[0]) + Math.abs(others[1]);
+      for (let j = 0; j < k; j++) {
+        const term = x[row * k + j] * weight[i * k + j];
+        sum += term;
+        scale += Math.abs(term);
+      }
+      call.put("y", at, sum, scale);
+    }
+  }
+}
+
+function angles(call: Call): void {
+  const width = columns(call, "table");
+  for (const fill of range(call.shape.fills).map((i) => call.plan.fill(i))) {
+    const { turns, scaling } = call.plan.setting(fill.setting);
+    for (let i = 0; i < fill.count; i++) {
+      const row = angleRow(turns, scaling, fill.position + i);
+      row.forEach((value, j) => call.put("table", (fill.angle + i) * width + j, value, Math.abs(scaling)));
+    }
+  }
+}
+
+/** (a, b) turned by row `angle`, pair `i` of the rotary table; and the sums of the terms' absolute values. */
+function turned(
+  table: Float64Array,
+  half: number,
+  angle: number,
+  i: number,
+  a: number,
+  b: number,
+): [number, number, number, number] {
+  const [cos, sin] = [table[(angle * half + i) * 2], table[(angle * half + i) * 2 + 1]];
+  const size = (u: number, v: number) => Math.abs(u) + Math.abs(v);
+  return [a * cos - b * sin, b * cos + a * sin, size(a * cos, b * sin), size(b * cos, a * sin)];
+}
+
+function rope(call: Call): void {
+  const half = columns(call, "table") / 2;
+  const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
+  const [qkv, table] = [call.get("qkv"), call.get("table")];
+  for (let row = 0; row < call.shape.rows; row++) {
+    const { sequence, angle } = call.plan.row(row);
+    const rotated = call.plan.sequence(sequence).raw ? heads : heads + kvHeads;
+    for (let head = 0; head < rotated; head++) {
+      for (let i = 0; i < half; i++) {
+        const at = row * columns(call, "qkv") + head * 2 * half + i;
+        const [a, b, aScale, bScale] = turned(table, half, angle, i, qkv[at], qkv[at + half]);
+        call.put("qkv", at, a, aScale);
+        call.put("qkv", at + half, b, bScale);
+      }
+    }
+  }
+}
+
+function append(call: Call): void {
+  const [width, kvDim] = [columns(call, "qkv"), columns(call, "keys")];
+  for (let row = 0; row < call.shape.rows; row++) {
+    const { sequence, position } = call.plan.row(row);
+    const slot = call.plan.slot(sequence, position);
+    for (let i = 0; i < kvDim; i++) {
+      call.put("keys", slot * kvDim + i, call.get("qkv")[(row + 1) * width - 2 * kvDim + i]);
+      call.put("values", slot * kvDim + i, call.get("qkv")[(row + 1) * width - kvDim + i]);
+    }
+  }
+}
+
+/**
+ * Attention of one row and head over the keys first … last: the largest score, Σ e^(score − top) and, per element,
+ * Σ e^(score − top) v with its scale. What reaches a weight, in units of 2^-24: the error of its score, a sum of d terms as
+ * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
+ */
+function attend(call: Call, row: number, head: number, first: number, last: number) {
+  const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
+  const [d, kvDim] = [columns(call, "table"), columns(call, "keys")];
+  const [qkv, keys, values, table] = ["qkv", "keys", "values", "table"].map((name) => call.get(name));
+  const { sequence, position } = call.plan.row(row);
+  const { raw, angle } = call.plan.sequence(sequence);
+  const kvAt = Math.floor((head * kvHeads) / heads) * d;
+  const query = row * columns(call, "qkv") + head * d;
+  let size = 0;
+  const scores = range(Math.min(last, position) + 1 - first).map((i) => {
+    const at = call.plan.slot(sequence, first + i) * kvDim + kvAt;
+    let [score, terms] = [0, 0];
+    for (let j = 0; j < d / 2; j++) {
+      const [a, b] = [keys[at + j], keys[at + d / 2 + j]];
+      const [ka, kb, aScale, bScale] = raw
+        ? turned(table, d / 2, angle + first + i, j, a, b)
+        : [a, b, Math.abs(a), Math.abs(b)];
+      score += qkv[query + j] * ka + qkv[query + d / 2 + j] * kb;
+      terms += Math.abs(qkv[query + j]) * aScale + Math.abs(qkv[query + d / 2 + j]) * bScale;
+    }
+    size = Math.max(size, terms / Math.sqrt(d));
+    return score / Math.sqrt(d);
+  });
+  const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+  const roundings = 16 + (8 + 4 * Math.sqrt(d)) * size + 4 * Math.sqrt(scores.length);
+  const [sum, scale] = [new Float64Array(d), new Float64Array(d)];
+  let mass = 0;
+  scores.forEach((score, i) => {
+    const weight = Math.exp(score - top);
+    const at = call.plan.slot(sequence, first + i) * kvDim + kvAt;
+    mass += weight;
+    for (let j = 0; j < d; j++) {
+      sum[j] += weight * values[at + j];
+      scale[j] += weight * Math.abs(values[at + j]) * roundings;
+    }
+  });
+  return { top, mass, sum, scale, roundings };
+}
+
+function attention(call: Call): void {
+  const [d, width] = [columns(call, "table"), columns(call, "y")];
+  for (const { firstRow, rows } of range(call.shape.tiles).map((i) => call.plan.tile(i))) {
+    for (let row = firstRow; row < firstRow + rows; row++) {
+      for (let head = 0; head < width / d; head++) {
+        const { mass, sum, scale } = attend(call, row, head, 0, Infinity);
+        sum.forEach((value, j) => call.put("y", row * width + head * d + j, value / mass, scale[j] / mass));
+      }
+    }
+  }
+}
+
+function attentionDecode(call: Call): void {
+  const [d, { HEADS: heads }] = [columns(call, "table"), call.dispatch.constants];
+  for (let row = 0; row < call.shape.rows; row++) {
+    for (let head = 0; head < heads; head++) {
+      for (let first = 0; first <= call.plan.row(row).position; first += SPLIT) {
+        const { top, mass, sum, scale, roundings } = attend(call, row, head, first, first + SPLIT - 1);
+        const at = ((row * heads + head) * call.shape.splits + first / SPLIT) * (d + 2);
+        sum.forEach((value, j) => call.put("partials", at + j, value, scale[j]));
+        call.put("partials", at + d, top, roundings);
+        call.put("partials", at + d + 1, mass, mass * roundings);
+      }
+    }
+  }
+}
+
+function attentionMerge(call: Call): void {
+  const { headDim: d } = { headDim: call.dispatch.constants.HEAD_DIM };
+  const [heads, partial] = [columns(call, "y") / d, call.get("partials")];
+  for (let row = 0; row < call.shape.rows; row++) {
+    const parts = range(Math.floor(call.plan.row(row).position / SPLIT) + 1);
+    for (let head = 0; head < heads; head++) {
+      const at = parts.map((part) => ((row * heads + head) * call.shape.splits + part) * (d + 2));
+      const top = Math.max(...at.map((i) => partial[i + d]));
+      const mass = at.reduce((sum, i) => sum + Math.exp(partial[i + d] - top) * partial[i + d + 1], 0);
+      for (let j = 0; j < d; j++) {
+        const terms = at.map((i) => (Math.exp(partial[i + d] - top) * partial[i + j]) / mass);
+        // Rounding errors: exp (WGSL: 3 + 2·|v| ulp, and |v|·e^v ≤ 0.37), a division of 2.5 ulp, two sums of all parts.
+        const scale = terms.reduce((sum, term) => sum + Math.abs(term), 0) * (16 + 8 * Math.sqrt(at.length));
+        call.put(
+          "y",
+          (row * heads + head) * d + j,
+          terms.reduce((sum, term) => sum + term, 0),
+          scale,
+        );
+      }
+    }
+  }
+}
+
+function swiglu(call: Call): void {
+  const hidden = columns(call, "y");
+  const x = call.get("x");
+  for (let row = 0; row < call.shape.rows; row++) {
+    for (let i = 0; i < hidden; i++) {
+      const [gate, up] = [x[row * 2 * hidden + i], x[row * 2 * hidden + hidden + i]];
+      const value = (gate / (1 + Math.exp(-gate))) * up;
+      // WGSL allows exp(v) an error of 3 + 2·|v| units in the last place ("Accuracy of built-in functions").
+      call.put("y", row * hidden + i, value, Math.abs(value) * (1 + Math.abs(gate)));
+    }
+  }
+}
+
+function gather(call: Call): void {
+  const dim = columns(call, "x");
+  for (let i = 0; i < call.shape.outputs; i++) {
+    const row = call.plan.output(i).row;
+    for (let j = 0; j < dim; j++) call.put("y", i * dim + j, call.get("x")[row * dim + j]);
+  }
+}
+
+/** Candidates in order of their ids; the GPU's are in none (test/tools/harness.ts compares them as sets). */
+function topk(call: Call): void {
+  const [vocab, stride] = [columns(call, "logits"), columns(call, "candidates")];
+  for (let output = 0; output < call.shape.outputs; output++) {
+    const logits = call.get("logits").subarray(output * vocab, (output + 1) * vocab);
+    const sorted = logits.toSorted().reverse();
+    const least = sorted[Math.min(call.plan.output(output).k, vocab) - 1] ?? Infinity;
+    const kept = range(vocab).filter((id) => logits[id] >= least);
+    const logSum = sorted[0] + Math.log(logits.reduce((sum, v) => sum + Math.exp(v - sorted[0]), 0));
+    const head = [kept.length, bits(sorted[0]), bits(logSum), 0];
+    const pairs = kept.length > CANDIDATES ? [] : kept.flatMap((id) => [id, bits(logits[id])]);
+    [...head, ...pairs].forEach((word, i) => call.put("candidates", output * stride + i, word, 1));
+  }
+}
+
+const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
+  embed,
+  rmsnorm,
+  matvec: linear,
+  matmul: linear,
+  matmul_subgroup: linear,
+  angles,
+  rope,
+  append,
+  attention_prefill: attention,
+  attention_prefill_subgroup: attention,
+  attention_decode: attentionDecode,
+  attention_decode_subgroup: attentionDecode,
+  attention_merge: attentionMerge,
+  swiglu,
+  gather,
+  topk,
+};
