@@ -16,7 +16,7 @@ const linux = process.platform === "linux" && process.arch === "x64";
 
 /** A child's program: opens a device, multiplies 256 numbers on it, prints one of them. */
 const WORK = `
-  import { requestDevice } from "../src/node/gpu.ts";
+  import { requestDevice } from "./src/node/gpu.ts";
   const STORAGE = 0x80, COPY_SRC = 4, COPY_DST = 8, MAP_READ = 1;
   const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
   export const collect = async () => { for (let i = 0; i < 5; i++) { globalThis.gc(); await turn(); } };
@@ -223,7 +223,7 @@ if (linux) {
     try {
       const body = `
         import { spawn } from "node:child_process";
-        const program = 'import("../src/node/gpu.ts").then(async (m) => { (await m.requestDevice({ adapter: "swiftshader" })).release(); })';
+        const program = 'import("./src/node/gpu.ts").then(async (m) => { (await m.requestDevice({ adapter: "swiftshader" })).release(); })';
         const codes = await Promise.all(Array.from({ length: 4 }, () => new Promise((resolve) =>
           spawn(process.execPath, ["--import", "tsx", "--eval", program], { stdio: "inherit" }).on("close", resolve))));
         console.log(codes.join(" "));`;
