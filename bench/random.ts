@@ -2,8 +2,9 @@
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
 import type { Tensor } from "../kernels/dispatch.ts";
-import { checkAborted, checkRange } from "../src/checkpoint/bytes.ts";
+import { checkRange } from "../src/checkpoint/bytes.ts";
 import type { ByteSource } from "../src/checkpoint/bytes.ts";
+import { checkAborted } from "../src/error.ts";
 import { narrowBF16, narrowF16 } from "../kernels/formats/floats.ts";
 import type { FloatKind } from "../kernels/formats/floats.ts";
 

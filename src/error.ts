@@ -25,3 +25,12 @@ export class LlariatError extends Error {
     this.code = code;
   }
 }
+
+/** The error of a caller whose signal has fired; `doing` ends the sentence "aborted while …", its reason is the cause. */
+export const aborted = (signal: AbortSignal, doing: string): LlariatError =>
+  new LlariatError("aborted", `aborted while ${doing}`, { cause: signal.reason });
+
+/** Throws LlariatError "aborted" once the signal has fired; `doing` ends the sentence "aborted while …". */
+export function checkAborted(signal: AbortSignal | undefined, doing: string): void {
+  if (signal?.aborted) throw aborted(signal, doing);
+}

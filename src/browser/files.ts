@@ -1,8 +1,8 @@
 // browser/files.ts — a checkpoint from a file picker, as a FileSet.
 
-import { checkAborted, checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
+import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 
 /** The files a person picked (`<input type="file" multiple>` or `webkitdirectory`): File objects, or named blobs. */
 export type PickedFile = (Blob & { readonly name: string }) | { readonly name: string; readonly blob: Blob };

@@ -56,11 +56,6 @@ export function checkRange(source: { name: string; size: number }, start: number
   );
 }
 
-/** Throws LlariatError "aborted" once the signal has fired; `doing` ends the sentence "aborted while …". */
-export function checkAborted(signal: AbortSignal | undefined, doing: string): void {
-  if (signal?.aborted) throw new LlariatError("aborted", `aborted while ${doing}`, { cause: signal.reason });
-}
-
 /** Reads bytes `start` to `end` to the beginning of `target`, wherever the source answered them. Throws as `read` does. */
 export async function readInto(
   source: ByteSource,

@@ -1,7 +1,7 @@
 // http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
 
-import { LlariatError } from "../error.ts";
-import { checkAborted, checkName, checkRange, shortRead } from "./bytes.ts";
+import { LlariatError, checkAborted } from "../error.ts";
+import { checkName, checkRange, shortRead } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
 /** How to ask a server for files. */

@@ -1,6 +1,7 @@
 // memory.ts — a checkpoint whose bytes the caller already holds.
 
-import { checkAborted, checkName, checkRange } from "./bytes.ts";
+import { checkAborted } from "../error.ts";
+import { checkName, checkRange } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
 /** A FileSet over bytes (or texts, stored as UTF-8) the caller already holds; nothing is copied, reads answer views. */

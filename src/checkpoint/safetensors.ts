@@ -3,9 +3,8 @@
 // Format: https://github.com/huggingface/safetensors (README, "Format"). Offsets count from the end of the header and
 // are aligned to nothing: a 16-bit tensor may start at an odd byte.
 
-import { checkAborted } from "./bytes.ts";
 import type { ByteSource } from "./bytes.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import { widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { isObject, parseJson, show } from "../text/json.ts";

@@ -1,8 +1,8 @@
 // shards.ts — the files of a checkpoint: text files, and all tensors of one safetensors file or of the shards an index names.
 
-import { checkAborted, isPlainName, readText } from "./bytes.ts";
+import { isPlainName, readText } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { ErrorCode } from "../error.ts";
 import { isObject, parseJson, show } from "../text/json.ts";
 import { readHeader } from "./safetensors.ts";

@@ -1,7 +1,7 @@
 // generate.ts — `llariat generate`: a prompt in, text out, token by token.
 
 import pc from "picocolors";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../index.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
@@ -130,7 +130,7 @@ async function readAll({ stdin, signal }: Terminal): Promise<string> {
   } finally {
     signal.removeEventListener("abort", stop);
   }
-  if (signal.aborted) throw new LlariatError("aborted", "aborted while reading the prompt");
+  checkAborted(signal, "reading the prompt");
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch (cause) {

@@ -5,9 +5,9 @@
 
 import type { Matrix, Tensor } from "../../kernels/dispatch.ts";
 import { stride } from "../../kernels/dispatch.ts";
-import { checkAborted, readInto } from "../checkpoint/bytes.ts";
+import { readInto } from "../checkpoint/bytes.ts";
 import type { Checkpoint } from "../checkpoint/index.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import { findNonFinite, widen } from "../../kernels/formats/floats.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { tensorBytes } from "../../kernels/index.ts";

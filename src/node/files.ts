@@ -3,9 +3,9 @@
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { checkAborted, checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
+import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";

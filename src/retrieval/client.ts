@@ -1,6 +1,6 @@
 // client.ts — a server as an engine: anything with OpenAI's completions endpoint.
 
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { Answer, CompleteOptions, Engine } from "./engine.ts";
 
 /** How to reach a server. */
@@ -92,7 +92,7 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
       problem = `status ${response.status}: ${text.slice(0, 300)}`;
       if (!LATER.has(response.status)) throw new LlariatError("request", `${url}: ${problem}`);
     } catch (cause) {
-      if (signal?.aborted) throw new LlariatError("aborted", "the request was aborted", { cause });
+      checkAborted(signal, `waiting for ${url}`);
       if (cause instanceof LlariatError) throw cause;
       const { message, cause: reason } = cause as Error;
       problem = reason instanceof Error ? `${message} (${reason.message})` : message;

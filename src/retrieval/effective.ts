@@ -1,7 +1,7 @@
 // effective.ts — the effective context window k_max of section 3.3 of the Position Interpolation paper (arXiv 2306.15595,
 // table 4): how far from the end a passkey may stand and still be found.
 
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { CountTokens, Engine } from "./engine.ts";
@@ -131,7 +131,7 @@ async function measure(
   const attempts = new Map<number, Attempt[]>(sorted.map(([distance]) => [distance, []]));
   let answers = 0;
   await inFlight(batch, questions, async ({ distance, prompt, index }) => {
-    if (signal?.aborted) throw new LlariatError("aborted", "the measurement was aborted");
+    checkAborted(signal, "measuring the effective context");
     const asking = {
       index,
       name: `passkey/${distance}/${index}`,

@@ -1,7 +1,7 @@
 // perplexity.ts — sliding-window perplexity, as in section 3.2 of the Position Interpolation paper (arXiv 2306.15595,
 // tables 1 and 2), which follows Press et al. 2022 (ALiBi, appendix B).
 
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
 import type { ScoringEngine } from "./engine.ts";
 import { score } from "./engine.ts";
@@ -127,7 +127,7 @@ async function slide(
   const [sums, counts]: [number[], number[]] = [[], []];
   let scored = 0; // ids up to here are done
   for (let begin = 0; scored < ids.length; begin += stride) {
-    if (signal?.aborted) throw new LlariatError("aborted", "the measurement was aborted");
+    checkAborted(signal, "measuring perplexity");
     const end = Math.min(begin + window, ids.length);
     const logs = await score(engine, ids.slice(begin, end), {
       ...(ropeScaling === undefined ? {} : { ropeScaling }),

@@ -1,6 +1,6 @@
 // run.ts — runs a grid on an engine: several prompts of a cell at a time, saved as it goes, resumable, splittable.
 
-import { LlariatError } from "../error.ts";
+import { checkAborted } from "../error.ts";
 import { parseRopeScaling } from "../rope/index.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { Engine } from "./engine.ts";
@@ -165,7 +165,7 @@ async function runCell(planned: PlannedCell, start: Cell, bench: Bench, changed:
   }
   update("partial");
   await inFlight(settings.batch, missing(), async (index) => {
-    if (signal?.aborted) throw new LlariatError("aborted", "the run was aborted; resume it from its report");
+    checkAborted(signal, "the run was under way; resume it from its report");
     const prompt = planned.prompt(index, bench.count);
     const { scaling, maxNewTokens } = planned;
     const name = planned.promptName(index);
