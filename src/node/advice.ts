@@ -1,12 +1,17 @@
 // advice.ts — what to tell a person whose machine has no GPU driver, or only a slow one.
 
+import { SWIFTSHADER_COMMAND } from "./software.ts";
+
 /** How a machine gets a Vulkan driver on Linux, by distribution family. Debian 12's own Mesa 22.3 is refused by Dawn. */
 const LINUX = `  Debian, Ubuntu   apt install libvulkan1 mesa-vulkan-drivers
                    (Debian 12: apt install -t bookworm-backports libvulkan1 mesa-vulkan-drivers; its own Mesa is too old)
   Fedora           dnf install vulkan-loader mesa-vulkan-drivers
   Arch             pacman -S vulkan-icd-loader, and vulkan-radeon, vulkan-intel or (no GPU) vulkan-swrast
+                   (no GPU is needed: these bring Mesa's lavapipe, a driver that computes on the CPU)
   NVIDIA           the vendor's driver: nvidia-driver (Debian), nvidia-driver-NNN (Ubuntu), akmod-nvidia (RPM Fusion),
-                   nvidia-utils (Arch); in a container also NVIDIA_DRIVER_CAPABILITIES=all`;
+                   nvidia-utils (Arch); in a container also NVIDIA_DRIVER_CAPABILITIES=all
+  no root          ${SWIFTSHADER_COMMAND}
+                   (x64 only, 66 MB: its SwiftShader computes on the CPU, several times slower than lavapipe)`;
 
 const MACOS = `  macOS            nothing to install: Metal is part of the system. A virtual machine or a remote build machine
                    without a GPU has no Metal device; run on the Mac itself`;

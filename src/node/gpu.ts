@@ -77,7 +77,8 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 const instances = new Map<string, GPU>();
 
 /**
- * Opens a device on the adapter asked for, or the best one there is; on Linux x64 without any Vulkan driver, SwiftShader.
+ * Opens a device on the adapter asked for, or the best one there is; on Linux x64 without any Vulkan driver, SwiftShader
+ * where the optional peer @sparticuz/chromium is installed.
  * @throws LlariatError("device") if npm `webgpu` is missing or cannot be loaded, if the adapter asked for does not exist,
  * or if there is none at all; the sentence says what to install.
  */

@@ -1,6 +1,7 @@
 // software.ts — SwiftShader, the Vulkan driver that computes on the CPU, for a Linux machine that has none.
 // The npm package @sparticuz/chromium carries it as a brotli-compressed tar, together with a Vulkan loader. Both are
-// unpacked into the user's cache folder; nothing is installed and no privilege is needed.
+// unpacked into the user's cache folder; nothing is installed and no privilege is needed. The package is a whole
+// Chromium, so it is an optional peer: who needs it installs it, and SWIFTSHADER_COMMAND says how.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,9 +11,14 @@ import { brotliDecompressSync } from "node:zlib";
 import { LlariatError } from "../error.ts";
 
 const PACKAGE = "@sparticuz/chromium";
+/** Last release that runs on Node 20. Later ones carry the driver in the same place. */
+const VERSION = "147.0.0";
 const LOADER = "libvulkan.so.1";
 const MANIFEST = "vk_swiftshader_icd.json";
 const FILES = [LOADER, "libvk_swiftshader.so", MANIFEST];
+
+/** What brings SwiftShader to a project, without root: 66 MB, of which the driver is three and a half. */
+export const SWIFTSHADER_COMMAND = `npm install ${PACKAGE}@${VERSION}`;
 
 /** dlopen(3)'s flag for a library that stays loaded after dlclose; Node's own constants leave it out. */
 const RTLD_NODELETE = 0x1000;
@@ -65,8 +71,13 @@ function findArchive(): { archive: string; version: string } {
   try {
     entry = createRequire(import.meta.url).resolve(PACKAGE);
   } catch (cause) {
-    const advice = `swiftshader: the npm package ${PACKAGE} is not installed; run: npm install ${PACKAGE}@147.0.0`;
-    throw new LlariatError("device", advice, { cause });
+    throw new LlariatError(
+      "device",
+      `swiftshader: the npm package ${PACKAGE} is not installed; run: ${SWIFTSHADER_COMMAND}`,
+      {
+        cause,
+      },
+    );
   }
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const archive = join(folder, "bin", "swiftshader.tar.br");
@@ -76,7 +87,7 @@ function findArchive(): { archive: string; version: string } {
   }
   throw new LlariatError(
     "device",
-    `swiftshader: ${PACKAGE} at ${dirname(entry)} has no bin/swiftshader.tar.br; install 147.0.0`,
+    `swiftshader: ${PACKAGE} at ${dirname(entry)} has no bin/swiftshader.tar.br; run: ${SWIFTSHADER_COMMAND}`,
   );
 }
 
@@ -117,7 +128,10 @@ function fileInTar(tar: Buffer, wanted: string): Buffer {
     }
     at += 512 + Math.ceil(size / 512) * 512;
   }
-  throw new LlariatError("device", `swiftshader: ${wanted} is missing from the archive of ${PACKAGE}; install 147.0.0`);
+  throw new LlariatError(
+    "device",
+    `swiftshader: ${wanted} is missing from the archive of ${PACKAGE}; run: ${SWIFTSHADER_COMMAND}`,
+  );
 }
 
 function cacheFolder(): string {

@@ -9,7 +9,7 @@ import { LlariatError } from "../../src/error.ts";
 import { fasterAdvice, noAdapterMessage } from "../../src/node/advice.ts";
 import { listAdapters, requestDevice } from "../../src/node/gpu.ts";
 import { hasVulkanLoader } from "../../src/node/software.ts";
-import { root } from "../tools/source.ts";
+import { read, root } from "../tools/source.ts";
 
 const test = suite("device");
 const linux = process.platform === "linux" && process.arch === "x64";
@@ -247,7 +247,7 @@ if (linux) {
   });
 
   test("where nothing works the error says what was tried and what to install", () => {
-    // Hiding the package from resolution stands for an install without optional packages.
+    // Hiding the package from resolution stands for an install of llariat as users have it, without the peer.
     const body = `
       import Module from "node:module";
       const resolve = Module._resolveFilename;
@@ -255,7 +255,9 @@ if (linux) {
         if (request.startsWith("@sparticuz/")) throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" });
         return resolve(request, ...rest);
       };
-      await requestDevice().then(() => console.log("opened"), (error) => console.log(error.name, error.code, error.message));`;
+      const say = (adapter) => requestDevice({ adapter }).then(() => console.log("opened"), (error) => console.log(error.name, error.code, error.message));
+      await say();
+      await say("swiftshader");`;
     const ended = child(body, noDriver);
     assert.is(ended.status, 0, ended.stderr);
     assert.match(ended.stdout, /^LlariatError device no WebGPU adapter was found on this linux machine\n/);
@@ -263,10 +265,13 @@ if (linux) {
       ended.stdout,
       /- (VK_DRIVER_FILES=\/dev\/null names no driver that Dawn accepts|no Vulkan loader \(libvulkan\.so\.1\) is installed)\n/,
     );
-    assert.match(
-      ended.stdout,
-      /- swiftshader: the npm package @sparticuz\/chromium is not installed; run: npm install/,
-    );
+    const { devDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read("package.json"));
+    const peer = "@sparticuz/chromium";
+    assert.ok(peerDependencies[peer] && peerDependenciesMeta[peer].optional, "nobody gets a Chromium unasked");
+    const missing = `swiftshader: the npm package ${peer} is not installed; run: npm install ${peer}@${devDependencies[peer]}\n`;
+    assert.ok(ended.stdout.includes(`  - ${missing}`), ended.stdout);
+    assert.ok(ended.stdout.endsWith(`\nLlariatError device ${missing}`), "asked for by name, one line says it all");
+    assert.match(ended.stdout, /no GPU is needed: .* Mesa's lavapipe/);
     for (const word of ["apt install", "dnf install", "pacman -S", "macOS", "Windows", "bookworm-backports"]) {
       assert.ok(ended.stdout.includes(word), word);
     }
