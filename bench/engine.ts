@@ -27,7 +27,7 @@ const USAGE = `node --import tsx bench/engine.ts   (npm run bench:engine -- …)
   --trials N             default 5; with --quick 3
   --profile              also the share of each kernel in a step
   --model DIR            a checkpoint folder instead of a random one
-  --adapter NAME  --style subgroup|workgroup  --json FILE  --quick`;
+  --adapter NAME  --variants shuffle|tiled  --json FILE  --quick`;
 
 /** Prompt before decoding: peers are measured after as many tokens. */
 const DECODE_AFTER = 128;
@@ -35,7 +35,7 @@ const FIRST_PROMPT = 16;
 
 interface Options {
   readonly adapter?: string;
-  readonly style?: "subgroup" | "workgroup";
+  readonly variants?: "shuffle" | "tiled";
   readonly json?: string;
   readonly prompt: number;
   readonly tokens: number;
@@ -102,7 +102,7 @@ class Trials {
 }
 
 /** What a fresh process needs to its first and second token; runs in a child (`--child`). */
-async function firstToken(model: string, options: Pick<Options, "adapter" | "style">): Promise<void> {
+async function firstToken(model: string, options: Pick<Options, "adapter" | "variants">): Promise<void> {
   const started = performance.now();
   const llama = await Llama.load(model, options);
   const loaded = performance.now();
@@ -119,7 +119,7 @@ function measureFirst(model: string, options: Options, cached: boolean): Record<
   const off = { MESA_SHADER_CACHE_DISABLE: "true", __GL_SHADER_DISK_CACHE: "0" };
   const output = execFileSync(
     process.execPath,
-    ["--import", "tsx", here, ...words, ...(options.style ? ["--style", options.style] : [])],
+    ["--import", "tsx", here, ...words, ...(options.variants ? ["--variants", options.variants] : [])],
     { encoding: "utf8", env: { ...process.env, ...(cached ? {} : off) }, stdio: ["ignore", "pipe", "ignore"] },
   );
   return JSON.parse(output.trim().split("\n").at(-1)!) as Record<"load" | "first" | "second", number>;
@@ -128,8 +128,8 @@ function measureFirst(model: string, options: Options, cached: boolean): Record<
 async function measure(bench: Bench, name: string, dtype: string, model: string, options: Options): Promise<void> {
   const { prompt, tokens, trials } = options;
   const { copyGbs, matmulGflops } = await bench.limits();
-  const { style } = bench.gpu.target;
-  const about = { bench: "engine", shape: name, format: dtype, style } as const;
+  const { variants } = bench.gpu.facts;
+  const about = { bench: "engine", shape: name, format: dtype, variants } as const;
   const say = (kernel: string, rest: Partial<Result>) => bench.report({ ...about, kernel, ...rest });
 
   for (const cached of [false, true]) {
@@ -146,7 +146,7 @@ async function measure(bench: Bench, name: string, dtype: string, model: string,
   const load = async (): Promise<Llama> => {
     const start = performance.now();
     const { result, peak } = await peakArrayBuffers((look) =>
-      Llama.load(model, { device: bench.gpu.device, style, onProgress: look }),
+      Llama.load(model, { device: bench.gpu.device, variants, onProgress: look }),
     );
     loads.push(performance.now() - start);
     highest = Math.max(highest, peak);
@@ -226,7 +226,7 @@ async function profile(bench: Bench, llama: Llama, name: string, format: string,
     const segment = { sequence, ids, from: 0, count, n: from + count, outputs: [count - 1], k: 1 };
     const { shape, data } = writer.write([segment]);
     const whole = await bench.time(recording, shape, data, { gpu });
-    bench.report({ bench: "engine", kernel: what, shape: name, format, style: gpu.target.style, ...whole });
+    bench.report({ bench: "engine", kernel: what, shape: name, format, variants: gpu.facts.variants, ...whole });
     const lengths = Array.from({ length: count }, (_, i) => from + i + 1);
     for (const share of await bench.profile(gpu, recording, shape, data)) {
       const { kind, count, dispatch, ...times } = share;
@@ -252,7 +252,7 @@ async function main(): Promise<void> {
     profile: flag,
     child: flag,
   });
-  const { adapter, style, quick = false } = values;
+  const { adapter, variants, quick = false } = values;
   const number = (name: "prompt" | "tokens" | "trials", otherwise: number): number => {
     const value = Number(values[name] ?? otherwise);
     if (Number.isInteger(value) && value >= 1) return value;
@@ -265,7 +265,7 @@ async function main(): Promise<void> {
   if (!["f16", "bf16", "f32"].includes(dtype)) throw new TypeError(`--dtype: got ${dtype}, needed f16, bf16 or f32`);
   const options: Options = {
     adapter,
-    style: style as Options["style"],
+    variants: variants as Options["variants"],
     json: values.json,
     prompt: number("prompt", 512),
     tokens: number("tokens", quick ? 24 : 128),

@@ -11,18 +11,18 @@ import {
   type Dispatch,
   type Matrix,
   type StepShape,
-  type Style,
-  type Target,
+  type Variants,
+  type DeviceFacts,
   type Tensor,
-  matmul,
-  matmulSubgroup,
+  matmulTiled,
+  matmulShuffle,
 } from "../kernels/index.ts";
 import { stepLayout } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
 import { Gpu, type Recording } from "../src/device/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
 import { awaitDevice } from "../src/device/handle.ts";
-import { chooseTarget } from "../src/device/tune.ts";
+import { deviceFacts } from "../src/device/tune.ts";
 import { randomBytes } from "./random.ts";
 
 // GPUBufferUsage as numbers (WebGPU, "Buffer Usages").
@@ -44,14 +44,14 @@ export interface Timing {
   readonly cpuMs?: number;
 }
 
-/** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matmul (gflops). */
+/** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matrix product (gflops). */
 export interface Result extends Partial<Timing> {
   readonly bench: "limits" | "kernels" | "rope" | "engine" | "load";
   /** Kernel, or what of the engine was measured. */
   readonly kernel: string;
   readonly shape: string;
   readonly format?: string;
-  readonly style?: Style;
+  readonly variants?: Variants;
   readonly gbs?: number;
   readonly gflops?: number;
   readonly percent?: number;
@@ -103,7 +103,7 @@ export function timing(trials: readonly number[]): Timing {
 /** Options that every benchmark takes. */
 export const COMMON_OPTIONS = {
   adapter: { type: "string" },
-  style: { type: "string" },
+  variants: { type: "string" },
   json: { type: "string" },
   quick: { type: "boolean" },
   help: { type: "boolean" },
@@ -127,7 +127,7 @@ export function benchArguments<T extends Record<string, { type: "string" | "bool
 export interface BenchOptions {
   readonly adapter?: string;
   /** Kernel family; default: the one measured to be faster. */
-  readonly style?: string;
+  readonly variants?: string;
   /** File that result lines are appended to. */
   readonly json?: string;
 }
@@ -135,15 +135,15 @@ export interface BenchOptions {
 /** Opens a device for measuring. The caller calls `close()`. */
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const { device, adapter, release } = await requestDevice({ adapter: options.adapter, profiling: true });
-  const target = await chooseTarget(device);
-  const { style = target.style } = options;
-  if (style !== "subgroup" && style !== "workgroup") {
-    throw new LlariatError("request", `--style: got ${style}, needed subgroup or workgroup`);
+  const facts = await deviceFacts(device);
+  const { variants = facts.variants } = options;
+  if (variants !== "shuffle" && variants !== "tiled") {
+    throw new LlariatError("request", `--variants: got ${variants}, needed shuffle or tiled`);
   }
-  if (style === "subgroup" && target.subgroup === 0) {
-    throw new LlariatError("request", "--style subgroup: this device has no subgroups of one size");
+  if (variants === "shuffle" && facts.subgroup === 0) {
+    throw new LlariatError("request", "--variants shuffle: this device has no subgroups of one size");
   }
-  return new Bench(new Gpu(device, { ...target, style }), adapter, release, options.json);
+  return new Bench(new Gpu(device, { ...facts, variants }), adapter, release, options.json);
 }
 
 /** A device under measurement: times recordings, knows the device's limits, and reports. */
@@ -165,11 +165,11 @@ export class Bench {
     console.log(`${adapter.description}\n${this.hasClock ? "GPU timestamps" : "no GPU timestamps: wall clock"}`);
   }
 
-  /** Styles that this device can run, the chosen one first. */
-  get styles(): Target[] {
-    const { target } = this.gpu;
-    const other: Target = { ...target, style: target.style === "subgroup" ? "workgroup" : "subgroup" };
-    return target.subgroup ? [target, other] : [target];
+  /** Variants that this device can run, the chosen one first. */
+  get variants(): DeviceFacts[] {
+    const { facts } = this.gpu;
+    const other: DeviceFacts = { ...facts, variants: facts.variants === "shuffle" ? "tiled" : "shuffle" };
+    return facts.subgroup ? [facts, other] : [facts];
   }
 
   get hasClock(): boolean {
@@ -243,14 +243,26 @@ export class Bench {
 
   /** Prints a result, and appends it to the results file as one line of JSON. */
   report(result: Result): void {
-    const { bench, kernel, shape, format = "", style = "", ms, spread, gbs, gflops, percent, tokensPerSecond } = result;
+    const {
+      bench,
+      kernel,
+      shape,
+      format = "",
+      variants = "",
+      ms,
+      spread,
+      gbs,
+      gflops,
+      percent,
+      tokensPerSecond,
+    } = result;
     const cell = (value: number | undefined, unit: string, digits = 4) =>
       value === undefined ? "" : `${round(value, digits)} ${unit}`;
     const rate = cell(gbs, "GB/s") || cell(gflops, "GFLOPS") || cell(result.bytes && result.bytes / 1e6, "MB");
     const row = [
       kernel.padEnd(28),
       shape.padEnd(34),
-      [format, style].filter(Boolean).join(" ").padEnd(14),
+      [format, variants].filter(Boolean).join(" ").padEnd(14),
       cell(ms, "ms").padStart(12),
       (spread === undefined ? "" : `± ${Math.round(50 * spread)} %`).padStart(8),
       cell(result.cpuMs, "cpu", 3).padStart(11),
@@ -378,7 +390,7 @@ export class Bench {
     return found.ms;
   }
 
-  /** The faster style, with weights in f32 and in f16. */
+  /** The faster variants, with weights in f32 and in f16. */
   async #measureMatmul(): Promise<number> {
     const { gpu } = this;
     const [rows, size] = this.adapter.isSoftware ? [256, 1024] : [2048, 4096];
@@ -395,15 +407,15 @@ export class Bench {
       gpu.write(x, 0, randomBytes(x, 1));
       gpu.write(weight, 0, randomBytes(weight, size ** -0.5));
       const matrix: Matrix = { rows: size, columns: size, pieces: [{ tensor: weight, firstRow: 0 }] };
-      const { target } = gpu;
-      const kernel = target.style === "subgroup" ? matmulSubgroup : matmul;
-      const recording = await gpu.record(kernel({ x, weight: matrix, y, step, target }));
+      const { facts } = gpu;
+      const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
+      const recording = await gpu.record(kernel({ x, weight: matrix, y, step, device: facts }));
       const found = await this.time(recording, shape, Uint32Array.of(rows, 0, 0, 1, ...Array<number>(12).fill(0)));
       for (const each of [x, weight, y]) gpu.destroy(each);
       const gflops = (2 * rows * size * size) / found.best / 1e6;
       most = Math.max(most, gflops);
-      const name = target.style === "subgroup" ? "matmul_subgroup" : "matmul";
-      const result = { shape: `${rows} × ${size} × ${size}`, format: dtype, style: target.style, ...found };
+      const name = facts.variants === "shuffle" ? "matmul_shuffle" : "matmul_tiled";
+      const result = { shape: `${rows} × ${size} × ${size}`, format: dtype, variants: facts.variants, ...found };
       this.report({ bench: "limits", kernel: name, ...result, gflops: round(gflops) });
     }
     return most;

@@ -1,12 +1,12 @@
 // kernels.ts — every kernel at the shapes of real models: first checked against f64, then timed.
 //   node --import tsx bench/kernels.ts [--shape 135m,1.1b,7b] [--only NAME] [--formats f16,bf16,f32] [--quick]
 // The check is of the same record at fewer rows, columns and keys (test/tools/reference.ts is slow): width per row and head, format
-// and style are those of the timed one. A kernel that fails it ends the run.
+// and variants are those of the timed one. A kernel that fails it ends the run.
 
 import {
-  type AttentionArguments, CANDIDATE_STRIDE, type DType, type Dispatch, type Linear, type Matrix, PAGE, SPLIT, type Target,
-  angles, append, attentionDecode, attentionDecodeSubgroup, attentionMerge, attentionPrefill, attentionPrefillSubgroup,
-  embed, gather, matmul, matmulSubgroup, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+  type AttentionArguments, CANDIDATE_STRIDE, type DType, type Dispatch, type Linear, type Matrix, PAGE, SPLIT, type DeviceFacts,
+  angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
+  embed, gather, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
@@ -25,7 +25,7 @@ const USAGE = `node --import tsx bench/kernels.ts   (npm run bench:kernels -- �
   --only NAME          kernels whose name contains it
   --formats f16,bf16,f32   of weights, default f16
   --quick              short trials, one context length
-  --adapter NAME  --style subgroup|workgroup  --json FILE`;
+  --adapter NAME  --variants shuffle|tiled  --json FILE`;
 
 interface Size {
   readonly rows: number;
@@ -39,8 +39,8 @@ interface Entry {
   readonly kernel: string;
   readonly what: string;
   readonly format?: DType;
-  /** A style for kernels that have two; none for those that have one. */
-  readonly target?: Target;
+  /** Of kernels that have variants; none for those that have one. */
+  readonly device?: DeviceFacts;
   readonly probe: Probe<Size>;
 }
 
@@ -84,7 +84,13 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
     ["down", dim, hidden],
     ["head", vocab, dim],
   ];
-  const entry = (linear: Linear, layer: [string, number, number], format: DType, target: Target, count: number) => {
+  const entry = (
+    linear: Linear,
+    layer: [string, number, number],
+    format: DType,
+    device: DeviceFacts,
+    count: number,
+  ) => {
     const [name, n, k] = layer;
     const probe: Probe<Size> = {
       headDim: 2,
@@ -97,20 +103,22 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
           weight: matrix(bench, make, size.n, k, format),
           y: make("y", [size.rows, size.n]),
           step,
-          target: chosen,
+          device: chosen,
         }),
       fromMemory: count === 1,
     };
-    return { what: `${name} ${count} × ${n} × ${k}`, format, target, probe };
+    return { what: `${name} ${count} × ${n} × ${k}`, format, device, probe };
   };
   return formats.flatMap((format) => [
-    ...layers.map((layer) => ({ kernel: "matvec", ...entry(matvec, layer, format, bench.gpu.target, 1) })),
-    ...bench.styles.flatMap((target) => {
+    ...layers.map((layer) => ({ kernel: "matvec", ...entry(matvec, layer, format, bench.gpu.facts, 1) })),
+    ...bench.variants.flatMap((device) => {
       const [kernel, linear] =
-        target.style === "subgroup" ? (["matmul_subgroup", matmulSubgroup] as const) : (["matmul", matmul] as const);
-      // The style that is not chosen may be 20 times slower on a CPU: a tile of rows shows that as well.
-      const count = bench.adapter.isSoftware && target.style !== bench.gpu.target.style ? 32 : rows;
-      return layers.slice(0, 4).map((layer) => ({ kernel, ...entry(linear, layer, format, target, count) }));
+        device.variants === "shuffle"
+          ? (["matmul_shuffle", matmulShuffle] as const)
+          : (["matmul_tiled", matmulTiled] as const);
+      // The variant that is not chosen may be 20 times slower on a CPU: a tile of rows shows that as well.
+      const count = bench.adapter.isSoftware && device.variants !== bench.gpu.facts.variants ? 32 : rows;
+      return layers.slice(0, 4).map((layer) => ({ kernel, ...entry(linear, layer, format, device, count) }));
     }),
   ]);
 }
@@ -118,7 +126,7 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
 function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
   const { heads, kvHeads, headDim } = model;
   const shape = `${heads}/${kvHeads} × ${headDim}`;
-  const common = (make: Make, size: Size): Omit<AttentionArguments, "step" | "target"> => ({
+  const common = (make: Make, size: Size): Omit<AttentionArguments, "step" | "device"> => ({
     qkv: make("qkv", [size.rows, (heads + 2 * kvHeads) * headDim]),
     keys: make("keys", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
     values: make("values", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
@@ -128,8 +136,8 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
     kvHeads,
     rawKeys: false,
   });
-  const partial = (make: Make, { rows: count, context }: Size) =>
-    make("partial", [count * heads * Math.ceil(context / SPLIT), headDim + 2]);
+  const partials = (make: Make, { rows: count, context }: Size) =>
+    make("partials", [count * heads * Math.ceil(context / SPLIT), headDim + 2]);
   const lengths = ({ rows: count, context }: Size) => Array.from({ length: count }, (_, i) => context - count + 1 + i);
   const plan = (size: Size): StepPlan => ({ runs: lastRows(size), tileRows: tileRows(headDim) });
 
@@ -138,32 +146,32 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
     const decode = { headDim, plan, lengths, size: one, small: { ...SMALL, rows: 1 } };
     const many = { rows: Math.min(rows, context), n: 0, context };
     const prefill = { headDim, plan, lengths, size: many, small: SMALL };
-    const styled = bench.styles.flatMap((target): Entry[] => {
-      const subgroup = target.style === "subgroup";
+    const varied = bench.variants.flatMap((device): Entry[] => {
+      const subgroup = device.variants === "shuffle";
       const suffix = subgroup ? "_subgroup" : "";
       const [single, tiled] = subgroup
-        ? [attentionDecodeSubgroup, attentionPrefillSubgroup]
-        : [attentionDecode, attentionPrefill];
+        ? [attentionDecodeShuffle, attentionPrefillShuffle]
+        : [attentionDecodeTiled, attentionPrefillTiled];
       return [
         {
-          kernel: `attention_decode${suffix}`,
+          kernel: `attention_decode_tiled${suffix}`,
           what: `1 × ${context} keys, ${shape}`,
-          target,
+          device,
           probe: {
             ...decode,
             fromMemory: true,
             record: (make, size, step, chosen) => [
-              single({ ...common(make, size), partial: partial(make, size), step, target: chosen }),
+              single({ ...common(make, size), partials: partials(make, size), step, device: chosen }),
             ],
           },
         },
         {
-          kernel: `attention_prefill${suffix}`,
+          kernel: `attention_prefill_tiled${suffix}`,
           what: `${many.rows} × ${context} keys, ${shape}`,
-          target,
+          device,
           probe: {
             ...prefill,
-            record: (make, size, step, chosen) => [tiled({ ...common(make, size), step, target: chosen })],
+            record: (make, size, step, chosen) => [tiled({ ...common(make, size), step, device: chosen })],
           },
         },
       ];
@@ -173,16 +181,16 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
       what: `1 × ${context} keys, ${shape}`,
       probe: {
         ...decode,
-        // Of random parts the sums of weights may cancel, so the check runs on parts that attention_decode made.
-        record: (make, size, step, target) => {
-          const args = { ...common(make, size), partial: partial(make, size), step, target };
+        // Of random parts the sums of weights may cancel, so the check runs on parts that attention_decode_tiled made.
+        record: (make, size, step, device) => {
+          const args = { ...common(make, size), partials: partials(make, size), step, device };
           const joined = attentionMerge(args);
-          const single = target.style === "subgroup" ? attentionDecodeSubgroup : attentionDecode;
+          const single = device.variants === "shuffle" ? attentionDecodeShuffle : attentionDecodeTiled;
           return size === one ? [joined] : [single(args), joined];
         },
       },
     };
-    return [...styled, merge];
+    return [...varied, merge];
   });
 }
 
@@ -209,21 +217,21 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
       kernel: "embed",
       what: `${rows} × ${dim}`,
       format,
-      probe: probe((make, of, step, target) => {
+      probe: probe((make, of, step, device) => {
         const pieces = [{ tensor: make("weight", [of.rows, dim], format), firstRow: 0 }]; // tokens 0, 1, 2 … of the step
-        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step, target });
+        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step, device });
       }),
     })),
     {
       kernel: "rmsnorm",
       what: `${rows} × ${dim}`,
-      probe: probe((make, of, _step, target) => [
+      probe: probe((make, of, _step, device) => [
         rmsnorm({
           x: make("x", [of.rows, dim]),
           weight: make("weight", [dim]),
           y: make("y", [of.rows, dim]),
           eps: 1e-5,
-          target,
+          device,
         }),
       ]),
     },
@@ -238,42 +246,42 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
     {
       kernel: "rope",
       what: `${rows}, ${heads}/${kvHeads} × ${headDim}`,
-      probe: probe((make, of, step, target) => [
+      probe: probe((make, of, step, device) => [
         rope({
           qkv: make("qkv", [of.rows, width]),
           table: make("table", [of.rows, headDim]),
           heads,
           kvHeads,
           step,
-          target,
+          device,
         }),
       ]),
     },
     {
       kernel: "append",
       what: `${rows} × ${kvHeads * headDim}`,
-      probe: probe((make, of, step, target) => [
+      probe: probe((make, of, step, device) => [
         append({
           qkv: make("qkv", [of.rows, width]),
           keys: make("keys", [slots(of), kvHeads * headDim]),
           values: make("values", [slots(of), kvHeads * headDim]),
           step,
-          target,
+          device,
         }),
       ]),
     },
     {
       kernel: "swiglu",
       what: `${rows} × ${hidden}`,
-      probe: probe((make, of, _step, target) => [
-        swiglu({ x: make("x", [of.rows, 2 * hidden]), y: make("y", [of.rows, hidden]), target }),
+      probe: probe((make, of, _step, device) => [
+        swiglu({ x: make("x", [of.rows, 2 * hidden]), y: make("y", [of.rows, hidden]), device }),
       ]),
     },
     {
       kernel: "gather",
       what: `1 of ${rows} × ${dim}`,
       probe: probe(
-        (make, of, step, target) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step, target })],
+        (make, of, step, device) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step, device })],
         (of) => outputs(of),
       ),
     },
@@ -315,15 +323,15 @@ async function main(): Promise<void> {
       const rows = !bench.adapter.isSoftware ? 512 : quick ? 128 : 256;
       const context: Context = { bench, model: MODELS[name], formats, contexts: quick ? [512] : [512, 2048], rows };
       const entries = [...linearEntries(context), ...attentionEntries(context), ...otherEntries(context)];
-      for (const { kernel, what, format, target, probe } of entries) {
+      for (const { kernel, what, format, device, probe } of entries) {
         if (!kernel.includes(only)) continue;
-        const chosen = target ?? bench.gpu.target;
+        const chosen = device ?? bench.gpu.facts;
         // Errors in units of what rounding allows; checkProbe throws above 1.
         const checked = await checkProbe(bench, probe, chosen);
         const found = await timeProbe(bench, probe, chosen, quick ? { trials: 3, atLeastMs: 5 } : {});
         const rates = await bench.rates(found.work, found.timing);
-        const style = target?.style;
-        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format, style } as const;
+        const variants = device?.variants;
+        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format, variants } as const;
         const result = { ...about, ...found.timing, ...rates, checked };
         bench.report(result);
         count++;

@@ -1,7 +1,7 @@
 // probes.ts — one kernel at one shape: built twice from the same description, small to be checked against the reference in
 // f64 (test/tools/reference.ts), and at its real size to be timed.
 
-import { type DType, type Dispatch, type StepLayout, type Target, type Tensor } from "../kernels/index.ts";
+import { type DType, type Dispatch, type StepLayout, type DeviceFacts, type Tensor } from "../kernels/index.ts";
 import { tensorBytes } from "../kernels/index.ts";
 import { Case, type StepPlan, planStep, random } from "../test/tools/harness.ts";
 import type { Bench, Timing, Work } from "./harness.ts";
@@ -15,7 +15,7 @@ export type Make = (name: string, shape: readonly number[], dtype?: DType) => Te
 export interface Probe<S> {
   readonly headDim: number;
   readonly plan: (size: S) => StepPlan;
-  readonly record: (make: Make, size: S, step: StepLayout, target: Target) => Dispatch[];
+  readonly record: (make: Make, size: S, step: StepLayout, device: DeviceFacts) => Dispatch[];
   /** Real size, and the reduced one that is checked. */
   readonly size: S;
   readonly small: S;
@@ -31,7 +31,7 @@ const BEYOND_CACHES = 128 * 2 ** 20;
 const BLOCK = 16 * 2 ** 20;
 
 /** Largest error found in units of what is allowed (test/tools/harness.ts); throws where it is above 1. */
-export async function checkProbe<S>(bench: Bench, probe: Probe<S>, target: Target): Promise<number> {
+export async function checkProbe<S>(bench: Bench, probe: Probe<S>, device: DeviceFacts): Promise<number> {
   const { headDim, plan, record, small } = probe;
   const one = new Case(bench.gpu, headDim, plan(small));
   const next = random(1);
@@ -39,7 +39,7 @@ export async function checkProbe<S>(bench: Bench, probe: Probe<S>, target: Targe
     const values = name.startsWith("table") ? pair : dtype === "u32" ? () => 0 : next;
     return one.tensor(name, shape, values, dtype);
   };
-  const found = await one.run(record(make, small, one.layout, target));
+  const found = await one.run(record(make, small, one.layout, device));
   one.close();
   return found.reduce((most, { worst }) => Math.max(most, worst), 0);
 }
@@ -48,7 +48,7 @@ export async function checkProbe<S>(bench: Bench, probe: Probe<S>, target: Targe
 export async function timeProbe<S>(
   bench: Bench,
   probe: Probe<S>,
-  target: Target,
+  device: DeviceFacts,
   options: { trials?: number; atLeastMs?: number } = {},
 ): Promise<{ timing: Timing; work: Work }> {
   const { gpu } = bench;
@@ -62,7 +62,7 @@ export async function timeProbe<S>(
       (name, dims, dtype = "f32") => makeTensor(bench, tensors, `${name}#${copy}`, dims, dtype),
       size,
       layout,
-      target,
+      device,
     );
   try {
     const dispatches = build(0);

@@ -9,11 +9,11 @@ import {
   PAGE,
   SPLIT,
   angles,
-  attentionDecode,
-  attentionDecodeSubgroup,
+  attentionDecodeTiled,
+  attentionDecodeShuffle,
   attentionMerge,
-  attentionPrefill,
-  attentionPrefillSubgroup,
+  attentionPrefillTiled,
+  attentionPrefillShuffle,
   rope as rotate,
   tileRows,
 } from "../kernels/index.ts";
@@ -24,7 +24,7 @@ import { type Probe, checkProbe, timeProbe } from "./probes.ts";
 
 const USAGE = `node --import tsx bench/rope.ts
   --lengths N,N        tokens, default 512,2048; with --quick 512
-  --adapter NAME  --style subgroup|workgroup  --json FILE  --quick`;
+  --adapter NAME  --variants shuffle|tiled  --json FILE  --quick`;
 
 /** Heads of the 135M and of Llama 3 8B: three and four query heads read a key that has been rotated once. */
 const HEADS = [
@@ -85,10 +85,10 @@ const rotateProbe = (model: (typeof HEADS)[number], size: Size): Probe<Size> => 
     size,
     small: { ...size, rows: 21, context: 50 },
     plan: (of) => ({ ...fillProbe(headDim, size).plan(of), runs: runs(of) }),
-    record: (make, { rows, context }, step, target) => {
+    record: (make, { rows, context }, step, device) => {
       const qkv = make("qkv", [rows, (heads + 2 * kvHeads) * headDim]);
       const table = make("table", [context, headDim]);
-      return [angles({ table, step }), rotate({ qkv, table, heads, kvHeads, step, target })];
+      return [angles({ table, step }), rotate({ qkv, table, heads, kvHeads, step, device })];
     },
   };
 };
@@ -103,7 +103,7 @@ const attentionProbe = (model: (typeof HEADS)[number], size: Size, decode: boole
     fromMemory: decode,
     plan: (of) => ({ runs: runs(of), tileRows: tileRows(headDim) }),
     lengths: ({ rows, context }) => Array.from({ length: rows }, (_, i) => context - rows + 1 + i),
-    record: (make, { rows, context, raw }, step, target) => {
+    record: (make, { rows, context, raw }, step, device) => {
       const slots = Math.ceil(context / PAGE) * PAGE;
       const args: AttentionArguments = {
         qkv: make("qkv", [rows, (heads + 2 * kvHeads) * headDim]),
@@ -115,13 +115,13 @@ const attentionProbe = (model: (typeof HEADS)[number], size: Size, decode: boole
         kvHeads,
         rawKeys: raw,
         step,
-        target,
+        device,
       };
-      const subgroup = target.style === "subgroup";
-      if (!decode) return [(subgroup ? attentionPrefillSubgroup : attentionPrefill)(args)];
-      const partial = make("partial", [rows * heads * Math.ceil(context / SPLIT), headDim + 2]);
-      const single = subgroup ? attentionDecodeSubgroup : attentionDecode;
-      return [single({ ...args, partial }), attentionMerge({ partial, y: args.y, heads, step, target })];
+      const subgroup = device.variants === "shuffle";
+      if (!decode) return [(subgroup ? attentionPrefillShuffle : attentionPrefillTiled)(args)];
+      const partials = make("partials", [rows * heads * Math.ceil(context / SPLIT), headDim + 2]);
+      const single = subgroup ? attentionDecodeShuffle : attentionDecodeTiled;
+      return [single({ ...args, partials }), attentionMerge({ partials, y: args.y, heads, step, device })];
     },
   };
 };
@@ -137,10 +137,10 @@ async function types(bench: Bench, kernel: "angles" | "angles+rope", length: num
     const size = { rows, context: length, rope, raw: false };
     return kernel === "angles" ? fillProbe(model.headDim, size) : rotateProbe(model, size);
   };
-  const { target } = bench.gpu;
+  const { facts: device } = bench.gpu;
   const shape = kernel === "angles" ? `${length} × ${model.headDim}` : `${rows} at ${length}, 9/3 × 64`;
   const [own, control] = [new Map<string, number[]>(), new Map<string, number[]>()];
-  for (const rope of all.values()) await checkProbe(bench, probeOf(rope), target);
+  for (const rope of all.values()) await checkProbe(bench, probeOf(rope), device);
   let bytes = 0;
   const options = { trials: 3, atLeastMs: quick ? 3 : 10 };
   for (let turn = 0; turn < (quick ? 5 : 9); turn++) {
@@ -149,7 +149,7 @@ async function types(bench: Bench, kernel: "angles" | "angles+rope", length: num
         [own, rope],
         [control, all.get("default")!],
       ] as const) {
-        const found = await timeProbe(bench, probeOf(setting), target, options);
+        const found = await timeProbe(bench, probeOf(setting), device, options);
         times.set(type, [...(times.get(type) ?? []), found.timing.best]);
         bytes = found.work.bytes;
       }
@@ -179,12 +179,12 @@ async function rawKeys(bench: Bench, length: number, quick: boolean): Promise<vo
       const shape = `${rows} × ${length} keys, ${model.heads}/${model.kvHeads} × ${model.headDim}`;
       const times = new Map<boolean, number[]>([[false, []], [true, []]]); // prettier-ignore
       const works = new Map<boolean, Awaited<ReturnType<typeof timeProbe>>["work"]>();
-      const { target } = bench.gpu;
+      const { facts: device } = bench.gpu;
       for (let turn = 0; turn < (quick ? 3 : 5); turn++) {
         for (const raw of [false, true]) {
           const probe = attentionProbe(model, { rows, context: length, rope, raw }, decode);
-          if (turn === 0) await checkProbe(bench, probe, target);
-          const found = await timeProbe(bench, probe, target, { trials: 3, atLeastMs: quick ? 5 : 20 });
+          if (turn === 0) await checkProbe(bench, probe, device);
+          const found = await timeProbe(bench, probe, device, { trials: 3, atLeastMs: quick ? 5 : 20 });
           times.get(raw)!.push(found.timing.best);
           works.set(raw, found.work);
         }
@@ -192,12 +192,12 @@ async function rawKeys(bench: Bench, length: number, quick: boolean): Promise<vo
       for (const [raw, each] of times) {
         const found = timing(each);
         const rates = await bench.rates(works.get(raw)!, found);
-        const { style } = target;
+        const { variants } = device;
         bench.report({
           bench: "rope",
           kernel: `${name}, ${raw ? "raw" : "rotated"} keys`,
           shape,
-          style,
+          variants,
           ...found,
           ...rates,
         });

@@ -16,8 +16,8 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
   const bytes = (n: number): Work => ({ bytes: n, flops: 0, bound: "bytes" });
   switch (kernel) {
     case "matvec":
-    case "matmul":
-    case "matmul_subgroup": {
+    case "matmul_tiled":
+    case "matmul_shuffle": {
       const used = kernel === "matvec" ? dispatch.workgroups(shape)[2] : constants.OF_OUTPUTS ? outputs : rows;
       const n = bind.weight.shape[0];
       const k = columns("x");
@@ -27,13 +27,13 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
         bound: kernel === "matvec" ? "bytes" : "flops",
       };
     }
-    case "attention_prefill":
-    case "attention_prefill_subgroup":
-    case "attention_decode":
-    case "attention_decode_subgroup": {
+    case "attention_prefill_tiled":
+    case "attention_prefill_shuffle":
+    case "attention_decode_tiled":
+    case "attention_decode_shuffle": {
       const width = constants.HEADS * 2 * constants.HALF;
       const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-      const decode = kernel.startsWith("attention_decode");
+      const decode = kernel.startsWith("attention_decode_tiled");
       const read = decode ? keys : longest; // a prefill's rows share their keys
       const perKey = 8 * columns("keys") + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
       return {

@@ -1,6 +1,6 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type Target, span } from "./target.ts";
+import { type DeviceFacts, span } from "./device.ts";
 
 /**
  * Copies each row's keys and values to its slot of the paged cache.
@@ -11,10 +11,10 @@ export function append(args: {
   keys: Tensor;
   values: Tensor;
   step: StepLayout;
-  target: Target;
+  device: DeviceFacts;
 }): Dispatch {
-  const { qkv, keys, values, step, target } = args;
-  const { WG, SPAN } = span(target);
+  const { qkv, keys, values, step, device } = args;
+  const { WG, SPAN } = span(device);
   const kvDim = keys.shape[1];
   return {
     kernel: "append",

@@ -3,7 +3,7 @@
 import { LlariatError } from "../src/error.ts";
 import { type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import type { Target } from "./target.ts";
+import type { DeviceFacts } from "./device.ts";
 
 /**
  * Causal attention over the paged cache. `qkv` [rows, (heads + 2·kvHeads)·headDim] f32 with rotated queries;
@@ -21,7 +21,7 @@ export interface AttentionArguments {
   readonly kvHeads: number;
   readonly rawKeys: boolean;
   readonly step: StepLayout;
-  readonly target: Target;
+  readonly device: DeviceFacts;
 }
 
 /** Override constants shared by the kernels that read queries, keys and values. Throws `kernel` where shapes disagree. */

@@ -1,17 +1,17 @@
-import { SPLIT } from "./attention_decode.ts";
+import { SPLIT } from "./attention_decode_tiled.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type Target, span } from "./target.ts";
+import { type DeviceFacts, span } from "./device.ts";
 
-/** Joins the parts of `attentionDecode`: `partial` [rows · heads · parts, headDim + 2] f32 → `y` [rows, heads·headDim] f32. */
+/** Joins the parts of `attentionDecodeTiled`: `partials` [rows · heads · parts, headDim + 2] f32 → `y` [rows, heads·headDim] f32. */
 export function attentionMerge(args: {
-  partial: Tensor;
+  partials: Tensor;
   y: Tensor;
   heads: number;
   step: StepLayout;
-  target: Target;
+  device: DeviceFacts;
 }): Dispatch {
-  const { partial, y, heads, step, target } = args;
+  const { partials, y, heads, step, device } = args;
   const { headDim } = step.capacity;
   return {
     kernel: "attention_merge",
@@ -20,12 +20,12 @@ export function attentionMerge(args: {
       ...step.constants,
       HEAD_DIM: headDim,
       HEADS: heads,
-      PARTIAL_STRIDE: stride(partial.shape[1]),
+      PARTIALS_STRIDE: stride(partials.shape[1]),
       Y_STRIDE: stride(y.shape[1]),
       SPLIT,
-      WG: span(target).WG,
+      WG: span(device).WG,
     },
-    bind: { partials: partial, y },
+    bind: { partials, y },
     workgroups: ({ rows }) => [rows, heads, 1],
   };
 }

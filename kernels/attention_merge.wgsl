@@ -1,10 +1,10 @@
-// attention_merge.wgsl — joins the parts of attention_decode.wgsl.
+// attention_merge.wgsl — joins the parts of attention_decode_tiled.wgsl.
 //   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
 override HEAD_DIM: u32;
 override HEADS: u32;
-override PARTIAL_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
 override Y_STRIDE: u32;
 override SPLIT: u32;
 override WG: u32;
@@ -16,14 +16,14 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let row = group.x;
   let head = group.y;
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
-  let first = (row * HEADS + head) * step.splits * PARTIAL_STRIDE;
+  let first = (row * HEADS + head) * step.splits * PARTIALS_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIAL_STRIDE + HEAD_DIM]); }
+  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
     for (var p = 0u; p < parts; p++) {
-      let at = first + p * PARTIAL_STRIDE;
+      let at = first + p * PARTIALS_STRIDE;
       let weight = exp(partials[at + HEAD_DIM] - top);
       sum = fma(weight, partials[at + d], sum);
       mass = fma(weight, partials[at + HEAD_DIM + 1u], mass);

@@ -1,6 +1,6 @@
 import { type Dispatch, type Matrix, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type Target, span } from "./target.ts";
+import { type DeviceFacts, span } from "./device.ts";
 
 /**
  * The embedding of each row's token: `y[row] = weight[token]`.
@@ -10,12 +10,12 @@ export function embed({
   weight,
   y,
   step,
-  target,
+  device,
 }: {
   weight: Matrix;
   y: Tensor;
   step: StepLayout;
-  target: Target;
+  device: DeviceFacts;
 }): Dispatch[] {
   return weight.pieces.map(({ tensor, firstRow }) => ({
     kernel: "embed",
@@ -25,7 +25,7 @@ export function embed({
       DIM4: stride(weight.columns) / 4,
       FIRST: firstRow,
       ROWS: tensor.shape[0],
-      WG: span(target).WG,
+      WG: span(device).WG,
     },
     bind: { weight: tensor, y },
     workgroups: ({ rows }) => [rows, 1, 1],

@@ -2,21 +2,21 @@
 
 export * from "./dispatch.ts";
 export * from "./step.ts";
-export * from "./target.ts";
+export * from "./device.ts";
 export { type KernelName, type PartName, kernels, parts } from "./wgsl.ts";
 export { angles, FILL_ROWS } from "./angles.ts";
 export { append } from "./append.ts";
 export { type AttentionArguments, tileRows } from "./attention.ts";
-export { attentionDecode, SPLIT } from "./attention_decode.ts";
-export { attentionDecodeSubgroup } from "./attention_decode_subgroup.ts";
+export { attentionDecodeTiled, SPLIT } from "./attention_decode_tiled.ts";
+export { attentionDecodeShuffle } from "./attention_decode_shuffle.ts";
 export { attentionMerge } from "./attention_merge.ts";
-export { attentionPrefill } from "./attention_prefill.ts";
-export { attentionPrefillSubgroup } from "./attention_prefill_subgroup.ts";
+export { attentionPrefillTiled } from "./attention_prefill_tiled.ts";
+export { attentionPrefillShuffle } from "./attention_prefill_shuffle.ts";
 export { embed } from "./embed.ts";
 export { gather } from "./gather.ts";
 export type { Linear, LinearArguments } from "./linear.ts";
-export { matmul } from "./matmul.ts";
-export { matmulSubgroup } from "./matmul_subgroup.ts";
+export { matmulTiled } from "./matmul_tiled.ts";
+export { matmulShuffle } from "./matmul_shuffle.ts";
 export { matvec } from "./matvec.ts";
 export { rmsnorm } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";

@@ -1,9 +1,9 @@
-// linear.ts — what the three kernels of a linear layer (matvec, matmul, matmul_subgroup) have in common.
+// linear.ts — what the three kernels of a linear layer (matvec, matmul_tiled, matmul_shuffle) have in common.
 
 import { LlariatError } from "../src/error.ts";
 import { type Dispatch, type Matrix, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import type { Target } from "./target.ts";
+import type { DeviceFacts } from "./device.ts";
 import type { PartName } from "./wgsl.ts";
 
 /**
@@ -18,7 +18,7 @@ export interface LinearArguments {
   readonly add?: boolean;
   readonly ofOutputs?: boolean;
   readonly step: StepLayout;
-  readonly target: Target;
+  readonly device: DeviceFacts;
 }
 
 /** A linear layer's dispatches, one per piece of the weight. */

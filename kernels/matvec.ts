@@ -14,10 +14,10 @@ export const matvec: Linear = (args) =>
     const columns = columnsOf(args.weight.pieces[0].tensor.dtype);
     const groups = Math.ceil(n / columns);
     const gridX = Math.min(groups, MAX_WORKGROUPS);
-    const { subgroup } = args.target;
+    const { subgroup } = args.device;
     return {
       kernel: "matvec",
-      parts: [subgroup ? "lib/reduce_subgroup" : "lib/reduce_workgroup"],
+      parts: [subgroup ? "lib/reduce_shuffle" : "lib/reduce_workgroup"],
       constants: { GRID_X: gridX, WG: subgroup || 64 },
       lengths: { OUTPUTS: columns },
       workgroups: ({ rows, outputs }) => [gridX, Math.ceil(groups / gridX), args.ofOutputs ? outputs : rows],

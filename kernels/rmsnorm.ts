@@ -1,6 +1,6 @@
 import { LlariatError } from "../src/error.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
-import { type Target, reduction } from "./target.ts";
+import { type DeviceFacts, reduction } from "./device.ts";
 
 /**
  * RMSNorm (arXiv 1910.07467, eq. 4): `y = weight · x / √(mean(x²) + eps)`.
@@ -12,16 +12,16 @@ export function rmsnorm(args: {
   y: Tensor;
   eps: number;
   ofOutputs?: boolean;
-  target: Target;
+  device: DeviceFacts;
 }): Dispatch {
-  const { x, weight, y, eps, ofOutputs = false, target } = args;
+  const { x, weight, y, eps, ofOutputs = false, device } = args;
   const dim = x.shape[1];
   if (x.name === y.name) throw new LlariatError("kernel", `rmsnorm: x and y must differ, got ${x.name} for both`);
   if (weight.shape[0] !== dim || y.shape[1] !== dim) {
     const got = `weight ${weight.shape}, y ${y.shape}`;
     throw new LlariatError("kernel", `rmsnorm: x has ${dim} columns, so weight and y need ${dim}, got ${got}`);
   }
-  const { WG, part } = reduction(target, 128);
+  const { WG, part } = reduction(device, 128);
   return {
     kernel: "rmsnorm",
     parts: [part],

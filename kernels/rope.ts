@@ -1,6 +1,6 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type Target, span } from "./target.ts";
+import { type DeviceFacts, span } from "./device.ts";
 
 /**
  * Rotates queries and (unless their sequence caches raw keys) keys in place: `qkv` [rows, (heads + 2·kvHeads)·headDim] f32,
@@ -12,10 +12,10 @@ export function rope(args: {
   heads: number;
   kvHeads: number;
   step: StepLayout;
-  target: Target;
+  device: DeviceFacts;
 }): Dispatch {
-  const { qkv, table, heads, kvHeads, step, target } = args;
-  const { WG, SPAN } = span(target);
+  const { qkv, table, heads, kvHeads, step, device } = args;
+  const { WG, SPAN } = span(device);
   const half = step.capacity.headDim / 2;
   return {
     kernel: "rope",

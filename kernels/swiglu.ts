@@ -1,10 +1,10 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
-import { type Target, span } from "./target.ts";
+import { type DeviceFacts, span } from "./device.ts";
 
 /** SwiGLU (arXiv 2002.05202): `x` [rows, 2·hidden] f32, gate then up → `y` [rows, hidden] f32, silu(gate) · up. */
-export function swiglu({ x, y, target }: { x: Tensor; y: Tensor; target: Target }): Dispatch {
+export function swiglu({ x, y, device }: { x: Tensor; y: Tensor; device: DeviceFacts }): Dispatch {
   const hidden = y.shape[1];
-  const { WG, SPAN } = span(target);
+  const { WG, SPAN } = span(device);
   return {
     kernel: "swiglu",
     parts: [],

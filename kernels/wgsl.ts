@@ -1,10 +1,10 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = "angles" | "append" | "attention_decode" | "attention_decode_subgroup" | "attention_merge" | "attention_prefill" | "attention_prefill_subgroup" | "embed" | "gather" | "matmul" | "matmul_subgroup" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
+export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/lanes" | "lib/no_bias" | "lib/reduce_subgroup" | "lib/reduce_workgroup" | "lib/step";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/lanes" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -88,126 +88,21 @@ fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   }
 }
 `,
-  "attention_decode": `// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
+  "attention_decode_shuffle": `// attention_decode_shuffle.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
-// a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
-// are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
-// attention_decode.ts · test/kernels/attention.test.ts
-override HALF: u32;
-override HEADS: u32;
-override KV_HEADS: u32;
-override QKV_STRIDE: u32;
-override KV_STRIDE: u32;
-override PARTIAL_STRIDE: u32;
-override SCALE: f32;
-override WG: u32;
-const NEVER = -1e30; // below any real score, yet finite
-@group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
-@group(1) @binding(4) var<storage, read_write> partials: array<f32>;
-
-var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
-var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
-var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of a sum
-
-@compute @workgroup_size(WG)
-fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = group.x;
-  let half = at_run_time(HALF);
-  let first = group.z * SPLIT;
-  let position = row_position(row);
-  if (first > position) { return; }
-  let length = min(SPLIT, position + 1u - first);
-  let sequence = row_sequence(row);
-  let pages = sequence_pages(sequence);
-  let raw = sequence_raw(sequence);
-  let angle = sequence_angle(sequence);
-  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
-  let per_kv = HEADS / KV_HEADS;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.y / groups;
-  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
-  let kv_at = kv_head * HEAD_DIM;
-
-  for (var i = lane; i < heads * 2u * half; i += WG) {
-    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
-  }
-  workgroupBarrier();
-  for (var j = lane; j < length; j += WG) {
-    let key = first + j;
-    let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
-    var score = array<f32, GROUP>();
-    for (var d = 0u; d < half; d++) {
-      let k = key_pair(at, d, raw, angle + key);
-      for (var g = 0u; g < GROUP; g++) {
-        score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
-      }
-    }
-    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = score[g] * SCALE; }
-  }
-  workgroupBarrier();
-  // Softmax over the part: WG / GROUP lanes share each query head.
-  let lanes = WG / GROUP;
-  let g = lane / lanes;
-  let busy = g < GROUP;
-  var top = NEVER;
-  if (busy) {
-    for (var j = lane % lanes; j < length; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
-  }
-  share[lane] = top;
-  workgroupBarrier();
-  if (busy) {
-    for (var l = 0u; l < lanes; l++) { top = max(top, share[g * lanes + l]); }
-  }
-  workgroupBarrier();
-  var mass = 0.0;
-  if (busy) {
-    for (var j = lane % lanes; j < length; j += lanes) {
-      let weight = exp(scores[g * SPLIT + j] - top);
-      scores[g * SPLIT + j] = weight;
-      mass += weight;
-    }
-  }
-  share[lane] = mass;
-  workgroupBarrier();
-  if (busy && lane % lanes == 0u && g < heads) {
-    mass = 0.0;
-    for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIAL_STRIDE + HEAD_DIM;
-    partials[at] = top;
-    partials[at + 1u] = mass;
-  }
-  for (var d = lane; d < 2u * half; d += WG) {
-    var sum = array<f32, GROUP>();
-    for (var j = 0u; j < length; j++) {
-      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
-      for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
-    }
-    for (var h = 0u; h < heads; h++) {
-      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIAL_STRIDE + d] = sum[h];
-    }
-  }
-}
-`,
-  "attention_decode_subgroup": `// attention_decode_subgroup.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
-//   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
-//   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
 // sum; queries and weights travel by shuffles, so that keys and values are read once for all of the heads
-// attention_decode_subgroup.ts · test/kernels/attention.test.ts
+// attention_decode_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override KV_STRIDE: u32;
-override PARTIAL_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
 override SCALE: f32;
 override SPLIT: u32;
 override WG: u32;
@@ -217,7 +112,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(WG)
-fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
   let part = group.x;
@@ -282,7 +177,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {
-    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIAL_STRIDE;
+    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
       let d = c * WG + lane;
       if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
@@ -291,13 +186,118 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   }
 }
 `,
-  "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode.wgsl.
+  "attention_decode_tiled": `// attention_decode_tiled.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
+//   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
+//   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
+// a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
+// are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
+// attention_decode_tiled.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
+override SCALE: f32;
+override WG: u32;
+const NEVER = -1e30; // below any real score, yet finite
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> partials: array<f32>;
+
+var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
+var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the weights
+var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of a sum
+
+@compute @workgroup_size(WG)
+fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x;
+  let half = at_run_time(HALF);
+  let first = group.z * SPLIT;
+  let position = row_position(row);
+  if (first > position) { return; }
+  let length = min(SPLIT, position + 1u - first);
+  let sequence = row_sequence(row);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
+  let per_kv = HEADS / KV_HEADS;
+  let groups = (per_kv + GROUP - 1u) / GROUP;
+  let kv_head = group.y / groups;
+  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
+  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
+  let kv_at = kv_head * HEAD_DIM;
+
+  for (var i = lane; i < heads * 2u * half; i += WG) {
+    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
+  }
+  workgroupBarrier();
+  for (var j = lane; j < length; j += WG) {
+    let key = first + j;
+    let at = kv_slot(pages, key) * KV_STRIDE + kv_at;
+    var score = array<f32, GROUP>();
+    for (var d = 0u; d < half; d++) {
+      let k = key_pair(at, d, raw, angle + key);
+      for (var g = 0u; g < GROUP; g++) {
+        score[g] = fma(queries[g * HEAD_DIM + d], k.x, fma(queries[g * HEAD_DIM + d + HALF], k.y, score[g]));
+      }
+    }
+    for (var g = 0u; g < GROUP; g++) { scores[g * SPLIT + j] = score[g] * SCALE; }
+  }
+  workgroupBarrier();
+  // Softmax over the part: WG / GROUP lanes share each query head.
+  let lanes = WG / GROUP;
+  let g = lane / lanes;
+  let busy = g < GROUP;
+  var top = NEVER;
+  if (busy) {
+    for (var j = lane % lanes; j < length; j += lanes) { top = max(top, scores[g * SPLIT + j]); }
+  }
+  share[lane] = top;
+  workgroupBarrier();
+  if (busy) {
+    for (var l = 0u; l < lanes; l++) { top = max(top, share[g * lanes + l]); }
+  }
+  workgroupBarrier();
+  var mass = 0.0;
+  if (busy) {
+    for (var j = lane % lanes; j < length; j += lanes) {
+      let weight = exp(scores[g * SPLIT + j] - top);
+      scores[g * SPLIT + j] = weight;
+      mass += weight;
+    }
+  }
+  share[lane] = mass;
+  workgroupBarrier();
+  if (busy && lane % lanes == 0u && g < heads) {
+    mass = 0.0;
+    for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
+    partials[at] = top;
+    partials[at + 1u] = mass;
+  }
+  for (var d = lane; d < 2u * half; d += WG) {
+    var sum = array<f32, GROUP>();
+    for (var j = 0u; j < length; j++) {
+      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
+      for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
+    }
+    for (var h = 0u; h < heads; h++) {
+      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
+    }
+  }
+}
+`,
+  "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode_tiled.wgsl.
 //   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
 override HEAD_DIM: u32;
 override HEADS: u32;
-override PARTIAL_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
 override Y_STRIDE: u32;
 override SPLIT: u32;
 override WG: u32;
@@ -309,14 +309,14 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let row = group.x;
   let head = group.y;
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
-  let first = (row * HEADS + head) * step.splits * PARTIAL_STRIDE;
+  let first = (row * HEADS + head) * step.splits * PARTIALS_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIAL_STRIDE + HEAD_DIM]); }
+  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
     for (var p = 0u; p < parts; p++) {
-      let at = first + p * PARTIAL_STRIDE;
+      let at = first + p * PARTIALS_STRIDE;
       let weight = exp(partials[at + HEAD_DIM] - top);
       sum = fma(weight, partials[at + d], sum);
       mass = fma(weight, partials[at + HEAD_DIM + 1u], mass);
@@ -325,118 +325,13 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   }
 }
 `,
-  "attention_prefill": `// attention_prefill.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
-//   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
-// a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
-// scores with a lane per key, then the weighted sum with a lane per element of the head
-// attention_prefill.ts · test/kernels/attention.test.ts
-override HALF: u32;
-override HEADS: u32;
-override KV_HEADS: u32;
-override QKV_STRIDE: u32;
-override KV_STRIDE: u32;
-override Y_STRIDE: u32;
-override SCALE: f32;
-const KEYS = 32u;
-const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
-@group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
-@group(1) @binding(4) var<storage, read_write> y: array<f32>;
-
-var<workgroup> scores: array<f32, TILE_ROWS * KEYS>; // [row][key], then the weights
-var<workgroup> queries: array<f32, TILE_ROWS * HEAD_DIM>;
-var<workgroup> top: array<f32, TILE_ROWS>; // largest score so far
-var<workgroup> total: array<f32, TILE_ROWS>; // Σ e^(score − top)
-var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this block
-
-@compute @workgroup_size(64)
-fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let half = at_run_time(HALF);
-  let keys_per_block = at_run_time(KEYS);
-  let rows = tile_rows(group.x);
-  let first_row = tile_row(group.x);
-  let sequence = tile_sequence(group.x);
-  let pages = sequence_pages(sequence);
-  let raw = sequence_raw(sequence);
-  let angle = sequence_angle(sequence);
-  let position = row_position(first_row);
-  let head = group.y;
-  let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
-  for (var i = lane; i < TILE_ROWS * HEAD_DIM; i += 64u) {
-    let row = first_row + min(i / HEAD_DIM, rows - 1u);
-    queries[i] = qkv[row * QKV_STRIDE + head * HEAD_DIM + i % HEAD_DIM];
-  }
-  if (lane < TILE_ROWS) {
-    top[lane] = NEVER;
-    total[lane] = 0.0;
-  }
-  var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
-  let length = position + rows;
-  for (var block = 0u; block < length; block += KEYS) {
-    workgroupBarrier();
-    {
-      // Half of the lanes take the even rows, half the odd ones, each with its own key.
-      let key = block + lane % KEYS;
-      let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
-      var score = array<f32, TILE_ROWS / 2u>();
-      for (var d = 0u; d < half; d++) {
-        let k = key_pair(at, d, raw, angle + key);
-        for (var r = 0u; r < TILE_ROWS / 2u; r++) {
-          let q = (2u * r + lane / KEYS) * HEAD_DIM + d;
-          score[r] = fma(queries[q], k.x, fma(queries[q + HALF], k.y, score[r]));
-        }
-      }
-      for (var r = 0u; r < TILE_ROWS / 2u; r++) {
-        let row = 2u * r + lane / KEYS;
-        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, key <= position + row && key < length);
-      }
-    }
-    workgroupBarrier();
-    if (lane < TILE_ROWS) {
-      var largest = top[lane];
-      for (var j = 0u; j < keys_per_block; j++) { largest = max(largest, scores[lane * KEYS + j]); }
-      let factor = exp(top[lane] - largest);
-      var mass = total[lane] * factor;
-      for (var j = 0u; j < keys_per_block; j++) {
-        let weight = exp(scores[lane * KEYS + j] - largest);
-        scores[lane * KEYS + j] = weight;
-        mass += weight;
-      }
-      top[lane] = largest;
-      total[lane] = mass;
-      shrink[lane] = factor;
-    }
-    workgroupBarrier();
-    for (var c = 0u; c < CHUNKS; c++) {
-      for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] *= shrink[r]; }
-    }
-    for (var j = 0u; j < min(keys_per_block, length - block); j++) {
-      let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
-      for (var c = 0u; c < CHUNKS; c++) {
-        let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
-        for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] = fma(scores[r * KEYS + j], v, sum[c][r]); }
-      }
-    }
-  }
-  workgroupBarrier();
-  for (var c = 0u; c < CHUNKS; c++) {
-    let d = lane + 64u * c;
-    if (d >= HEAD_DIM) { break; }
-    for (var r = 0u; r < rows; r++) {
-      y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[c][r] / total[r];
-    }
-  }
-}
-`,
-  "attention_prefill_subgroup": `// attention_prefill_subgroup.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill.wgsl
+  "attention_prefill_shuffle": `// attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
 // head for the sum; queries and weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
-// attention_prefill_subgroup.ts · test/kernels/attention.test.ts
+// attention_prefill_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
@@ -451,7 +346,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
-fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
   let turns = at_run_time(2u);
@@ -530,6 +425,111 @@ fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subg
   }
 }
 `,
+  "attention_prefill_tiled": `// attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
+//   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
+// scores with a lane per key, then the weighted sum with a lane per element of the head
+// attention_prefill_tiled.ts · test/kernels/attention.test.ts
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override QKV_STRIDE: u32;
+override KV_STRIDE: u32;
+override Y_STRIDE: u32;
+override SCALE: f32;
+const KEYS = 32u;
+const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
+@group(1) @binding(2) var<storage, read> qkv: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(4) var<storage, read_write> y: array<f32>;
+
+var<workgroup> scores: array<f32, TILE_ROWS * KEYS>; // [row][key], then the weights
+var<workgroup> queries: array<f32, TILE_ROWS * HEAD_DIM>;
+var<workgroup> top: array<f32, TILE_ROWS>; // largest score so far
+var<workgroup> total: array<f32, TILE_ROWS>; // Σ e^(score − top)
+var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this block
+
+@compute @workgroup_size(64)
+fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let half = at_run_time(HALF);
+  let keys_per_block = at_run_time(KEYS);
+  let rows = tile_rows(group.x);
+  let first_row = tile_row(group.x);
+  let sequence = tile_sequence(group.x);
+  let pages = sequence_pages(sequence);
+  let raw = sequence_raw(sequence);
+  let angle = sequence_angle(sequence);
+  let position = row_position(first_row);
+  let head = group.y;
+  let kv_at = head / (HEADS / KV_HEADS) * HEAD_DIM;
+  for (var i = lane; i < TILE_ROWS * HEAD_DIM; i += 64u) {
+    let row = first_row + min(i / HEAD_DIM, rows - 1u);
+    queries[i] = qkv[row * QKV_STRIDE + head * HEAD_DIM + i % HEAD_DIM];
+  }
+  if (lane < TILE_ROWS) {
+    top[lane] = NEVER;
+    total[lane] = 0.0;
+  }
+  var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
+  let length = position + rows;
+  for (var block = 0u; block < length; block += KEYS) {
+    workgroupBarrier();
+    {
+      // Half of the lanes take the even rows, half the odd ones, each with its own key.
+      let key = block + lane % KEYS;
+      let at = kv_slot(pages, min(key, length - 1u)) * KV_STRIDE + kv_at;
+      var score = array<f32, TILE_ROWS / 2u>();
+      for (var d = 0u; d < half; d++) {
+        let k = key_pair(at, d, raw, angle + key);
+        for (var r = 0u; r < TILE_ROWS / 2u; r++) {
+          let q = (2u * r + lane / KEYS) * HEAD_DIM + d;
+          score[r] = fma(queries[q], k.x, fma(queries[q + HALF], k.y, score[r]));
+        }
+      }
+      for (var r = 0u; r < TILE_ROWS / 2u; r++) {
+        let row = 2u * r + lane / KEYS;
+        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, key <= position + row && key < length);
+      }
+    }
+    workgroupBarrier();
+    if (lane < TILE_ROWS) {
+      var largest = top[lane];
+      for (var j = 0u; j < keys_per_block; j++) { largest = max(largest, scores[lane * KEYS + j]); }
+      let factor = exp(top[lane] - largest);
+      var mass = total[lane] * factor;
+      for (var j = 0u; j < keys_per_block; j++) {
+        let weight = exp(scores[lane * KEYS + j] - largest);
+        scores[lane * KEYS + j] = weight;
+        mass += weight;
+      }
+      top[lane] = largest;
+      total[lane] = mass;
+      shrink[lane] = factor;
+    }
+    workgroupBarrier();
+    for (var c = 0u; c < CHUNKS; c++) {
+      for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] *= shrink[r]; }
+    }
+    for (var j = 0u; j < min(keys_per_block, length - block); j++) {
+      let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
+      for (var c = 0u; c < CHUNKS; c++) {
+        let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
+        for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] = fma(scores[r * KEYS + j], v, sum[c][r]); }
+      }
+    }
+  }
+  workgroupBarrier();
+  for (var c = 0u; c < CHUNKS; c++) {
+    let d = lane + 64u * c;
+    if (d >= HEAD_DIM) { break; }
+    for (var r = 0u; r < rows; r++) {
+      y[(first_row + r) * Y_STRIDE + head * HEAD_DIM + d] = sum[c][r] / total[r];
+    }
+  }
+}
+`,
   "embed": `// embed.wgsl — the embedding of each row's token.
 //   y[row] = weight[token(row)]
 // weight [ROWS, DIM] (a piece of the table that starts at FIRST) · y [rows, DIM] f32
@@ -567,11 +567,63 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   }
 }
 `,
-  "matmul": `// matmul.wgsl — a linear layer for many rows, tiled through workgroup memory.
+  "matmul_shuffle": `// matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
+//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
+// and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
+// about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
+// matmul_shuffle.ts · test/kernels/linear.test.ts
+override N: u32;
+override K4: u32;
+override Y_STRIDE: u32;
+override COLUMN: u32;
+override ADD: bool;
+override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let rows = select(step.rows, step.outputs, OF_OUTPUTS);
+  let first_row = group.y * TILE_ROWS;
+  let first = group.x * WG * TILE_COLUMNS + lane;
+  var start = array<u32, TILE_COLUMNS>();
+  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
+  var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
+  let k4 = at_run_time(K4);
+  for (var k = 0u; k < k4; k++) {
+    var own = array<vec4f, HELD>(); // lane l holds rows l, l + WG, …
+    for (var i = 0u; i < HELD; i++) { own[i] = x[(first_row + lane + i * WG) * K4 + k]; }
+    var w = array<vec4f, TILE_COLUMNS>();
+    for (var j = 0u; j < TILE_COLUMNS; j++) { w[j] = weight4(start[j] + k); }
+    for (var r = 0u; r < TILE_ROWS; r++) {
+      let a = subgroupShuffle(own[r / WG], r % WG);
+      for (var j = 0u; j < TILE_COLUMNS; j++) {
+        sum[r][j] = fma(a.w, w[j].w, fma(a.z, w[j].z, fma(a.y, w[j].y, fma(a.x, w[j].x, sum[r][j]))));
+      }
+    }
+  }
+  // Not unrolled on purpose: on lavapipe a store is long code, and compiling 64 of them took longer than all the rest.
+  let tall = at_run_time(TILE_ROWS);
+  for (var r = 0u; r < min(tall, rows - first_row); r++) {
+    for (var j = 0u; j < TILE_COLUMNS; j++) {
+      let n = first + j * WG;
+      if (n >= N) { continue; }
+      let at = (first_row + r) * Y_STRIDE + COLUMN + n;
+      var value = sum[r][j] + bias_at(COLUMN + n);
+      if (ADD) { value += y[at]; }
+      y[at] = value;
+    }
+  }
+}
+`,
+  "matmul_tiled": `// matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 64 lanes makes 32 rows × 64 columns; a lane makes 4 rows × 8 columns in registers from tiles of 16 k.
-// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul.ts · test/kernels/linear.test.ts
+// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul_tiled.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
 override Y_STRIDE: u32;
@@ -589,7 +641,7 @@ var<workgroup> x_tile: array<f32, 16u * 32u>; // [k][row]
 var<workgroup> w_tile: array<f32, 16u * 64u>; // [k][column]
 
 @compute @workgroup_size(64)
-fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * TILE_COLUMNS;
@@ -634,58 +686,6 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
       if (n >= N) { break; }
       let at = row * Y_STRIDE + COLUMN + n;
       var value = select(low[r][c % 4u], high[r][c % 4u], c >= 4u) + bias_at(COLUMN + n);
-      if (ADD) { value += y[at]; }
-      y[at] = value;
-    }
-  }
-}
-`,
-  "matmul_subgroup": `// matmul_subgroup.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
-// and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
-// about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul.wgsl is for GPUs.
-// matmul_subgroup.ts · test/kernels/linear.test.ts
-override N: u32;
-override K4: u32;
-override Y_STRIDE: u32;
-override COLUMN: u32;
-override ADD: bool;
-override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
-override WG: u32;
-@group(1) @binding(0) var<storage, read> x: array<vec4f>;
-@group(1) @binding(1) var<storage, read_write> y: array<f32>;
-
-@compute @workgroup_size(WG)
-fn matmul_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let rows = select(step.rows, step.outputs, OF_OUTPUTS);
-  let first_row = group.y * TILE_ROWS;
-  let first = group.x * WG * TILE_COLUMNS + lane;
-  var start = array<u32, TILE_COLUMNS>();
-  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
-  var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
-  let k4 = at_run_time(K4);
-  for (var k = 0u; k < k4; k++) {
-    var own = array<vec4f, HELD>(); // lane l holds rows l, l + WG, …
-    for (var i = 0u; i < HELD; i++) { own[i] = x[(first_row + lane + i * WG) * K4 + k]; }
-    var w = array<vec4f, TILE_COLUMNS>();
-    for (var j = 0u; j < TILE_COLUMNS; j++) { w[j] = weight4(start[j] + k); }
-    for (var r = 0u; r < TILE_ROWS; r++) {
-      let a = subgroupShuffle(own[r / WG], r % WG);
-      for (var j = 0u; j < TILE_COLUMNS; j++) {
-        sum[r][j] = fma(a.w, w[j].w, fma(a.z, w[j].z, fma(a.y, w[j].y, fma(a.x, w[j].x, sum[r][j]))));
-      }
-    }
-  }
-  // Not unrolled on purpose: on lavapipe a store is long code, and compiling 64 of them took longer than all the rest.
-  let tall = at_run_time(TILE_ROWS);
-  for (var r = 0u; r < min(tall, rows - first_row); r++) {
-    for (var j = 0u; j < TILE_COLUMNS; j++) {
-      let n = first + j * WG;
-      if (n >= N) { continue; }
-      let at = (first_row + r) * Y_STRIDE + COLUMN + n;
-      var value = sum[r][j] + bias_at(COLUMN + n);
       if (ADD) { value += y[at]; }
       y[at] = value;
     }
@@ -964,7 +964,7 @@ fn lanes_add(value: f32) -> f32 {
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
 fn bias_at(column: u32) -> f32 { return 0.0; }
 `,
-  "lib/reduce_subgroup": `// lib/reduce_subgroup.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
+  "lib/reduce_shuffle": `// lib/reduce_shuffle.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
 // log2(WG) shuffles: lavapipe compiles subgroupAdd to a branch per lane, and GPUs to these shuffles anyway.
 fn reduce_add(value: vec4f, lane: u32) -> vec4f {
   var all = value;

@@ -2,13 +2,14 @@
 // llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
 // devices come from.
 
+import type { DeviceFacts, Variants } from "../kernels/index.ts";
 import { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
 import { Gpu } from "./device/gpu.ts";
 import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
-import { chooseTarget } from "./device/tune.ts";
+import { deviceFacts } from "./device/tune.ts";
 import { weightSink } from "./device/upload.ts";
 import { Batch } from "./engine/batch.ts";
 import { Engine } from "./engine/engine.ts";
@@ -52,8 +53,8 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Longest prompt plus answer that any request may have, in tokens. Default: what the RoPE setting reaches. */
   readonly maxContext?: number;
-  /** Kernel family instead of the one measured to be faster: for tests and benchmarks. */
-  readonly style?: "subgroup" | "workgroup";
+  /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */
+  readonly variants?: Variants;
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
   readonly chunkRows?: number;
 }
@@ -124,8 +125,8 @@ export class Llama {
         : undefined;
       if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
       const device = options.device ?? handle!.device;
-      const target = await chooseTarget(device);
-      gpu = new Gpu(device, options.style ? withStyle(target, options.style) : target);
+      const facts = await deviceFacts(device);
+      gpu = new Gpu(device, options.variants ? withVariants(facts, options.variants) : facts);
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
       const engine = new Engine(gpu, config, weights, chunkRows);
       await gpu.idle();
@@ -209,12 +210,12 @@ export class Llama {
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
 
-function withStyle(target: Engine["gpu"]["target"], style: "subgroup" | "workgroup"): Engine["gpu"]["target"] {
-  if (style !== "subgroup" && style !== "workgroup") {
-    throw new LlariatError("request", `style: must be subgroup or workgroup, got ${display(style)}`);
+function withVariants(facts: DeviceFacts, variants: Variants): DeviceFacts {
+  if (variants !== "shuffle" && variants !== "tiled") {
+    throw new LlariatError("request", `variants: must be shuffle or tiled, got ${display(variants)}`);
   }
-  if (style === "subgroup" && target.subgroup === 0) {
-    throw new LlariatError("device", "style: this device has no subgroups of one size, so only workgroup kernels run");
+  if (variants === "shuffle" && facts.subgroup === 0) {
+    throw new LlariatError("device", "variants: this device has no subgroups of one size, so only tiled kernels run");
   }
-  return { ...target, style };
+  return { ...facts, variants };
 }

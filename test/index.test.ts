@@ -13,9 +13,9 @@ import { openCheckpoint } from "../src/checkpoint/index.ts";
 import { type FloatKind, widen } from "../kernels/formats/floats.ts";
 import { type Completion, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
 import { platform, usePlatform } from "../src/platform.ts";
-import { chooseTarget } from "../src/device/tune.ts";
+import { deviceFacts } from "../src/device/tune.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
-import { argmax, countCalls, farthest, folder, openDevice, replaced, styles } from "./tools/models.ts";
+import { argmax, countCalls, farthest, folder, openDevice, replaced, variantsOf } from "./tools/models.ts";
 
 const tests = suite("llama");
 const handle = await openDevice();
@@ -38,13 +38,13 @@ async function refused(promise: Promise<unknown>, code: string, pattern = /./): 
 
 tests("choosing the kernels of a device leaves no buffer behind, and is done once", async () => {
   calls.reset();
-  const [target, again] = await Promise.all([chooseTarget(device), chooseTarget(device)]);
-  assert.is(again, target);
+  const [facts, again] = await Promise.all([deviceFacts(device), deviceFacts(device)]);
+  assert.is(again, facts);
   assert.is(calls.alive.size, 0);
   const { createBuffer } = calls;
-  assert.is(await chooseTarget(device), target);
+  assert.is(await deviceFacts(device), facts);
   assert.is(calls.createBuffer, createBuffer);
-  assert.is(target.subgroup > 0, styles(handle).includes("subgroup"));
+  assert.is(facts.subgroup > 0, variantsOf(handle).includes("shuffle"));
 });
 
 tests("a device of the caller's outlives the model; nothing of the model outlives close", async () => {
@@ -106,7 +106,7 @@ tests("memory as reported is the buffers that exist", async () => {
   using llama = await Llama.load(sweep, { device });
   await llama.complete(ids(70), { allowBeyond: true, maxNewTokens: 5 });
   const bytes = { weights: 0, kv: 0, activations: 0, other: 0 };
-  const activations = new Set("x h qkv attended gateUp gated picked final logits candidates partial table".split(" "));
+  const activations = new Set("x h qkv attended gateUp gated picked final logits candidates partials table".split(" "));
   for (const { label, size } of calls.alive) {
     if (/^(keys|values)\.\d+$/.test(label)) bytes.kv += size;
     else if (activations.has(label)) bytes.activations += size;
@@ -197,7 +197,7 @@ tests("options of load that mean nothing are refused by name", async () => {
     await refused(Llama.load(sweep, { device, maxContext: value }), "request", /maxContext/);
     await refused(Llama.load(sweep, { device, chunkRows: value }), "request", /chunkRows/);
   }
-  await refused(Llama.load(sweep, { device, style: "fast" as "subgroup" }), "request", /style/);
+  await refused(Llama.load(sweep, { device, variants: "fast" as "shuffle" }), "request", /variants/);
   await refused(Llama.load(7, { device }), "source");
   await refused(Llama.load(folder("goldens/nowhere"), { device }), "source", /nowhere/);
   assert.is(calls.alive.size, 0);
@@ -247,7 +247,7 @@ tests("a device with the least limits and no features gives the same tokens", as
     assert.ok(farthest(await llama.logits(expected.input_ids), want).error <= tolerance, name);
     const done = await llama.complete(expected.input_ids, { ignoreEos: true, maxNewTokens: 4 });
     assert.equal(done.ids, expected.greedy_ids.slice(0, 4), name);
-    await refused(Llama.load(sweep, { device: plain, style: "subgroup" }), "device", /subgroups/);
+    await refused(Llama.load(sweep, { device: plain, variants: "shuffle" }), "device", /subgroups/);
   }
   plain.destroy();
 });

@@ -2,7 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { awaitDevice } from "./handle.ts";
-import { type Dispatch, type StepShape, type Target, type Tensor, tensorBytes } from "../../kernels/index.ts";
+import { type Dispatch, type StepShape, type DeviceFacts, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import { Pipelines, STEP_LAYOUT } from "./pipelines.ts";
 
 // GPUBufferUsage and GPUMapMode as numbers (WebGPU, "Buffer Usages"): the globals exist in browsers only.
@@ -28,7 +28,8 @@ export type Recording = readonly Bound[];
  */
 export class Gpu {
   readonly device: GPUDevice;
-  target: Target;
+  /** What bindings may ask of the device. */
+  facts: DeviceFacts;
   /** Bytes allocated, by kind. */
   readonly memory: Record<MemoryKind, number> = { weights: 0, kv: 0, activations: 0 };
   readonly #tensors = new Map<string, { buffer: GPUBuffer; bytes: number; kind: MemoryKind }>();
@@ -41,9 +42,9 @@ export class Gpu {
     this.#failure ??= new LlariatError("device", `GPU error: ${event.error.message}`);
   };
 
-  constructor(device: GPUDevice, target: Target) {
+  constructor(device: GPUDevice, facts: DeviceFacts) {
     this.device = device;
-    this.target = target;
+    this.facts = facts;
     this.#pipelines = new Pipelines(device);
     device.addEventListener("uncapturederror", this.#onError);
     void device.lost.then((info) => {

@@ -1,14 +1,14 @@
-// tune.ts — which family of kernels is faster on this device, found by running both at first use.
+// tune.ts — which variants of kernels are faster on this device, found by running both at first use.
 
 import {
   type Dispatch,
   type Matrix,
   type StepLayout,
-  type Style,
-  type Target,
+  type DeviceFacts,
   type Tensor,
-  matmul,
-  matmulSubgroup,
+  type Variants,
+  matmulTiled,
+  matmulShuffle,
   stepLayout,
 } from "../../kernels/index.ts";
 import { Gpu } from "./gpu.ts";
@@ -17,7 +17,7 @@ import { Gpu } from "./gpu.ts";
 const ROWS = 64;
 const SIZE = 512;
 
-const chosen = new WeakMap<GPUDevice, Promise<Target>>();
+const chosen = new WeakMap<GPUDevice, Promise<DeviceFacts>>();
 
 /** Lanes of every subgroup, or 0 where there are none or their number varies. */
 function subgroupSize(device: GPUDevice): number {
@@ -26,31 +26,31 @@ function subgroupSize(device: GPUDevice): number {
 }
 
 /**
- * The target of a device: its subgroup size, and the style whose matrix product ran faster (best of three, after one run
+ * The facts of a device: its subgroup size, and the variants whose matrix product ran faster (best of three, after one run
  * that compiles). Measured once per device and remembered.
  */
-export function chooseTarget(device: GPUDevice): Promise<Target> {
-  let target = chosen.get(device);
-  if (!target) {
-    target = measure(device);
-    chosen.set(device, target);
-    target.catch(() => chosen.delete(device));
+export function deviceFacts(device: GPUDevice): Promise<DeviceFacts> {
+  let facts = chosen.get(device);
+  if (!facts) {
+    facts = measure(device);
+    chosen.set(device, facts);
+    facts.catch(() => chosen.delete(device));
   }
-  return target;
+  return facts;
 }
 
-async function measure(device: GPUDevice): Promise<Target> {
+async function measure(device: GPUDevice): Promise<DeviceFacts> {
   const subgroup = subgroupSize(device);
-  if (subgroup < 4) return { subgroup: 0, style: "workgroup" };
-  const times = new Map<Style, number>();
-  for (const style of ["subgroup", "workgroup"] as const)
-    times.set(style, await timeMatmul(device, { subgroup, style }));
-  const style = times.get("subgroup")! < times.get("workgroup")! ? "subgroup" : "workgroup";
-  return { subgroup, style };
+  if (subgroup < 4) return { subgroup: 0, variants: "tiled" };
+  const times = new Map<Variants, number>();
+  for (const variants of ["shuffle", "tiled"] as const)
+    times.set(variants, await timeMatmul(device, { subgroup, variants }));
+  const variants = times.get("shuffle")! < times.get("tiled")! ? "shuffle" : "tiled";
+  return { subgroup, variants };
 }
 
-async function timeMatmul(device: GPUDevice, target: Target): Promise<number> {
-  const gpu = new Gpu(device, target);
+async function timeMatmul(device: GPUDevice, facts: DeviceFacts): Promise<number> {
+  const gpu = new Gpu(device, facts);
   try {
     const tensor = (name: string, rows: number): Tensor => ({ name, dtype: "f32", shape: [rows, SIZE] });
     const [x, weight, y] = [tensor("x", ROWS), tensor("weight", SIZE), tensor("y", ROWS)];
@@ -58,8 +58,8 @@ async function timeMatmul(device: GPUDevice, target: Target): Promise<number> {
     const step: StepLayout = stepLayout({ rows: ROWS, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
     gpu.createStep(4 * (step.pageAt + 4));
     const matrix: Matrix = { rows: SIZE, columns: SIZE, pieces: [{ tensor: weight, firstRow: 0 }] };
-    const kernel = target.style === "subgroup" ? matmulSubgroup : matmul;
-    const dispatches: Dispatch[] = kernel({ x, weight: matrix, y, step, target });
+    const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
+    const dispatches: Dispatch[] = kernel({ x, weight: matrix, y, step, device: facts });
     const recording = await gpu.record(dispatches);
     const shape = { rows: ROWS, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
     const data = Uint32Array.of(ROWS, 0, 0, 1);

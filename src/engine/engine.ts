@@ -5,7 +5,7 @@ import {
   PAGE,
   SPLIT,
   type StepLayout,
-  type Target,
+  type DeviceFacts,
   type Tensor,
   stepLayout,
   stride,
@@ -32,7 +32,7 @@ const SEQUENCES = 16;
 const LOGITS_BYTES = 32 << 20;
 
 /** Rows per step: a prompt is computed in chunks of this size, so that it can be cancelled and activations stay small. */
-const defaultRows = (target: Target): number => (target.style === "subgroup" ? 256 : 512);
+const defaultRows = (target: DeviceFacts): number => (target.variants === "shuffle" ? 256 : 512);
 
 /** What a step gives back per output: candidates as topk.ts lays them out, or whole rows of logits. */
 export type StepOutputs =
@@ -57,7 +57,7 @@ export class Engine {
   #recordings = new Map<string, Promise<Recording>>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(gpu: Gpu, config: LlamaConfig, weights: Weights, maxRows = defaultRows(gpu.target)) {
+  constructor(gpu: Gpu, config: LlamaConfig, weights: Weights, maxRows = defaultRows(gpu.facts)) {
     this.gpu = gpu;
     this.config = config;
     this.weights = weights;
@@ -127,9 +127,9 @@ export class Engine {
   async #makeRoom(capacity: number, tokens: number): Promise<void> {
     const layers = this.kv.lacking(tokens);
     const table = this.angles.lacking();
-    const { partial } = this.#activations;
-    const larger = { ...partial, shape: partialShape(this.config, capacity) };
-    const parts = tensorBytes(larger) > tensorBytes(partial) ? larger : undefined;
+    const { partials } = this.#activations;
+    const larger = { ...partials, shape: partialsShape(this.config, capacity) };
+    const parts = tensorBytes(larger) > tensorBytes(partials) ? larger : undefined;
     const tensors = [...(layers ?? []).flatMap(({ keys, values }) => [keys, values]), table, parts].filter(
       (tensor) => tensor !== undefined,
     );
@@ -137,7 +137,7 @@ export class Engine {
     await this.gpu.grow(tensors);
     if (layers) this.kv.adopt(layers);
     if (table) this.angles.tensor = table;
-    this.#activations = { ...this.#activations, partial: parts ?? partial, table: this.angles.tensor };
+    this.#activations = { ...this.#activations, partials: parts ?? partials, table: this.angles.tensor };
     this.#recordings.clear();
     // The page tables of a full step: sequences may share pages, so each may have a table as long as the pool.
     const pages = this.kv.pages * SEQUENCES;
@@ -201,7 +201,7 @@ export class Engine {
     const list: Parameters<Gpu["record"]>[0][number][] = [];
     const { config, weights, gpu } = this;
     const model = { config, weights, activations: this.#activations, kv: this.kv.layers, step: this.#layout };
-    forward((dispatch) => list.push(...[dispatch].flat()), { ...model, target: gpu.target }, plan);
+    forward((dispatch) => list.push(...[dispatch].flat()), { ...model, device: gpu.facts }, plan);
     return { dispatches: list, layout: this.#layout, writer: this.#writer };
   }
 
@@ -242,7 +242,7 @@ export class Engine {
       final: make("final", [outputs, dim]),
       logits: make("logits", [outputs, vocab]),
       candidates: make("candidates", [outputs, CANDIDATE_STRIDE], "u32"),
-      partial: make("partial", partialShape(this.config, SPLIT)),
+      partials: make("partials", partialsShape(this.config, SPLIT)),
       table: this.angles.tensor,
     };
   }
@@ -261,7 +261,7 @@ export class Engine {
 }
 
 /** Parts of decode attention when the longest sequence has `tokens` tokens: [decode rows · heads · parts, headDim + 2]. */
-const partialShape = ({ heads, headDim }: LlamaConfig, tokens: number): number[] => [
+const partialsShape = ({ heads, headDim }: LlamaConfig, tokens: number): number[] => [
   SEQUENCES * heads * Math.ceil(tokens / SPLIT),
   headDim + 2,
 ];

@@ -4,20 +4,20 @@ import {
   type Dispatch,
   type Linear,
   type StepLayout,
-  type Target,
+  type DeviceFacts,
   type Tensor,
   angles,
   append,
   type AttentionArguments,
-  attentionDecode,
-  attentionDecodeSubgroup,
+  attentionDecodeTiled,
+  attentionDecodeShuffle,
   attentionMerge,
-  attentionPrefill,
-  attentionPrefillSubgroup,
+  attentionPrefillTiled,
+  attentionPrefillShuffle,
   embed,
   gather,
-  matmul,
-  matmulSubgroup,
+  matmulTiled,
+  matmulShuffle,
   matvec,
   rmsnorm,
   rope,
@@ -39,7 +39,7 @@ export interface Activations {
   readonly final: Tensor; // [outputs, dim]
   readonly logits: Tensor; // [outputs, vocab]
   readonly candidates: Tensor; // [outputs, CANDIDATE_STRIDE] u32
-  readonly partial: Tensor; // [decode rows · heads · parts, headDim + 2]
+  readonly partials: Tensor; // [decode rows · heads · parts, headDim + 2]
   readonly table: Tensor; // [angle rows, headDim]
 }
 
@@ -69,15 +69,15 @@ export interface Model {
   readonly activations: Activations;
   readonly kv: readonly KvLayer[];
   readonly step: StepLayout;
-  readonly target: Target;
+  readonly device: DeviceFacts;
 }
 
-const manyRows = (target: Target): Linear => (target.style === "subgroup" ? matmulSubgroup : matmul);
+const manyRows = (device: DeviceFacts): Linear => (device.variants === "shuffle" ? matmulShuffle : matmulTiled);
 
-function attention(plan: Plan, args: AttentionArguments & { partial: Tensor }): Dispatch[] {
-  const subgroup = args.target.style === "subgroup";
-  if (plan.attention === "prefill") return [subgroup ? attentionPrefillSubgroup(args) : attentionPrefill(args)];
-  return [subgroup ? attentionDecodeSubgroup(args) : attentionDecode(args), attentionMerge(args)];
+function attention(plan: Plan, args: AttentionArguments & { partials: Tensor }): Dispatch[] {
+  const subgroup = args.device.variants === "shuffle";
+  if (plan.attention === "prefill") return [subgroup ? attentionPrefillShuffle(args) : attentionPrefillTiled(args)];
+  return [subgroup ? attentionDecodeShuffle(args) : attentionDecodeTiled(args), attentionMerge(args)];
 }
 
 /**
@@ -85,29 +85,29 @@ function attention(plan: Plan, args: AttentionArguments & { partial: Tensor }): 
  * SwiGLU around a residual stream). `run` takes the dispatches in order.
  */
 export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
-  const { weights, config, kv, step, target, activations: a } = model;
+  const { weights, config, kv, step, device, activations: a } = model;
   const { heads, kvHeads, rmsEps: eps } = config;
-  const linear = plan.rows === "few" ? matvec : manyRows(target);
-  const head = plan.outputs === "few" ? matvec : manyRows(target);
+  const linear = plan.rows === "few" ? matvec : manyRows(device);
+  const head = plan.outputs === "few" ? matvec : manyRows(device);
   const { rawKeys } = plan;
 
   run(angles({ table: a.table, step }));
-  run(embed({ weight: weights.embed, y: a.x, step, target })); // x [rows, dim]
+  run(embed({ weight: weights.embed, y: a.x, step, device })); // x [rows, dim]
   for (const [i, layer] of weights.layers.entries()) {
     const { keys, values } = kv[i];
-    run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, target })); // h [rows, dim]
-    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, target })); // qkv [rows, q + k + v]
-    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, target })); // q and k turned in place
-    run(append({ qkv: a.qkv, keys, values, step, target })); // k, v into their slots
-    run(attention(plan, { ...a, keys, values, y: a.attended, heads, kvHeads, rawKeys, step, target })); // [rows, q]
-    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, target })); // x += …
-    run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, target }));
-    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, target })); // [rows, 2·hidden]
-    run(swiglu({ x: a.gateUp, y: a.gated, target })); // [rows, hidden]
-    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, step, target })); // x += …
+    run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
+    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, device })); // qkv [rows, q + k + v]
+    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k turned in place
+    run(append({ qkv: a.qkv, keys, values, step, device })); // k, v into their slots
+    run(attention(plan, { ...a, keys, values, y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
+    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, device })); // x += …
+    run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
+    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, device })); // [rows, 2·hidden]
+    run(swiglu({ x: a.gateUp, y: a.gated, device })); // [rows, hidden]
+    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, step, device })); // x += …
   }
-  run(gather({ x: a.x, y: a.picked, step, target })); // [outputs, dim]
-  run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, target }));
-  run(head({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, step, target })); // [outputs, vocab]
+  run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]
+  run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, device }));
+  run(head({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, step, device })); // [outputs, vocab]
   if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step }));
 }

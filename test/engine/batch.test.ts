@@ -7,7 +7,7 @@ import type { RopeScaling } from "../../src/rope/index.ts";
 import type { Segment } from "../../src/engine/step.ts";
 import { seeded } from "../tools/damage.ts";
 import { goldenEntry } from "../tools/goldens.ts";
-import { farthest, firstDifference, folder, openDevice, styles } from "../tools/models.ts";
+import { farthest, firstDifference, folder, openDevice, variantsOf } from "../tools/models.ts";
 
 const tests = suite("batch");
 const handle = await openDevice();
@@ -62,10 +62,10 @@ const same = (what: string, got: Completion, want: Completion): void => {
   assert.ok(error <= 2 * TOLERANCE, `${what}: a log-probability differs by ${error}`);
 };
 
-for (const style of styles(handle)) {
+for (const variants of variantsOf(handle)) {
   for (const chunkRows of [undefined, 40]) {
-    tests(`two and five sequences, ${style}, ${chunkRows ?? "all"} rows a step: each as alone`, async () => {
-      using llama = await Llama.load(path, { device, style, chunkRows });
+    tests(`two and five sequences, ${variants}, ${chunkRows ?? "all"} rows a step: each as alone`, async () => {
+      using llama = await Llama.load(path, { device, variants, chunkRows });
       const alone: Completion[] = [];
       for (const { prompt, options } of requests) alone.push(await llama.complete(prompt, options));
       const steps = recordSteps(llama);

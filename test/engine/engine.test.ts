@@ -8,7 +8,7 @@ import { Llama, LlariatError } from "../../src/node/index.ts";
 import { type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import type { Segment, Sequence } from "../../src/engine/step.ts";
 import { lockstep } from "../tools/harness.ts";
-import { countCalls, farthest, feed, folder, openDevice, styles } from "../tools/models.ts";
+import { countCalls, farthest, feed, folder, openDevice, variantsOf } from "../tools/models.ts";
 import { Reference } from "../tools/reference.ts";
 
 const tests = suite("engine");
@@ -70,10 +70,10 @@ const STEPS: readonly (readonly Run[])[] = [
 ];
 
 const ran = new Set<KernelName>();
-for (const style of styles(handle)) {
+for (const variants of variantsOf(handle)) {
   for (const name of ["rope_sweep", "models/odd-everything-bf16", "models/attn-bias-bf16"]) {
-    tests(`${name}, ${style}: every dispatch of prefill, decode and mixed steps, against float64`, async () => {
-      using llama = await Llama.load(folder(`goldens/${name}`), { device, style, chunkRows: 100 });
+    tests(`${name}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`, async () => {
+      using llama = await Llama.load(folder(`goldens/${name}`), { device, variants, chunkRows: 100 });
       for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
         const worst = await lockstepRuns(llama, steps);
         for (const [kernel, error] of worst) {
@@ -88,7 +88,7 @@ for (const style of styles(handle)) {
 tests("every kernel ran in one of these", () => {
   const missing = (Object.keys(kernels) as KernelName[]).filter((kernel) => !ran.has(kernel));
   const subgroups = missing.filter((kernel) => kernel.endsWith("_subgroup"));
-  if (styles(handle).length === 2) assert.equal(missing, []);
+  if (variantsOf(handle).length === 2) assert.equal(missing, []);
   else assert.equal(missing, subgroups);
 });
 
@@ -100,8 +100,8 @@ tests("a kernel with a wrong constant is named, and nothing after it", async () 
     ["rmsnorm", { EPS: 0.01 }],
     ["rope", { HEADS: 3 }],
     ["append", { K_AT: 0 }],
-    ["attention_decode", { SCALE: 0.2 }],
-    ["attention_decode_subgroup", { SCALE: 0.2 }],
+    ["attention_decode_tiled", { SCALE: 0.2 }],
+    ["attention_decode_shuffle", { SCALE: 0.2 }],
     ["topk", { VOCAB: 255 }],
   ];
   for (const [kernel, constants] of wrong) {
@@ -120,15 +120,15 @@ tests("a kernel with a wrong constant is named, and nothing after it", async () 
       (error: Error) => error.message,
     );
     if (!tried && kernel.endsWith("_subgroup")) continue; // not on this device
-    if (!tried && kernel === "attention_decode" && gpu.target.style === "subgroup") continue;
+    if (!tried && kernel === "attention_decode_tiled" && gpu.facts.variants === "shuffle") continue;
     assert.ok(tried, `${kernel} has no ${Object.keys(constants).join()}, or did not run`);
     assert.match(failure, new RegExp(`^dispatch \\d+, ${kernel}: `), kernel);
   }
 });
 
 tests("what other requests left in the cache reaches no result, were it NaN", async () => {
-  for (const style of styles(handle)) {
-    using llama = await Llama.load(sweep, { device, style });
+  for (const variants of variantsOf(handle)) {
+    using llama = await Llama.load(sweep, { device, variants });
     const { engine } = llama;
     const prompt = ids(45, 256);
     const want = await feed(llama, prompt, [37, 1, 3]);
@@ -139,9 +139,9 @@ tests("what other requests left in the cache reaches no result, were it NaN", as
         for (const tensor of [keys, values]) engine.gpu.write(tensor, 0, nan);
     };
     spoil();
-    assert.is(farthest(await feed(llama, prompt, [37, 1, 3]), want).error, 0, style);
+    assert.is(farthest(await feed(llama, prompt, [37, 1, 3]), want).error, 0, variants);
     spoil();
-    assert.is(farthest(await feed(llama, prompt, [37, 1, 3], { raw: true }), got).error, 0, style);
+    assert.is(farthest(await feed(llama, prompt, [37, 1, 3], { raw: true }), got).error, 0, variants);
   }
 });
 

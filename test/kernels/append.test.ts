@@ -10,11 +10,11 @@ test.after(() => lab.close());
 const shapes = [
   { heads: 3, kvHeads: 1, headDim: 14 },
   { heads: 4, kvHeads: 2, headDim: 48 },
-  { heads: 5, kvHeads: 5, headDim: 256 }, // more elements than one workgroup takes in either style
+  { heads: 5, kvHeads: 5, headDim: 256 }, // more elements than one workgroup takes in either variant
 ];
-for (const [target, shape] of lab.targets.flatMap((target) => shapes.map((shape) => [target, shape] as const))) {
+for (const [device, shape] of lab.devices.flatMap((device) => shapes.map((shape) => [device, shape] as const))) {
   const { heads, kvHeads, headDim } = shape;
-  test(`rows of three sequences, scrambled pages, head of ${headDim}, ${lab.name(target)}`, async () => {
+  test(`rows of three sequences, scrambled pages, head of ${headDim}, ${lab.name(device)}`, async () => {
     const pages = scrambled(8, 8);
     const one = new Case(lab.gpu, headDim, {
       runs: [
@@ -27,7 +27,7 @@ for (const [target, shape] of lab.targets.flatMap((target) => shapes.map((shape)
     const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
     const keys = one.tensor("keys", [8 * 32, kvHeads * headDim], next);
     const values = one.tensor("values", [8 * 32, kvHeads * headDim], next);
-    await one.run([append({ qkv, keys, values, step: one.layout, target })]); // copies: exact, and every other slot unchanged
+    await one.run([append({ qkv, keys, values, step: one.layout, device })]); // copies: exact, and every other slot unchanged
     one.close();
   });
 }

@@ -1,4 +1,4 @@
-// attention.test.ts — attention over the paged cache: tiles of rows in both styles, and single rows in parts.
+// attention.test.ts — attention over the paged cache: tiles of rows in both variants, and single rows in parts.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -6,13 +6,13 @@ import {
   type Dispatch,
   PAGE,
   SPLIT,
-  type Target,
+  type DeviceFacts,
   type Tensor,
-  attentionDecode,
-  attentionDecodeSubgroup,
+  attentionDecodeTiled,
+  attentionDecodeShuffle,
   attentionMerge,
-  attentionPrefill,
-  attentionPrefillSubgroup,
+  attentionPrefillTiled,
+  attentionPrefillShuffle,
   tileRows,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
@@ -22,32 +22,32 @@ const test = suite("attention");
 const lab = await openLab();
 test.after(() => lab.close());
 
-type Record = (args: AttentionArguments & { partial: Tensor }) => Dispatch[];
-const decode: Record = (args) => [attentionDecode(args), attentionMerge(args)];
-const decodeSubgroup: Record = (args) => [attentionDecodeSubgroup(args), attentionMerge(args)];
+type Record = (args: AttentionArguments & { partials: Tensor }) => Dispatch[];
+const decode: Record = (args) => [attentionDecodeTiled(args), attentionMerge(args)];
+const decodeSubgroup: Record = (args) => [attentionDecodeShuffle(args), attentionMerge(args)];
 
 interface Kernel {
   readonly name: string;
   readonly record: Record;
-  readonly target: Target;
+  readonly device: DeviceFacts;
 }
 
-/** The kernels with the targets under which they differ. */
-const kernels: Kernel[] = lab.targets.flatMap((target) => {
-  if (target.style === "subgroup") {
+/** The kernels with the devices under which they differ. */
+const kernels: Kernel[] = lab.devices.flatMap((device) => {
+  if (device.variants === "shuffle") {
     return [
       {
-        name: "attention_prefill_subgroup",
-        record: (args: AttentionArguments) => [attentionPrefillSubgroup(args)],
-        target,
+        name: "attention_prefill_shuffle",
+        record: (args: AttentionArguments) => [attentionPrefillShuffle(args)],
+        device,
       },
-      { name: "attention_decode_subgroup", record: decodeSubgroup, target },
+      { name: "attention_decode_shuffle", record: decodeSubgroup, device },
     ];
   }
-  if (target.subgroup) return [];
+  if (device.subgroup) return [];
   return [
-    { name: "attention_prefill", record: (args: AttentionArguments) => [attentionPrefill(args)], target },
-    { name: "attention_decode", record: decode, target },
+    { name: "attention_prefill_tiled", record: (args: AttentionArguments) => [attentionPrefillTiled(args)], device },
+    { name: "attention_decode_tiled", record: decode, device },
   ];
 });
 
@@ -64,7 +64,7 @@ interface Shape {
 }
 
 /** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
-function makeCase(shape: Shape, target: Target, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
+function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
   const { headDim, heads, kvHeads, runs, pool, rawKeys = false } = shape;
   const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim) });
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
@@ -76,16 +76,16 @@ function makeCase(shape: Shape, target: Target, fill: (name: "qkv" | "keys" | "v
     keys: one.tensor("keys", [pool * PAGE, kvHeads * headDim], (i) => fill("keys", i)),
     values: one.tensor("values", [pool * PAGE, kvHeads * headDim], (i) => fill("values", i)),
     table: one.tensor("table", [angles, headDim], next),
-    partial: one.tensor("partial", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
+    partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),
   };
-  return { one, args: { ...args, heads, kvHeads, rawKeys, step: one.layout, target } };
+  return { one, args: { ...args, heads, kvHeads, rawKeys, step: one.layout, device } };
 }
 
-async function check({ record, target }: Kernel, shape: Shape, allowed: number): Promise<void> {
+async function check({ record, device }: Kernel, shape: Shape, allowed: number): Promise<void> {
   const next = random(shape.headDim + shape.heads);
   const { sharp = 1 } = shape;
-  const { one, args } = makeCase(shape, target, (name) => next() * (name === "keys" ? sharp : 1));
+  const { one, args } = makeCase(shape, device, (name) => next() * (name === "keys" ? sharp : 1));
   const found = await one.run(record(args));
   one.close();
   for (const { kernel, nmse } of found) assert.ok(nmse < allowed, `${kernel}: ${nmse}`);
@@ -115,7 +115,7 @@ const PREFILL = [
 ];
 const DECODE = [
   [10, 6, 2],
-  [16, 12, 1], // more query heads on one key head than attention_decode takes at a time
+  [16, 12, 1], // more query heads on one key head than attention_decode_tiled takes at a time
   [80, 7, 1],
   [256, 1, 1],
 ];
@@ -142,7 +142,7 @@ for (const kernel of kernels) {
   test(`${kernel.name}: scores that are equal, and all far below zero`, async () => {
     for (const size of [0, -1e15]) {
       // With one score for all keys, the result is the mean of the values, here of 0 and 1 in turns.
-      const { one, args } = makeCase(shape, kernel.target, (name, i) => {
+      const { one, args } = makeCase(shape, kernel.device, (name, i) => {
         if (name === "qkv") return i % 16 === 0 ? 4 : 0;
         return name === "keys" ? (i % 16 === 0 ? size : 0) : Math.floor(i / 64) % 2;
       });
@@ -186,7 +186,7 @@ for (const kernel of kernels) {
       // Raw keys are compiled in wherever that saves compiling once more; `first` and `head128` go without.
       const rawKeys = headDim < 64;
       const shape = { headDim, heads, kvHeads, rawKeys, pool: pages.length + 1, runs: [{ start, rows, pages }] };
-      const { one, args } = makeCase(shape, kernel.target, (name, i) => {
+      const { one, args } = makeCase(shape, kernel.device, (name, i) => {
         if (name === "qkv") {
           const [row, column] = [Math.floor(i / width), i % width];
           return row < rows && column < heads * headDim ? tensors.get("q")![row * heads * headDim + column] : 1e6;

@@ -9,7 +9,7 @@ import {
   type Dispatch,
   type KernelName,
   type Matrix,
-  type Target,
+  type DeviceFacts,
   type Tensor,
   kernels,
   parts,
@@ -44,12 +44,12 @@ for (const name of readdirSync(new URL("../fixtures/goldens/models", import.meta
   models[name] = parseConfig(goldenJson(`models/${name}/config.json`));
 }
 
-const targets: Target[] = [
-  { subgroup: 0, style: "workgroup" },
-  { subgroup: 32, style: "workgroup" }, // NVIDIA, Apple
-  { subgroup: 8, style: "subgroup" }, // lavapipe
-  { subgroup: 4, style: "subgroup" }, // SwiftShader
-  { subgroup: 32, style: "subgroup" },
+const devices: DeviceFacts[] = [
+  { subgroup: 0, variants: "tiled" },
+  { subgroup: 32, variants: "tiled" }, // NVIDIA, Apple
+  { subgroup: 8, variants: "shuffle" }, // lavapipe
+  { subgroup: 4, variants: "shuffle" }, // SwiftShader
+  { subgroup: 32, variants: "shuffle" },
 ];
 const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
   [false, true].map((rawKeys) => ({
@@ -65,7 +65,7 @@ const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
 function record(
   { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias }: Shape,
   dtype: DType,
-  target: Target,
+  device: DeviceFacts,
   plan: Plan,
 ): Dispatch[] {
   const tensor = (name: string, shape: number[], dtype: DType = "f32"): Tensor => ({ name, dtype, shape });
@@ -102,7 +102,7 @@ function record(
     final: tensor("final", [16, dim]),
     logits: tensor("logits", [16, vocab]),
     candidates: tensor("candidates", [16, CANDIDATE_STRIDE], "u32"),
-    partial: tensor("partial", [rows * heads, headDim + 2]),
+    partials: tensor("partials", [rows * heads, headDim + 2]),
     table: tensor("table", [rows, headDim]),
   };
   const kv = { keys: tensor("keys", [rows, kvHeads * headDim]), values: tensor("values", [rows, kvHeads * headDim]) };
@@ -113,7 +113,7 @@ function record(
   const list: Dispatch[] = [];
   forward(
     (dispatch) => list.push(...[dispatch].flat()),
-    { config, weights, activations, kv: [kv], step, target },
+    { config, weights, activations, kv: [kv], step, device },
     plan,
   );
   return list;
@@ -134,11 +134,11 @@ const seen = new Set<KernelName>();
 const formats = new Set<string>();
 
 for (const [name, shape] of Object.entries(models)) {
-  test(`${name}: all formats, plans and targets`, async () => {
+  test(`${name}: all formats, plans and devices`, async () => {
     for (const dtype of ["f32", "f16", "bf16"] as const) {
-      for (const target of targets) {
-        const gpu = new Gpu(device, target);
-        const dispatches = plans.flatMap((plan) => record(shape, dtype, target, plan));
+      for (const facts of devices) {
+        const gpu = new Gpu(device, facts);
+        const dispatches = plans.flatMap((plan) => record(shape, dtype, facts, plan));
         for (const dispatch of dispatches) {
           seen.add(dispatch.kernel);
           for (const part of dispatch.parts) formats.add(part);
@@ -156,11 +156,11 @@ test("no kernel and no part was left out", () => {
   assert.equal([...formats].toSorted(), Object.keys(parts).toSorted());
 });
 
-const gpu = new Gpu(device, targets[0]);
+const gpu = new Gpu(device, devices[0]);
 test.after(() => gpu.close());
 const x: Tensor = { name: "x", dtype: "f32", shape: [4, 16] };
 const y: Tensor = { name: "y", dtype: "f32", shape: [4, 8] };
-const dispatch = swiglu({ x, y, target: targets[0] });
+const dispatch = swiglu({ x, y, device: devices[0] });
 
 test("a misspelt constant fails by name", async () => {
   const { HIDDEN, ...rest } = dispatch.constants;
@@ -215,7 +215,7 @@ async function withText<K extends string>(
 /** Fails unless compiling does, with this message. */
 async function fails(broken: Dispatch, message: RegExp): Promise<void> {
   device.pushErrorScope("validation"); // or Dawn prints the error too
-  await rejects(() => compile(new Gpu(device, targets[0]), [broken]), message);
+  await rejects(() => compile(new Gpu(device, devices[0]), [broken]), message);
   await device.popErrorScope();
 }
 

@@ -25,9 +25,7 @@ for (const [dtype, dim, cuts] of [
     });
     const y = one.tensor("y", [tokens.length + 2, dim]);
     // Widening to f32 is exact, so every element must be equal.
-    await one.run(
-      embed({ weight: { rows: vocab, columns: dim, pieces }, y, step: one.layout, target: lab.gpu.target }),
-    );
+    await one.run(embed({ weight: { rows: vocab, columns: dim, pieces }, y, step: one.layout, device: lab.gpu.facts }));
     one.close();
   });
 }

@@ -8,11 +8,11 @@ const lab = await openLab();
 test.after(() => lab.close());
 
 test("rows in any order and twice, odd and wide", async () => {
-  for (const [target, dim] of lab.targets.flatMap((target) => [45, 576].map((n) => [target, n] as const))) {
+  for (const [device, dim] of lab.devices.flatMap((device) => [45, 576].map((n) => [device, n] as const))) {
     const outputs = [8, 0, 3, 3].map((row) => ({ row }));
     const one = new Case(lab.gpu, 2, { ...plainRows(9), outputs });
     const x = one.tensor("x", [9, dim], random(dim));
-    await one.run([gather({ x, y: one.tensor("y", [6, dim]), step: one.layout, target })]); // a copy: equal
+    await one.run([gather({ x, y: one.tensor("y", [6, dim]), step: one.layout, device })]); // a copy: equal
     one.close();
   }
 });

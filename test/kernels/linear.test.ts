@@ -1,14 +1,14 @@
-// linear.test.ts — matvec, matmul and matmul_subgroup over formats, biases, sums into y, weights in pieces, odd sizes.
+// linear.test.ts — matvec, matmul_tiled and matmul_shuffle over formats, biases, sums into y, weights in pieces, odd sizes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type DType,
   type Linear,
   type Matrix,
-  type Target,
+  type DeviceFacts,
   type Tensor,
-  matmul,
-  matmulSubgroup,
+  matmulTiled,
+  matmulShuffle,
   matvec,
   swiglu,
 } from "../../kernels/index.ts";
@@ -19,12 +19,12 @@ const test = suite("linear");
 const lab = await openLab();
 test.after(() => lab.close());
 
-/** The kernels with the targets under which they differ. */
-const kernels: { name: string; linear: Linear; target: Target }[] = lab.targets.flatMap((target) => {
-  if (target.style === "subgroup") return [{ name: "matmul_subgroup", linear: matmulSubgroup, target }];
-  const name = target.subgroup ? "matvec (subgroups)" : "matvec";
-  const vector = { name, linear: matvec, target };
-  return target.subgroup ? [vector] : [vector, { name: "matmul", linear: matmul, target }];
+/** The kernels with the devices under which they differ. */
+const kernels: { name: string; linear: Linear; device: DeviceFacts }[] = lab.devices.flatMap((device) => {
+  if (device.variants === "shuffle") return [{ name: "matmul_shuffle", linear: matmulShuffle, device }];
+  const name = device.subgroup ? "matvec (subgroups)" : "matvec";
+  const vector = { name, linear: matvec, device };
+  return device.subgroup ? [vector] : [vector, { name: "matmul_tiled", linear: matmulTiled, device }];
 });
 
 interface Shape {
@@ -57,7 +57,7 @@ function weightOf(one: Case, { n, k, dtype = "f32", cut }: Shape, next: () => nu
   return { rows: n, columns: k, pieces };
 }
 
-for (const { name, linear, target } of kernels) {
+for (const { name, linear, device } of kernels) {
   for (const shape of shapes) {
     const { n, k, add, ofOutputs = false } = shape;
     test(`${name} ${JSON.stringify(shape)}`, async () => {
@@ -69,7 +69,7 @@ for (const { name, linear, target } of kernels) {
         const bias = shape.bias ? one.tensor("bias", [n], next) : undefined;
         const y = one.tensor("y", [rows + 5, n], next);
         const weight = weightOf(one, shape, next);
-        const found = await one.run(linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, target }));
+        const found = await one.run(linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, device }));
         one.close();
         // A sum of k terms is off by about √k roundings of 2^-24: squared 7e-12 for 2050, and a tenth of it for 301.
         for (const { nmse } of found) assert.ok(nmse < 4e-15 * k, `${rows} rows: ${nmse}`);
@@ -94,7 +94,7 @@ function close(
   });
 }
 
-for (const { name, linear, target } of kernels) {
+for (const { name, linear, device } of kernels) {
   test(`goldens through ${name}`, async () => {
     for (const file of name.startsWith("matvec") ? FEW : MANY) {
       const path = `ops/${file}.safetensors`;
@@ -111,7 +111,7 @@ for (const { name, linear, target } of kernels) {
       const y = one.tensor("y", [rows, n]);
       const matrix = { rows: n, columns: k, pieces: [{ tensor: weight, firstRow: 0 }] };
       const x = one.tensor("x", [rows, k], tensors.get("x"));
-      await one.run(linear({ x, weight: matrix, bias, y, step: one.layout, target }));
+      await one.run(linear({ x, weight: matrix, bias, y, step: one.layout, device }));
       close(one.values(y), tensors.get("out_f64")!, tolerance!.f32, file);
       one.close();
     }
@@ -134,10 +134,10 @@ for (const { name, linear, target } of kernels) {
     const gateUp = one.tensor("gateUp", [rows, 2 * hidden]);
     const gated = one.tensor("gated", [rows, hidden]);
     const y = one.tensor("y", [rows, dim]);
-    const rest = { step: one.layout, target };
+    const rest = { step: one.layout, device };
     await one.run([
       ...linear({ x, weight: matrix(one.tensor("both", [2 * hidden, dim], both)), y: gateUp, ...rest }),
-      swiglu({ x: gateUp, y: gated, target }),
+      swiglu({ x: gateUp, y: gated, device }),
       ...linear({ x: gated, weight: matrix(one.tensor("down", [dim, hidden], tensors.get("down_proj"))), y, ...rest }),
     ]);
     close(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
@@ -146,13 +146,13 @@ for (const { name, linear, target } of kernels) {
 }
 
 test("more columns than one dimension of workgroups takes are folded into the next", async () => {
-  const { target, linear } = kernels[0];
+  const { device, linear } = kernels[0];
   const n = 65_535 * 8 + 9; // one row of workgroups, one more, and one column beyond
   const next = random(2);
   const one = new Case(lab.gpu, 2, plainRows(1));
   const weight = weightOf(one, { n, k: 4, dtype: "bf16" }, next);
   const [x, y] = [one.tensor("x", [1, 4], next), one.tensor("y", [1, n])];
-  await one.run(linear({ x, weight, y, step: one.layout, target }));
+  await one.run(linear({ x, weight, y, step: one.layout, device }));
   one.close();
 });
 
@@ -160,7 +160,7 @@ test("shapes that do not fit are refused by name", () => {
   const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });
   const weight = { rows: 5, columns: 3, pieces: [{ tensor: tensor("q_proj", 5, 3), firstRow: 0 }] };
   const one = new Case(lab.gpu, 2, plainRows(1));
-  const args = { weight, step: one.layout, target: lab.targets[0] };
+  const args = { weight, step: one.layout, device: lab.devices[0] };
   for (const { linear } of kernels) {
     assert.throws(
       () => linear({ ...args, x: tensor("x", 1, 4), y: tensor("y", 1, 5) }),

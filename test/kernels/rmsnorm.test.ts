@@ -10,25 +10,25 @@ const lab = await openLab();
 test.after(() => lab.close());
 
 // The sums are made in two ways: in workgroup memory, and across a subgroup.
-const targets = [lab.targets[0], ...lab.targets.filter(({ style }) => style === "subgroup")];
+const devices = [lab.devices[0], ...lab.devices.filter(({ variants }) => variants === "shuffle")];
 
-for (const target of targets) {
+for (const device of devices) {
   for (const dim of [1, 45, 301, 4096]) {
-    test(`rows of ${dim}, ${lab.name(target)}`, async () => {
+    test(`rows of ${dim}, ${lab.name(device)}`, async () => {
       const next = random(dim);
       for (const ofOutputs of [false, true]) {
         const one = new Case(lab.gpu, 2, { ...plainRows(ofOutputs ? 1 : 3), outputs: [{ row: 0 }, { row: 0 }] });
         const x = one.tensor("x", [5, dim], (i) => next() * 10 ** (Math.floor(i / dim) - 2)); // rows beyond must keep theirs
         const y = one.tensor("y", [5, dim]);
         const weight = one.tensor("weight", [dim], next);
-        const [{ nmse }] = await one.run([rmsnorm({ x, weight, y, eps: 1e-5, ofOutputs, target })]);
+        const [{ nmse }] = await one.run([rmsnorm({ x, weight, y, eps: 1e-5, ofOutputs, device })]);
         one.close();
         assert.ok(nmse < 1e-13); // three products and a root of 2 ulp: (4 · 2^-24)² is 6e-14
       }
     });
   }
 
-  test(`goldens, ${lab.name(target)}`, async () => {
+  test(`goldens, ${lab.name(device)}`, async () => {
     for (const name of ["a", "b", "c", "tiny", "tiny-eps6", "huge", "row"]) {
       const path = `ops/rmsnorm-${name}.safetensors`;
       const [tensors, { tolerance, meta }] = [await goldenTensors(path), goldenEntry(path)];
@@ -39,7 +39,7 @@ for (const target of targets) {
       const y = one.tensor("y", shape);
       const { eps } = meta as { eps: number };
       const weight = one.tensor("weight", [weights.length], weights);
-      await one.run([rmsnorm({ x: one.tensor("x", shape, values), weight, y, eps, target })]);
+      await one.run([rmsnorm({ x: one.tensor("x", shape, values), weight, y, eps, device })]);
       const { abs = 0, rel = 0 } = tolerance!.f32;
       tensors.get("out_f64")!.forEach((want, i) => {
         const got = one.values(y)[i];
@@ -52,7 +52,7 @@ for (const target of targets) {
 
 test("shapes that do not fit, and a result in place, are refused by name", () => {
   const tensor = (name: string, ...shape: number[]) => ({ name, dtype: "f32" as const, shape });
-  const args = { x: tensor("x", 2, 8), weight: tensor("w", 8), y: tensor("y", 2, 8), eps: 1e-5, target: targets[0] };
+  const args = { x: tensor("x", 2, 8), weight: tensor("w", 8), y: tensor("y", 2, 8), eps: 1e-5, device: devices[0] };
   assert.throws(() => rmsnorm({ ...args, y: args.x }), /x and y must differ, got x for both/);
   assert.throws(() => rmsnorm({ ...args, weight: tensor("w", 9) }), /weight and y need 8, got weight 9, y 2,8/);
   assert.throws(() => rmsnorm({ ...args, y: tensor("y", 2, 4) }), /got weight 8, y 2,4/);

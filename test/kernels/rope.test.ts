@@ -15,10 +15,10 @@ test("heads of all sizes, several sequences, keys that stay raw, far positions",
     { headDim: 14, heads: 3, kvHeads: 1 },
     { headDim: 10, heads: 6, kvHeads: 3 },
     { headDim: 64, heads: 9, kvHeads: 3 },
-    { headDim: 256, heads: 9, kvHeads: 2 }, // more pairs than one workgroup takes in either style
+    { headDim: 256, heads: 9, kvHeads: 2 }, // more pairs than one workgroup takes in either variant
   ];
   const next = random(3);
-  for (const [target, shape] of lab.targets.flatMap((target) => shapes.map((shape) => [target, shape] as const))) {
+  for (const [device, shape] of lab.devices.flatMap((device) => shapes.map((shape) => [device, shape] as const))) {
     const { headDim, heads, kvHeads } = shape;
     const runs: Run[] = [
       { start: 0, rows: 5, pages: [3], angle: 2 },
@@ -28,7 +28,7 @@ test("heads of all sizes, several sequences, keys that stay raw, far positions",
     const one = new Case(lab.gpu, headDim, { runs });
     const qkv = one.tensor("qkv", [11, (heads + 2 * kvHeads) * headDim], next); // two rows beyond the step's nine
     const table = one.tensor("table", [410, headDim], next);
-    const [{ nmse }] = await one.run([rope({ qkv, table, heads, kvHeads, step: one.layout, target })]);
+    const [{ nmse }] = await one.run([rope({ qkv, table, heads, kvHeads, step: one.layout, device })]);
     one.close();
     assert.ok(nmse < 1e-14); // (2^-24)² · 2 is 7e-15: two products and a sum, each rounded
   }
@@ -60,7 +60,7 @@ for (const name of ["rope-default", "rope-d128", "rope-dynamic", "rope-yarn"]) {
     });
     await one.run([
       angles({ table, step: one.layout }),
-      rope({ qkv, table, heads, kvHeads, step: one.layout, target: lab.gpu.target }),
+      rope({ qkv, table, heads, kvHeads, step: one.layout, device: lab.gpu.facts }),
     ]);
     const got = one.values(qkv);
     one.close();

@@ -10,11 +10,11 @@ const lab = await openLab();
 test.after(() => lab.close());
 
 test("odd sizes, and gates from far below zero to far above", async () => {
-  for (const [target, hidden] of lab.targets.flatMap((target) => [1, 75, 130, 1100].map((n) => [target, n] as const))) {
+  for (const [device, hidden] of lab.devices.flatMap((device) => [1, 75, 130, 1100].map((n) => [device, n] as const))) {
     const next = random(hidden);
     const one = new Case(lab.gpu, 2, plainRows(3));
     const x = one.tensor("x", [5, 2 * hidden], (i) => next() * [1, 30, 200][Math.floor(i / (2 * hidden)) % 3]);
-    const [{ nmse }] = await one.run([swiglu({ x, y: one.tensor("y", [5, hidden]), target })]);
+    const [{ nmse }] = await one.run([swiglu({ x, y: one.tensor("y", [5, hidden]), device })]);
     one.close();
     assert.ok(nmse < 1e-12); // exp of a gate of -1 … 1 has 5 ulp (WGSL), the rest 4 more: (9 · 2^-23)² is 1.2e-12
   }
@@ -32,7 +32,7 @@ for (const name of ["normal", "extreme"]) {
       return column < hidden ? gate[row * hidden + column] : up[row * hidden + column - hidden];
     });
     const y = one.tensor("y", [rows, hidden]);
-    await one.run([swiglu({ x, y, target: lab.gpu.target })]);
+    await one.run([swiglu({ x, y, device: lab.gpu.facts })]);
     const { abs = 0, rel = 0 } = tolerance!.f32;
     tensors.get("out_f64")!.forEach((want, i) => {
       const got = one.values(y)[i];

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
-import { argmax, farthest, feed, firstDifference, folder, openDevice, styles } from "../tools/models.ts";
+import { argmax, farthest, feed, firstDifference, folder, openDevice, variantsOf } from "../tools/models.ts";
 
 interface Expected {
   readonly input_ids: number[];
@@ -26,18 +26,18 @@ let worst = 0;
 
 tests("all twelve are here", () => assert.is(names.length, 12));
 
-for (const style of styles(handle)) {
+for (const variants of variantsOf(handle)) {
   for (const name of names) {
     const path = `goldens/models/${name}`;
     const expected = goldenJson(`models/${name}/expected.json`) as Expected;
     const tolerance = goldenEntry(`models/${name}/expected.safetensors`).tolerance!.f32.abs!;
     const ids = expected.input_ids;
-    const load = (chunkRows?: number) => Llama.load(folder(path), { device, style, chunkRows });
+    const load = (chunkRows?: number) => Llama.load(folder(path), { device, variants, chunkRows });
     /** Steps until the first one that may go either way. */
     const sure = expected.greedy_margins.findIndex((margin) => margin < 2 * tolerance);
     const steps = sure < 0 ? NEW : sure;
 
-    tests(`${name}, ${style}: logits at every position, whole, in chunks and token by token`, async () => {
+    tests(`${name}, ${variants}: logits at every position, whole, in chunks and token by token`, async () => {
       const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
       const near = (how: string, got: Float32Array) => {
         const { error, at } = farthest(got, want);
@@ -46,7 +46,7 @@ for (const style of styles(handle)) {
         assert.ok(error <= tolerance, `${how}: ${where} differs by ${error}, allowed ${tolerance}`);
       };
       using llama = await load();
-      assert.is(llama.engine.gpu.target.style, style);
+      assert.is(llama.engine.gpu.facts.variants, variants);
       assert.is(llama.tokenizer, undefined);
       near("whole", await llama.logits(ids));
       const last = await llama.logits(ids, { rows: "last" });
@@ -57,7 +57,7 @@ for (const style of styles(handle)) {
       near("a prompt, then single tokens", await feed(llama, ids, [29, 1]));
     });
 
-    tests(`${name}, ${style}: logits of a prompt that takes several steps`, async () => {
+    tests(`${name}, ${variants}: logits of a prompt that takes several steps`, async () => {
       using llama = await load(11); // 48 ids: four chunks, and a last one of four rows
       const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
       const { error, at } = farthest(await llama.logits(ids), want);
@@ -66,7 +66,7 @@ for (const style of styles(handle)) {
       assert.equal(done.ids.slice(0, steps), expected.greedy_ids_cached.slice(0, Math.min(steps, 4)));
     });
 
-    tests(`${name}, ${style}: greedy ids`, async () => {
+    tests(`${name}, ${variants}: greedy ids`, async () => {
       using llama = await load();
       const done = await llama.complete(ids, { maxNewTokens: NEW, ignoreEos: true, ropeAngles: "as-inserted" });
       assert.is(done.ids.length, NEW);

@@ -23,7 +23,7 @@ import { farthest, folder, openDevice, readCheckpoint } from "../tools/models.ts
 
 const test = suite("rope-depth");
 const handle = await openDevice();
-const gpu = new Gpu(handle.device, { subgroup: 0, style: "workgroup" });
+const gpu = new Gpu(handle.device, { subgroup: 0, variants: "tiled" });
 test.after(() => {
   gpu.close();
   handle.release();
@@ -117,7 +117,7 @@ test("table and rotation of every type at positions up to 2^20", async () => {
     const qkv = one.tensor("qkv", [rows, 3 * headDim], (i) => Number(i % (3 * headDim) < 8 || i % (3 * headDim) >= 24));
     await one.run([
       angles({ table, step: one.layout }),
-      rope({ qkv, table, heads: 1, kvHeads: 1, step: one.layout, target: gpu.target }),
+      rope({ qkv, table, heads: 1, kvHeads: 1, step: one.layout, device: gpu.facts }),
     ]);
     const got = one.values(qkv);
     one.close();

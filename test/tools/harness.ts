@@ -1,6 +1,6 @@
 // harness.ts — runs kernel records on the GPU and in the reference side by side, with data and steps to feed them.
 
-import type { Dispatch, DType, KernelName, StepLayout, StepShape, Target, Tensor } from "../../kernels/index.ts";
+import type { Dispatch, DType, KernelName, StepLayout, StepShape, DeviceFacts, Tensor } from "../../kernels/index.ts";
 import { CANDIDATES, PAGE, SPLIT, stepLayout, stride } from "../../kernels/index.ts";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import { Gpu } from "../../src/device/gpu.ts";
@@ -78,14 +78,14 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   append: () => 0,
   rmsnorm: ({ bind }) => 12 + Math.sqrt(bind.x.shape[1]), // half of the sum's error survives the root; WGSL gives the root 2 ulp
   matvec: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
-  matmul: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
-  matmul_subgroup: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
+  matmul_tiled: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
+  matmul_shuffle: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
   angles: () => 5, // the angle's own rounding, six of the polynomial that shrink with a² ≤ 0.62, and the scaling
   rope: () => 4, // two products and their sum
-  attention_prefill: () => 1, // its scale counts them
-  attention_prefill_subgroup: () => 1,
-  attention_decode: () => 1,
-  attention_decode_subgroup: () => 1,
+  attention_prefill_tiled: () => 1, // its scale counts them
+  attention_prefill_shuffle: () => 1,
+  attention_decode_tiled: () => 1,
+  attention_decode_shuffle: () => 1,
   attention_merge: () => 1,
   swiglu: () => 16, // exp 3 + 2·|v| ulp (in the scale), division 2.5 ulp, three more
   topk: () => 16, // of log Σ e^logit alone; everything else is copied
@@ -333,12 +333,12 @@ export class Case {
   }
 }
 
-/** A device for one test file, and the targets that its kernels must be right for. */
+/** A device for one test file, and the kinds of device that its kernels must be right for. */
 export interface Lab {
   readonly gpu: Gpu;
-  readonly targets: readonly Target[];
-  /** A short name of a target for a message. */
-  readonly name: (target: Target) => string;
+  readonly devices: readonly DeviceFacts[];
+  /** A short name of a device for a message. */
+  readonly name: (device: DeviceFacts) => string;
   close(): void;
 }
 
@@ -347,14 +347,14 @@ export async function openLab(): Promise<Lab> {
   const { device, adapter, release } = await requestDevice({ log: () => {} });
   const { subgroupMinSize, subgroupMaxSize } = adapter;
   const subgroup = subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
-  const targets: Target[] = [{ subgroup: 0, style: "workgroup" }];
-  if (subgroup) targets.push({ subgroup, style: "workgroup" }, { subgroup, style: "subgroup" });
+  const devices: DeviceFacts[] = [{ subgroup: 0, variants: "tiled" }];
+  if (subgroup) devices.push({ subgroup, variants: "tiled" }, { subgroup, variants: "shuffle" });
   else console.log(`note: ${adapter.name} has no subgroups of one size, so those kernels are not run here`);
-  const gpu = new Gpu(device, targets.at(-1)!);
+  const gpu = new Gpu(device, devices.at(-1)!);
   return {
     gpu,
-    targets,
-    name: (target) => `${target.style}, ${target.subgroup || "no"} subgroups`,
+    devices,
+    name: (device) => `${device.variants}, ${device.subgroup || "no"} subgroups`,
     close: () => {
       gpu.close();
       release();

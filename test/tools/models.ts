@@ -19,12 +19,12 @@ export const folder = (path: string): string =>
 
 export const openDevice = (): Promise<GpuHandle> => requestDevice({ log: () => {} });
 
-/** Kernel families that run on a device; a note names the missing one. */
-export function styles({ adapter }: GpuHandle): ("subgroup" | "workgroup")[] {
+/** Variants of kernels that run on a device; a note names the missing one. */
+export function variantsOf({ adapter }: GpuHandle): ("shuffle" | "tiled")[] {
   const { subgroupMinSize, subgroupMaxSize, name } = adapter;
-  if (subgroupMinSize === subgroupMaxSize && subgroupMinSize >= 4) return ["subgroup", "workgroup"];
-  console.log(`note: ${name} has no subgroups of one size, so only the workgroup kernels are run here`);
-  return ["workgroup"];
+  if (subgroupMinSize === subgroupMaxSize && subgroupMinSize >= 4) return ["shuffle", "tiled"];
+  console.log(`note: ${name} has no subgroups of one size, so only the tiled kernels are run here`);
+  return ["tiled"];
 }
 
 /** GPU calls since the last `reset`, and the labels and bytes of the buffers that exist. */

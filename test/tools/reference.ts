@@ -302,15 +302,15 @@ function attentionDecode(call: Call): void {
 
 function attentionMerge(call: Call): void {
   const { headDim: d } = { headDim: call.dispatch.constants.HEAD_DIM };
-  const [heads, partial] = [columns(call, "y") / d, call.get("partials")];
+  const [heads, partials] = [columns(call, "y") / d, call.get("partials")];
   for (let row = 0; row < call.shape.rows; row++) {
     const parts = range(Math.floor(call.plan.row(row).position / SPLIT) + 1);
     for (let head = 0; head < heads; head++) {
       const at = parts.map((part) => ((row * heads + head) * call.shape.splits + part) * (d + 2));
-      const top = Math.max(...at.map((i) => partial[i + d]));
-      const mass = at.reduce((sum, i) => sum + Math.exp(partial[i + d] - top) * partial[i + d + 1], 0);
+      const top = Math.max(...at.map((i) => partials[i + d]));
+      const mass = at.reduce((sum, i) => sum + Math.exp(partials[i + d] - top) * partials[i + d + 1], 0);
       for (let j = 0; j < d; j++) {
-        const terms = at.map((i) => (Math.exp(partial[i + d] - top) * partial[i + j]) / mass);
+        const terms = at.map((i) => (Math.exp(partials[i + d] - top) * partials[i + j]) / mass);
         // Rounding errors: exp (WGSL: 3 + 2·|v| ulp, and |v|·e^v ≤ 0.37), a division of 2.5 ulp, two sums of all parts.
         const scale = terms.reduce((sum, term) => sum + Math.abs(term), 0) * (16 + 8 * Math.sqrt(at.length));
         call.put(
@@ -364,15 +364,15 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   embed,
   rmsnorm,
   matvec: linear,
-  matmul: linear,
-  matmul_subgroup: linear,
+  matmul_tiled: linear,
+  matmul_shuffle: linear,
   angles,
   rope,
   append,
-  attention_prefill: attention,
-  attention_prefill_subgroup: attention,
-  attention_decode: attentionDecode,
-  attention_decode_subgroup: attentionDecode,
+  attention_prefill_tiled: attention,
+  attention_prefill_shuffle: attention,
+  attention_decode_tiled: attentionDecode,
+  attention_decode_shuffle: attentionDecode,
   attention_merge: attentionMerge,
   swiglu,
   gather,

@@ -1,18 +1,18 @@
-// attention_decode_subgroup.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
+// attention_decode_shuffle.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
 // sum; queries and weights travel by shuffles, so that keys and values are read once for all of the heads
-// attention_decode_subgroup.ts · test/kernels/attention.test.ts
+// attention_decode_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override KV_STRIDE: u32;
-override PARTIAL_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
 override SCALE: f32;
 override SPLIT: u32;
 override WG: u32;
@@ -22,7 +22,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(WG)
-fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
   let part = group.x;
@@ -87,7 +87,7 @@ fn attention_decode_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {
-    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIAL_STRIDE;
+    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
       let d = c * WG + lane;
       if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }

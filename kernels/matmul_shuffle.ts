@@ -7,12 +7,12 @@ const tileRowsOf = (lanes: number): number => Math.min(16, 2 * lanes);
 const TILE_COLUMNS = 4;
 
 /** A linear layer for many rows on devices with subgroups of one size. See linear.ts for the arguments. */
-export const matmulSubgroup: Linear = (args) =>
+export const matmulShuffle: Linear = (args) =>
   linearPieces(args, (n) => {
-    const WG = args.target.subgroup;
+    const WG = args.device.subgroup;
     const TILE_ROWS = tileRowsOf(WG);
     return {
-      kernel: "matmul_subgroup",
+      kernel: "matmul_shuffle",
       parts: ["lib/step"],
       constants: { ...args.step.constants, OF_OUTPUTS: Number(args.ofOutputs ?? false), WG },
       lengths: { TILE_ROWS, TILE_COLUMNS, HELD: Math.ceil(TILE_ROWS / WG) },

@@ -1,10 +1,10 @@
-// matmul_subgroup.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
+// matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
 // and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
-// about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul.wgsl is for GPUs.
-// matmul_subgroup.ts · test/kernels/linear.test.ts
+// about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
+// matmul_shuffle.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
 override Y_STRIDE: u32;
@@ -16,7 +16,7 @@ override WG: u32;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
-fn matmul_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * WG * TILE_COLUMNS + lane;

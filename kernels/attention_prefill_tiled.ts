@@ -2,11 +2,11 @@ import { type AttentionArguments, attentionConstants, tileRows } from "./attenti
 import { type Dispatch, stride } from "./dispatch.ts";
 
 /** Attention of tiles of neighbouring rows, through workgroup memory. See attention.ts for the arguments. */
-export function attentionPrefill(args: AttentionArguments): Dispatch {
+export function attentionPrefillTiled(args: AttentionArguments): Dispatch {
   const { qkv, keys, values, table, y, heads, step } = args;
   const { headDim } = step.capacity;
   return {
-    kernel: "attention_prefill",
+    kernel: "attention_prefill_tiled",
     parts: ["lib/step", "lib/keys"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]) },
     lengths: { TILE_ROWS: tileRows(headDim), HEAD_DIM: headDim, CHUNKS: Math.ceil(headDim / 64) },

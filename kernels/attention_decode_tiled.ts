@@ -8,23 +8,23 @@ import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 export const SPLIT = 64;
 
 /**
- * Attention of single rows, through workgroup memory, cut into parts of SPLIT keys: writes `partial` [rows · heads · parts, headDim + 2] f32
+ * Attention of single rows, through workgroup memory, cut into parts of SPLIT keys: writes `partials` [rows · heads · parts, headDim + 2] f32
  * for `attentionMerge`, parts being those of the step's longest sequence. See attention.ts for the other arguments (`y` is not written).
  */
-export function attentionDecode(args: AttentionArguments & { partial: Tensor }): Dispatch {
-  const { qkv, keys, values, table, partial, heads, kvHeads, step } = args;
+export function attentionDecodeTiled(args: AttentionArguments & { partials: Tensor }): Dispatch {
+  const { qkv, keys, values, table, partials, heads, kvHeads, step } = args;
   const group = Math.min(heads / kvHeads, 8);
   const groups = Math.ceil(heads / kvHeads / group);
   return {
-    kernel: "attention_decode",
+    kernel: "attention_decode_tiled",
     parts: ["lib/step", "lib/keys"],
     constants: {
       ...attentionConstants(args),
-      PARTIAL_STRIDE: stride(partial.shape[1]),
+      PARTIALS_STRIDE: stride(partials.shape[1]),
       WG: 64,
     },
     lengths: { GROUP: group, HEAD_DIM: step.capacity.headDim, SPLIT },
-    bind: { qkv, keys, values, table, partials: partial },
+    bind: { qkv, keys, values, table, partials },
     workgroups: ({ rows, splits }) => [rows, kvHeads * groups, splits],
   };
 }

@@ -1,17 +1,17 @@
-// attention_decode.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
+// attention_decode_tiled.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
-// partial [rows · HEADS · step.splits, PARTIAL_STRIDE] f32, HEAD_DIM + 2 of a row in use
+// partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
 // are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
-// attention_decode.ts · test/kernels/attention.test.ts
+// attention_decode_tiled.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
 override KV_STRIDE: u32;
-override PARTIAL_STRIDE: u32;
+override PARTIALS_STRIDE: u32;
 override SCALE: f32;
 override WG: u32;
 const NEVER = -1e30; // below any real score, yet finite
@@ -24,7 +24,7 @@ var<workgroup> scores: array<f32, GROUP * SPLIT>; // [query head][key], then the
 var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of a sum
 
 @compute @workgroup_size(WG)
-fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
   let half = at_run_time(HALF);
   let first = group.z * SPLIT;
@@ -87,7 +87,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
   if (busy && lane % lanes == 0u && g < heads) {
     mass = 0.0;
     for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIAL_STRIDE + HEAD_DIM;
+    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
     partials[at] = top;
     partials[at + 1u] = mass;
   }
@@ -98,7 +98,7 @@ fn attention_decode(@builtin(workgroup_id) group: vec3u, @builtin(local_invocati
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
     for (var h = 0u; h < heads; h++) {
-      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIAL_STRIDE + d] = sum[h];
+      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
     }
   }
 }

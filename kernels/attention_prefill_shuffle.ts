@@ -2,18 +2,18 @@ import { type AttentionArguments, attentionConstants, tileRows } from "./attenti
 import { type Dispatch, stride } from "./dispatch.ts";
 
 /** Attention of tiles of neighbouring rows on devices with subgroups of one size. See attention.ts for the arguments. */
-export function attentionPrefillSubgroup(args: AttentionArguments): Dispatch {
-  const { qkv, keys, values, table, y, heads, step, target } = args;
+export function attentionPrefillShuffle(args: AttentionArguments): Dispatch {
+  const { qkv, keys, values, table, y, heads, step, device } = args;
   const { headDim } = step.capacity;
   return {
-    kernel: "attention_prefill_subgroup",
+    kernel: "attention_prefill_shuffle",
     parts: ["lib/step", "lib/keys", "lib/lanes"],
-    constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: target.subgroup },
+    constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: device.subgroup },
     lengths: {
       TILE_ROWS: tileRows(headDim),
-      QUERIES: Math.ceil(tileRows(headDim) / target.subgroup),
+      QUERIES: Math.ceil(tileRows(headDim) / device.subgroup),
       HEAD_DIM: headDim,
-      CHUNKS: Math.ceil(headDim / target.subgroup),
+      CHUNKS: Math.ceil(headDim / device.subgroup),
     },
     bind: { qkv, keys, values, table, y },
     workgroups: ({ tiles }) => [tiles, heads, 1],

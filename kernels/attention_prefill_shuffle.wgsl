@@ -1,10 +1,10 @@
-// attention_prefill_subgroup.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill.wgsl
+// attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
 // head for the sum; queries and weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
-// attention_prefill_subgroup.ts · test/kernels/attention.test.ts
+// attention_prefill_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
@@ -19,7 +19,7 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
-fn attention_prefill_subgroup(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let half = at_run_time(HALF);
   let lanes = at_run_time(WG);
   let turns = at_run_time(2u);

@@ -4,9 +4,9 @@ const TILE_ROWS = 32;
 const TILE_COLUMNS = 64;
 
 /** A linear layer for many rows, tiled through workgroup memory. See linear.ts for the arguments. */
-export const matmul: Linear = (args) =>
+export const matmulTiled: Linear = (args) =>
   linearPieces(args, (n) => ({
-    kernel: "matmul",
+    kernel: "matmul_tiled",
     parts: ["lib/step"],
     constants: { ...args.step.constants, OF_OUTPUTS: Number(args.ofOutputs ?? false) },
     workgroups: ({ rows, outputs }) => [

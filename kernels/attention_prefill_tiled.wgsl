@@ -1,10 +1,10 @@
-// attention_prefill.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
+// attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
 //   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
 // scores with a lane per key, then the weighted sum with a lane per element of the head
-// attention_prefill.ts · test/kernels/attention.test.ts
+// attention_prefill_tiled.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
@@ -25,7 +25,7 @@ var<workgroup> total: array<f32, TILE_ROWS>; // Σ e^(score − top)
 var<workgroup> shrink: array<f32, TILE_ROWS>; // e^(old top − new top) of this block
 
 @compute @workgroup_size(64)
-fn attention_prefill(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let half = at_run_time(HALF);
   let keys_per_block = at_run_time(KEYS);
   let rows = tile_rows(group.x);

@@ -1,5 +1,5 @@
 import { type AttentionArguments, attentionConstants } from "./attention.ts";
-import { SPLIT } from "./attention_decode.ts";
+import { SPLIT } from "./attention_decode_tiled.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 
 /** Sums that a lane keeps: more than 256 bytes go to slow memory on lavapipe, fewer read keys and values again for other heads. */
@@ -8,20 +8,20 @@ const SUMS = 64;
 /** Query heads that share the reads: a lane reads the query of one of them, so not more than there are lanes. */
 const HEADS = 8;
 
-/** As `attentionDecode`, on devices with subgroups of one size. */
-export function attentionDecodeSubgroup(args: AttentionArguments & { partial: Tensor }): Dispatch {
-  const { qkv, keys, values, table, partial, heads, kvHeads, step, target } = args;
+/** As `attentionDecodeTiled`, on devices with subgroups of one size. */
+export function attentionDecodeShuffle(args: AttentionArguments & { partials: Tensor }): Dispatch {
+  const { qkv, keys, values, table, partials, heads, kvHeads, step, device } = args;
   const { headDim } = step.capacity;
-  const chunks = Math.ceil(headDim / target.subgroup);
-  const most = Math.min(HEADS, target.subgroup, Math.max(1, Math.floor(SUMS / chunks)));
+  const chunks = Math.ceil(headDim / device.subgroup);
+  const most = Math.min(HEADS, device.subgroup, Math.max(1, Math.floor(SUMS / chunks)));
   const groups = Math.ceil(heads / kvHeads / most);
   const group = Math.ceil(heads / kvHeads / groups);
   return {
-    kernel: "attention_decode_subgroup",
+    kernel: "attention_decode_shuffle",
     parts: ["lib/step", "lib/keys", "lib/lanes"],
-    constants: { ...attentionConstants(args), PARTIAL_STRIDE: stride(partial.shape[1]), SPLIT, WG: target.subgroup },
+    constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: device.subgroup },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
-    bind: { qkv, keys, values, table, partials: partial },
+    bind: { qkv, keys, values, table, partials },
     workgroups: ({ rows, splits }) => [splits, kvHeads * groups, rows],
   };
 }

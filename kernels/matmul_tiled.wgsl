@@ -1,8 +1,8 @@
-// matmul.wgsl — a linear layer for many rows, tiled through workgroup memory.
+// matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 64 lanes makes 32 rows × 64 columns; a lane makes 4 rows × 8 columns in registers from tiles of 16 k.
-// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul.ts · test/kernels/linear.test.ts
+// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul_tiled.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
 override Y_STRIDE: u32;
@@ -20,7 +20,7 @@ var<workgroup> x_tile: array<f32, 16u * 32u>; // [k][row]
 var<workgroup> w_tile: array<f32, 16u * 64u>; // [k][column]
 
 @compute @workgroup_size(64)
-fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * TILE_COLUMNS;
