@@ -300,7 +300,7 @@ test("the test runner fails what uvu alone would pass", () => {
   try {
     mkdirSync(join(folder, "test"));
     mkdirSync(join(folder, "test/tools"));
-    for (const file of ["run.ts", "tools/source.ts"])
+    for (const file of ["run.ts", "tools/source.ts", "tools/parallel.ts"])
       copyFileSync(join(root, "test", file), join(folder, "test", file));
     const head = 'import { suite } from "uvu";\nconst test = suite("s");\ntest("a", () => {});\n';
     const filter = "only";
@@ -326,16 +326,23 @@ test("the test runner fails what uvu alone would pass", () => {
       );
       return { status, stdout, last: stdout.trimEnd().split("\n").at(-1) ?? "" };
     };
+    // One says that it opens a device, one imports what does.
+    writeFileSync(join(folder, "test/opens.test.ts"), `// Opens a device in a browser.\n${head}test.run();`);
+    mkdirSync(join(folder, "src/node"), { recursive: true });
+    writeFileSync(join(folder, "src/node/gpu.ts"), "export {};\n");
+    writeFileSync(join(folder, "test/tools/through.ts"), 'import "../../src/node/gpu.ts";\n');
+    writeFileSync(join(folder, "test/imports.test.ts"), `import "./tools/through.ts";\n${head}test.run();`);
     const whole = run("--adapter", "A B");
     assert.is(whole.status, 1);
-    assert.is(whole.last, "7 passed, 5 failed", whole.stdout);
+    assert.is(whole.last, "9 passed, 5 failed", whole.stdout);
     assert.match(whole.stdout, /forgot\.test\.ts: no test ran/);
     assert.match(whole.stdout, /1 skipped/);
-    assert.is(run("--gpu").last, "0 passed, 1 failed", "none of them opens a device");
     const good = run("good");
     assert.is(good.status, 0);
     assert.is(good.last, "1 passed, 0 failed");
     assert.is(run("absent").status, 1);
+    assert.is(run("--device").last, "2 passed, 0 failed");
+    assert.is(run("--host", "good", "opens", "imports").last, "1 passed, 0 failed");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,26 +1,37 @@
-// Runs every test file in a process of its own and ends with the line "N passed, N failed".
-//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--gpu] [--acceptance]
-// NAME as in LLARIAT_ADAPTER; --gpu leaves out the files that open no device: they give the same on every adapter.
-// --acceptance runs the *.acceptance.ts files instead, which take minutes: the real small models against transformers.
+// Runs every test file in a process of its own, as many at once as there are cores, and ends with "N passed, N failed".
+//   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--host | --device] [--all] [--jobs N] [--acceptance]
+// NAME as in LLARIAT_ADAPTER. --host runs the files that open no device, --device the others. On SwiftShader the big
+// matrices of cases are sampled (tools/sample.ts) unless --all is given. --acceptance runs the *.acceptance.ts files
+// instead, which take minutes: the real small models against transformers. test/README.md has the rest.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { imports } from "./tools/source.ts";
+import { inParallel } from "./tools/parallel.ts";
+import { opensDevice } from "./tools/source.ts";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const root = join(here, "..");
+const flag = { type: "boolean" } as const;
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { adapter: { type: "string" }, gpu: { type: "boolean" }, acceptance: { type: "boolean" } },
+  options: {
+    adapter: { type: "string" },
+    host: flag,
+    device: flag,
+    all: flag,
+    jobs: { type: "string" },
+    acceptance: flag,
+  },
 });
 const environment = {
   ...process.env,
   FORCE_COLOR: "0",
-  ...(values.adapter === undefined ? {} : { LLARIAT_ADAPTER: values.adapter }),
+  ...(values.adapter !== undefined && { LLARIAT_ADAPTER: values.adapter }),
 };
 
 const ending = values.acceptance ? ".acceptance.ts" : ".test.ts";
@@ -31,16 +42,6 @@ function find(folder: string): string[] {
     if (entry.isDirectory()) return entry.name === "fixtures" ? [] : find(path);
     return entry.name.endsWith(ending) ? [path] : [];
   });
-}
-
-/** Does a file reach the adapter code, by way of any of its imports? */
-function usesDevice(path: string, seen = new Set<string>()): boolean {
-  if (path.endsWith("src/node/gpu.ts")) return true;
-  if (seen.has(path) || !existsSync(path)) return false;
-  seen.add(path);
-  return imports(readFileSync(path, "utf8")).some(
-    (target) => target.startsWith(".") && usesDevice(join(path, "..", target), seen),
-  );
 }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string };
@@ -76,7 +77,7 @@ function run(file: string): Promise<Outcome> {
 }
 
 const files = find(here)
-  .filter((file) => !values.gpu || usesDevice(file))
+  .filter((file) => (!values.host || !opensDevice(file)) && (!values.device || opensDevice(file)))
   .filter((file) => wanted.length === 0 || wanted.some((part) => relative(root, file).includes(part)))
   .sort();
 const sum = { passed: 0, failed: 0, skipped: 0 };
@@ -84,12 +85,13 @@ if (files.length === 0) {
   console.log(`no test file matches ${wanted.join(" ")}`);
   sum.failed = 1;
 }
-for (const file of files) {
+
+async function report(file: string): Promise<void> {
   const name = relative(root, file);
   if (/\b\w+\.only\(/.test(readFileSync(file, "utf8"))) {
-    console.log(`${name}: a left-over .only hides its other tests`);
+    console.log(`FAIL ${name}: a left-over .only hides its other tests`);
     sum.failed++;
-    continue;
+    return;
   }
   const started = performance.now();
   const outcome = await run(file);
@@ -98,11 +100,17 @@ for (const file of files) {
   sum.skipped += outcome.skipped;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const skips = outcome.skipped ? `, ${outcome.skipped} skipped` : "";
-  console.log(`${outcome.failed ? "FAIL" : "ok  "} ${name}  ${outcome.passed} passed${skips}  ${seconds} s`);
   const notes = outcome.output.match(/note: .*/g) ?? [];
+  console.log(`${outcome.failed ? "FAIL" : "ok  "} ${name}  ${outcome.passed} passed${skips}  ${seconds} s`);
   if (outcome.failed) console.log(outcome.output.replace(/^/gm, "     "));
   else for (const note of notes) console.log(`     ${note}`);
 }
-console.log(sum.skipped ? `\n${sum.skipped} skipped: see the lines above` : "");
+
+const started = performance.now();
+await inParallel(files, Number(values.jobs ?? availableParallelism()), report);
+const seconds = ((performance.now() - started) / 1000).toFixed(0);
+console.log(
+  `\n${files.length} files in ${seconds} s${sum.skipped ? `; ${sum.skipped} skipped: see the lines above` : ""}`,
+);
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exitCode = sum.failed ? 1 : 0;

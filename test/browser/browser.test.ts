@@ -1,4 +1,5 @@
 // The browser entry point in a real browser: headless Chromium loads the bundled model over HTTP ranges and answers.
+// Opens a device in that browser.
 // Skipped, and said so, where no Chromium is installed (CHROMIUM=path names one).
 import { execFileSync, spawn } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";

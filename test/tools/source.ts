@@ -1,5 +1,5 @@
-// source.ts — reads the project's own files for test/house.test.ts: which exist, and what in them is code.
-import { readFileSync, readdirSync } from "node:fs";
+// source.ts — reads the project's own files: which exist, what they import, what in them is code, which tests open a device.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -28,6 +28,19 @@ export function imports(text: string): string[] {
     ...text.matchAll(/\bimport\(\s*["']([^"']+)["']\s*\)/g),
   ];
   return found.map((match) => match[1]);
+}
+
+/** What a test file says on a line of its own if a process that it starts (a browser, a program) opens a device. */
+const SAYS_SO = /^\/\/ Opens a device\b/m;
+
+/** Does a test file (an absolute path) open a device: by way of any of its imports, or because it says so? */
+export function opensDevice(path: string, seen = new Set<string>()): boolean {
+  if (path.endsWith(join("src", "node", "gpu.ts"))) return true;
+  if (seen.has(path) || !existsSync(path)) return false;
+  seen.add(path);
+  const text = readFileSync(path, "utf8");
+  if (path.endsWith(".test.ts") && SAYS_SO.test(text)) return true;
+  return imports(text).some((target) => target.startsWith(".") && opensDevice(join(path, "..", target), seen));
 }
 
 /**

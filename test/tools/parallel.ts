@@ -1,0 +1,14 @@
+// parallel.ts — work on a list, several items at once.
+
+/** Works on the items in order, `jobs` at a time, and resolves when all are done. The work must not throw. */
+export async function inParallel<T>(
+  items: readonly T[],
+  jobs: number,
+  work: (item: T, job: number) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  const lane = async (_: unknown, job: number): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, job);
+  };
+  await Promise.all(Array.from({ length: Math.max(1, jobs) }, lane));
+}
