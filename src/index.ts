@@ -19,7 +19,7 @@ import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
 import { type LoadProgress, loadWeights } from "./model/weights.ts";
 import { platform } from "./platform.ts";
-import { type Rope, parseRope } from "./rope/index.ts";
+import type { Rope } from "./rope/index.ts";
 import { display } from "./text/wording.ts";
 
 export type { RopeAngles } from "./engine/angles.ts";
@@ -113,8 +113,7 @@ export class Llama {
     let gpu: Gpu | undefined;
     try {
       const checkpoint = await openCheckpoint(files, signal);
-      const { config, generation, texts } = checkpoint;
-      const rope = parseRope(config.rope);
+      const { config, generation, eosIds, texts } = checkpoint;
       const tokenizer = texts.tokenizer
         ? Tokenizer.fromFiles({
             tokenizerJson: texts.tokenizer,
@@ -130,7 +129,15 @@ export class Llama {
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
       const engine = new Engine(gpu, config, weights, chunkRows);
       await gpu.idle();
-      const context = { engine, batch: new Batch(engine), tokenizer, rope, generation, maxContext };
+      const context = {
+        engine,
+        batch: new Batch(engine),
+        tokenizer,
+        rope: config.rope,
+        generation,
+        eosIds,
+        maxContext,
+      };
       const notes = [...(handle?.notes ?? []), ...checkpoint.notes];
       return new Llama(context, { adapter: handle?.adapter, notes, release: () => handle?.release() });
     } catch (error) {

@@ -1,8 +1,9 @@
 // config.ts — config.json and generation_config.json of a Llama checkpoint, in the spellings of transformers 4 and 5.
 // Absent fields take the defaults of transformers' LlamaConfig (configuration_llama.py); what would change the
-// arithmetic and is not implemented is refused by name. RoPE fields are only handed on (src/rope/frequencies.ts reads them).
+// arithmetic and is not implemented is refused by name. What belongs to RoPE is read by src/rope/parse.ts.
 
 import { LlariatError } from "../error.ts";
+import { type Rope, parseRope } from "../rope/index.ts";
 import { isObject, show } from "../text/json.ts";
 
 /** The shape and arithmetic of one Llama model. Sizes in elements, plain frozen data. */
@@ -33,12 +34,13 @@ export interface LlamaConfig {
   readonly bosId?: number;
   /** dtype or torch_dtype as stated, without "torch."; the tensors decide, this is for display. */
   readonly dtype?: string;
-  /** The fields of config.json that src/rope/frequencies.ts reads, untouched, except that head_dim is always filled in. */
-  readonly rope: Readonly<Record<string, unknown>>;
+  /** The checkpoint's own RoPE setting. */
+  readonly rope: Rope;
 }
 
 /** Defaults for generation that a checkpoint's generation_config.json states; undefined where it states none. */
 export interface GenerationConfig {
+  /** At least one; `[]` and −1 state none, and then config.json's hold (Checkpoint.eosIds). */
   readonly eosIds?: readonly number[];
   readonly bosId?: number;
   /** False (greedy) if absent, as in transformers. */
@@ -57,24 +59,13 @@ const MAX_LAYERS = 10_000;
 const MAX_COLUMNS = 2 ** 20;
 const MAX_VOCAB = 2 ** 24;
 
-const ROPE_FIELDS = new Set([
-  "rope_scaling",
-  "rope_parameters",
-  "rope_theta",
-  "max_position_embeddings",
-  "original_max_position_embeddings",
-  "partial_rotary_factor",
-  "hidden_size",
-  "num_attention_heads",
-]);
-
 /** dtypes a config may state; the weights themselves are checked tensor by tensor. */
 const DTYPES = ["float32", "float16", "bfloat16"];
 
 /**
  * Reads a parsed config.json. Throws LlariatError "config" naming the field, what it holds and what is needed, for
  * everything that is not a Llama this engine computes exactly: other architectures, quantised checkpoints, other
- * activations, sizes that do not fit each other or are absurd.
+ * activations, sizes that do not fit each other or are absurd; and "rope" for a RoPE setting, as parseRope does.
  */
 export function parseConfig(json: unknown, file = "config.json"): LlamaConfig {
   const fields = new Fields(json, file);
@@ -86,18 +77,9 @@ export function parseConfig(json: unknown, file = "config.json"): LlamaConfig {
   const heads = size("num_attention_heads", MAX_COLUMNS);
   const kvHeads = size("num_key_value_heads", MAX_COLUMNS, heads);
   const vocab = size("vocab_size", MAX_VOCAB);
-  const maxPositions = size("max_position_embeddings", Number.MAX_SAFE_INTEGER, 2048);
-  // transformers demands this even where head_dim is explicit (LlamaConfig.validate_architecture).
-  if (dim % heads !== 0) throw fields.bad("hidden_size", `a multiple of num_attention_heads, ${heads}`);
   if (heads % kvHeads !== 0) throw fields.bad("num_key_value_heads", `a divisor of num_attention_heads, ${heads}`);
-  const headDim = size("head_dim", MAX_COLUMNS, dim / heads);
-  if (headDim % 2 !== 0) {
-    const derived = fields.get("head_dim") === undefined ? " (hidden_size / num_attention_heads)" : "";
-    throw new LlariatError(
-      "config",
-      `${file}: head_dim: got ${headDim}${derived}, needed an even number: RoPE turns pairs of elements`,
-    );
-  }
+  const rope = parseRope(fields.all);
+  const { headDim, maxPositions } = rope;
   if (heads * headDim > MAX_COLUMNS)
     throw fields.bad("head_dim", `at most ${MAX_COLUMNS} elements in all ${heads} heads`);
   const parameters = 2 * vocab * dim + layers * (2 * dim * (heads + kvHeads) * headDim + 3 * dim * hidden);
@@ -125,12 +107,7 @@ export function parseConfig(json: unknown, file = "config.json"): LlamaConfig {
     eosIds: Object.freeze(fields.ids("eos_token_id", [2])),
     ...(bosId !== undefined && { bosId }),
     ...(dtype !== undefined && { dtype }),
-    rope: Object.freeze({
-      // A copy: ordinary objects whatever parsed the file, and nothing the caller can change later.
-      ...structuredClone(Object.fromEntries(Object.entries(fields.all).filter(([key]) => ROPE_FIELDS.has(key)))),
-      max_position_embeddings: maxPositions,
-      head_dim: headDim,
-    }),
+    rope,
   });
 }
 
@@ -140,8 +117,9 @@ export function parseConfig(json: unknown, file = "config.json"): LlamaConfig {
  */
 export function parseGenerationConfig(json: unknown, file = "generation_config.json"): GenerationConfig {
   const fields = new Fields(json, file);
+  const eosIds = fields.ids("eos_token_id", []);
   const out = {
-    eosIds: fields.get("eos_token_id") === undefined ? undefined : Object.freeze(fields.ids("eos_token_id", [])),
+    eosIds: eosIds.length > 0 ? Object.freeze(eosIds) : undefined,
     bosId: fields.ids("bos_token_id", [])[0],
     doSample: fields.flag("do_sample"),
     temperature: fields.number("temperature", 0, Infinity),

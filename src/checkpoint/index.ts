@@ -84,7 +84,7 @@ export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Prom
     describe: files.describe,
     config,
     generation,
-    eosIds: generation.eosIds?.length ? generation.eosIds : config.eosIds,
+    eosIds: generation.eosIds ?? config.eosIds,
     tensors,
     tied,
     parameters: all.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),

@@ -4,7 +4,7 @@ import { stride } from "../../kernels/index.ts";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
 import { LlariatError } from "../error.ts";
-import { describeRope, parseRope } from "../rope/index.ts";
+import { describeRope } from "../rope/index.ts";
 import { weightBytes } from "../model/weights.ts";
 import { requestDevice } from "../node/gpu.ts";
 import { formatBytes } from "./progress.ts";
@@ -76,7 +76,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
   }));
   // Keys and values in f32, every layer; src/engine/kvcache.ts.
   const kvPerToken = 2 * 4 * config.layers * stride(config.kvHeads * config.headDim);
-  const rope = parseRope(config.rope);
+  const { rope } = config;
   return {
     model: checkpoint.describe,
     config,

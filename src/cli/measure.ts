@@ -10,7 +10,7 @@ import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
 import { parseJson } from "../text/json.ts";
 import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
-import { type Rope, parseRope, parseRopeScaling } from "../rope/index.ts";
+import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
@@ -126,7 +126,7 @@ export async function openModel(
   const paths = checkpointPaths(args);
   const files = await checkpointFiles(paths);
   try {
-    check(parseRope((await openCheckpoint(files, terminal.signal)).config.rope));
+    check((await openCheckpoint(files, terminal.signal)).config.rope);
   } finally {
     await files.close();
   }
@@ -159,7 +159,7 @@ export async function openEngine(
     if (tokenizerJson === undefined || config === undefined) {
       throw new LlariatError("tokenizer", `${files.describe}: --via needs its tokenizer.json and its config.json`);
     }
-    const rope = parseRope(parseConfig(parseJson(config, "config.json", "config")).rope);
+    const { rope } = parseConfig(parseJson(config, "config.json", "config"));
     check(rope);
     const model = args.text("server-model");
     const key = process.env["LLARIAT_API_KEY"];

@@ -5,7 +5,7 @@ import { ROPE_ANGLES, type RopeAngles } from "../engine/angles.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
 import { LlariatError } from "../error.ts";
 import type { RopeScaling } from "../index.ts";
-import { type Rope, describeRope, frequencies, parseRope, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
+import { type Rope, describeRope, frequencies, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
 import { showOption } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { formatBytes } from "./progress.ts";
@@ -77,7 +77,7 @@ export async function checkScaling(
   const files = await checkpointFiles(paths);
   try {
     const { config } = await openCheckpoint(files, signal);
-    applyScaling(scaling, parseRope(config.rope));
+    applyScaling(scaling, config.rope);
   } finally {
     await files.close();
   }

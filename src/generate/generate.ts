@@ -33,7 +33,7 @@ export async function* request(
   const random = new Random(sampling.seed);
   const needed = candidatesNeeded(sampling, config.vocab);
   const k = needed <= CANDIDATES ? needed : Infinity;
-  const eos = new Set(generation.eosIds ?? config.eosIds);
+  const eos = new Set(context.eosIds);
   const out = { text: "", ids: [] as number[], logprobs: [] as number[] };
   let finishReason: Completion["finishReason"] = "length";
   const history = Array.from(ids);

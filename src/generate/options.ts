@@ -91,5 +91,7 @@ export interface RequestContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly rope: Rope;
   readonly generation: GenerationConfig;
+  /** Ids that end a text (Checkpoint.eosIds). */
+  readonly eosIds: readonly number[];
   readonly maxContext: number | undefined;
 }

@@ -6,7 +6,6 @@
 // a few keys that are known to be without effect; they are accepted and reported in `Rope.ignored`. A request may not:
 // what it states has an effect or is refused.
 
-import { LlariatError } from "../error.ts";
 import { isObject } from "../text/json.ts";
 import type { Rope, RopeType } from "./frequencies.ts";
 import { display } from "../text/wording.ts";
@@ -42,13 +41,16 @@ export interface RopeScaling {
 }
 
 const TOKENS = { least: 1, whole: true } as const;
+/** Sizes of the model, not of its RoPE setting. */
+const SIZE = { ...TOKENS, code: "config" } as const;
 const inConfig = (key: string) => `config.json: ${key}`;
 
 /**
- * Reads the RoPE setting of a checkpoint's parsed config.json. Used fields: rope_scaling, rope_parameters, rope_theta
- * (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default), original_max_position_embeddings,
- * partial_rotary_factor, head_dim or hidden_size and num_attention_heads. M0 is the stated original length, else M.
- * @throws LlariatError("rope") naming the key; LlariatError("config") if the head dimension cannot be determined.
+ * Reads the RoPE setting of a checkpoint's parsed config.json, its head dimension and its context. Used fields: rope_scaling,
+ * rope_parameters, rope_theta (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default),
+ * original_max_position_embeddings, partial_rotary_factor, head_dim or hidden_size and num_attention_heads. M0 is the stated
+ * original length, else M.
+ * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
 export function parseRope(config: Dict): Rope {
   // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
@@ -62,7 +64,7 @@ export function parseRope(config: Dict): Rope {
       : { name: inConfig(key), value: top };
   };
 
-  const M = number(inConfig("max_position_embeddings"), given(config, "max_position_embeddings") ?? 2048, TOKENS);
+  const M = number(inConfig("max_position_embeddings"), given(config, "max_position_embeddings") ?? 2048, SIZE);
   const original = topElseSection("original_max_position_embeddings");
   const M0 = original.value === undefined ? M : number(original.name, original.value, TOKENS);
   const ownTheta = given(values, "rope_theta");
@@ -177,21 +179,20 @@ function requestLengths(where: string, model: Rope, statedM?: number, statedM0?:
 function headDimension(config: Dict): number {
   const size = (key: string) => {
     const value = given(config, key);
-    return value === undefined ? undefined : number(inConfig(key), value, { least: 1, whole: true });
+    return value === undefined ? undefined : number(inConfig(key), value, SIZE);
   };
   const [stated, hidden, heads] = [size("head_dim"), size("hidden_size"), size("num_attention_heads")];
-  // transformers asks this even where head_dim is given
+  // transformers demands this even where head_dim is given (LlamaConfig.validate_architecture)
   if (hidden !== undefined && heads !== undefined && hidden % heads !== 0)
-    throw new LlariatError(
-      "config",
-      `${inConfig("hidden_size")}: must be a multiple of num_attention_heads ${heads}, got ${hidden}`,
-    );
+    refuse(`${inConfig("hidden_size")}: must be a multiple of num_attention_heads ${heads}, got ${hidden}`, "config");
   const headDim = stated ?? (hidden !== undefined && heads !== undefined ? hidden / heads : undefined);
   if (headDim === undefined)
-    throw new LlariatError(
-      "config",
+    return refuse(
       `${inConfig("head_dim")}: missing, and so is hidden_size or num_attention_heads to compute it from`,
+      "config",
     );
-  if (headDim % 2 !== 0) refuse(`${inConfig("head_dim")}: must be even, elements turn in pairs; got ${headDim}`);
+  const derived = stated === undefined ? " (hidden_size / num_attention_heads)" : "";
+  if (headDim % 2 !== 0)
+    refuse(`${inConfig("head_dim")}: must be even, elements turn in pairs; got ${headDim}${derived}`, "config");
   return headDim;
 }

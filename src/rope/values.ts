@@ -1,12 +1,12 @@
 // values.ts — checked reading of single values from a RoPE setting. `name` in every function is where the value stands,
 // for the error: "config.json: rope_scaling.factor" or "ropeScaling.factor".
 
-import { LlariatError } from "../error.ts";
+import { type ErrorCode, LlariatError } from "../error.ts";
 import { display } from "../text/wording.ts";
 
-/** Throws LlariatError "rope" with the sentence. */
-export const refuse = (message: string): never => {
-  throw new LlariatError("rope", message);
+/** Throws LlariatError with the sentence: "rope", or another code for what is no RoPE setting. */
+export const refuse = (message: string, code: ErrorCode = "rope"): never => {
+  throw new LlariatError(code, message);
 };
 
 /** What a number must be. */
@@ -17,6 +17,8 @@ export interface Range {
   readonly whole?: true;
   /** Continues the error: what the value means or what to do. */
   readonly hint?: string;
+  /** Of the error; default "rope". */
+  readonly code?: ErrorCode;
 }
 
 /** A finite number in the range. */
@@ -38,7 +40,7 @@ export function number(name: string, value: unknown, range: Range = {}): number 
   const kind = [whole ? "a whole number" : "a number", bounds.join(" and ")].filter(Boolean).join(" ");
   const quoted = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
   const advice = quoted ? "write it without quotes" : range.hint;
-  return refuse(`${name}: must be ${kind}, got ${display(value)}${advice ? `; ${advice}` : ""}`);
+  return refuse(`${name}: must be ${kind}, got ${display(value)}${advice ? `; ${advice}` : ""}`, range.code);
 }
 
 /** A list of `count` numbers above 0, as an own frozen copy. */

@@ -32,8 +32,8 @@ tests("Llama 3.2 1B: every field", () => {
     dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128256, maxPositions: 131072, rmsEps: 1e-5,
     tied: true, attentionBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], bosId: 128000, dtype: "bfloat16",
   }); // prettier-ignore
-  assert.equal(parseRope(rope), parseRope(llama32));
-  assert.is(parseRope(rope).type, "llama3");
+  assert.equal(rope, parseRope(llama32));
+  assert.is(rope.type, "llama3");
 });
 
 tests("absent fields take the defaults of LlamaConfig", () => {
@@ -42,7 +42,7 @@ tests("absent fields take the defaults of LlamaConfig", () => {
     dim: 64, hidden: 100, layers: 2, heads: 4, kvHeads: 4, headDim: 16, vocab: 300, maxPositions: 2048, rmsEps: 1e-6,
     tied: false, attentionBias: false, mlpBias: false, eosIds: [2], bosId: 1,
   }); // prettier-ignore
-  assert.equal(rope, { hidden_size: 64, num_attention_heads: 4, max_position_embeddings: 2048, head_dim: 16 });
+  assert.equal(rope, parseRope(base));
 });
 
 tests("v4 and v5 spellings, null and explicit", () => {
@@ -53,7 +53,7 @@ tests("v4 and v5 spellings, null and explicit", () => {
   assert.is(parse({ dtype: "auto" }).dtype, undefined);
   assert.is(parse({ head_dim: null }).headDim, 16);
   assert.is(parse({ head_dim: 40 }).headDim, 40);
-  assert.is(parse({ head_dim: 40 }).rope.head_dim, 40);
+  assert.is(parse({ head_dim: 40 }).rope.headDim, 40);
   assert.is(parse({ num_key_value_heads: null }).kvHeads, 4);
   assert.is(parse({ num_key_value_heads: 1 }).kvHeads, 1);
   assert.equal(parse({ eos_token_id: null }).eosIds, []);
@@ -63,9 +63,8 @@ tests("v4 and v5 spellings, null and explicit", () => {
   assert.is(parse({ hidden_act: "swish" }).hidden, 100);
   assert.is(parse({ architectures: ["LlamaForCausalLM"], model_type: undefined }).dim, 64);
   const rope_parameters = { rope_type: "linear", factor: 2, rope_theta: 5000 };
-  assert.equal(parse({ rope_parameters }).rope.rope_parameters, rope_parameters);
-  const parsed = parseConfig(parseJson(JSON.stringify({ ...base, rope_parameters }), "config.json", "config"));
-  assert.equal(parsed.rope.rope_parameters, rope_parameters, "an ordinary object");
+  const { type, factor, theta } = parse({ rope_parameters }).rope;
+  assert.equal({ type, factor, theta }, { type: "linear", factor: 2, theta: 5000 });
 });
 
 tests("every config among the goldens gives sizes and the RoPE setting of the whole file", async () => {
@@ -82,7 +81,7 @@ tests("every config among the goldens gives sizes and the RoPE setting of the wh
     assert.is(config.dim, raw.hidden_size);
     assert.is(config.kvHeads, raw.num_key_value_heads ?? raw.num_attention_heads);
     assert.is(config.dtype, raw.dtype ?? raw.torch_dtype);
-    assert.equal(parseRope(config.rope), parseRope(raw), folder);
+    assert.equal(config.rope, parseRope(raw), folder);
   }
 });
 
@@ -124,18 +123,21 @@ const refused: Record<string, [object | null | string, RegExp]> = {
   ],
   "heads that do not divide the width": [
     { hidden_size: 66, head_dim: 16 },
-    /hidden_size: got 66, needed a multiple of num_attention_heads, 4/,
+    /hidden_size: must be a multiple of num_attention_heads 4, got 66/,
   ],
   "kv heads that do not divide the heads": [{ num_key_value_heads: 3 }, /num_key_value_heads: got 3, needed a divisor/],
   "more kv heads than heads": [{ num_key_value_heads: 8 }, /num_key_value_heads: got 8/],
-  "an odd head_dim": [{ head_dim: 15 }, /head_dim: got 15, needed an even number/],
-  "an odd derived head_dim": [{ hidden_size: 60 }, /head_dim: got 15 \(hidden_size \/ num_attention_heads\)/],
+  "an odd head_dim": [{ head_dim: 15 }, /head_dim: must be even, elements turn in pairs; got 15$/],
+  "an odd derived head_dim": [
+    { hidden_size: 60 },
+    /head_dim: must be even, .* got 15 \(hidden_size \/ num_attention_heads\)$/,
+  ],
   "heads too wide": [{ head_dim: 2 ** 20 }, /head_dim: got 1048576, needed at most 1048576 elements in all 4 heads/],
   "a flag that is text": [{ tie_word_embeddings: "false" }, /tie_word_embeddings: got "false", needed true or false/],
   "a negative epsilon": [{ rms_norm_eps: -1e-5 }, /rms_norm_eps: got -0\.00001/],
   "an epsilon that is text": [{ rms_norm_eps: "1e-5" }, /rms_norm_eps: got "1e-5"/],
   "an eos that is text": [{ eos_token_id: "</s>" }, /eos_token_id: got "<\/s>", needed a token id/],
-  "a context of zero": [{ max_position_embeddings: 0 }, /max_position_embeddings: got 0/],
+  "a context of zero": [{ max_position_embeddings: 0 }, /max_position_embeddings: must be a whole number ≥ 1, got 0/],
 };
 for (const [name, [more, message]] of Object.entries(refused)) {
   tests(`refuses ${name}`, async () => {
@@ -143,6 +145,11 @@ for (const [name, [more, message]] of Object.entries(refused)) {
     await rejects(async () => parseConfig(json), "config", message);
   });
 }
+
+tests("a RoPE setting that parseRope refuses is refused with the config", async () => {
+  const config = { ...base, rope_scaling: { type: "linear" } };
+  await rejects(async () => parseConfig(config), "rope", /config\.json: rope_scaling: type linear needs factor/);
+});
 
 tests("generation_config: stated values, null, absence", () => {
   assert.equal(parseGenerationConfig({}), { doSample: false });

@@ -103,6 +103,15 @@ tests("texts and generation config are handed on; generation_config's eos wins o
   assert.equal((await open({ "generation_config.json": "{}" })).eosIds, [1]);
 });
 
+tests("a generation_config without an end of sequence leaves config.json's", async () => {
+  for (const eos_token_id of [[], -1, [-1], null, undefined]) {
+    const { eosIds, generation } = await open({ "generation_config.json": json({ eos_token_id }) });
+    assert.equal(eosIds, [1], json(eos_token_id));
+    assert.is(generation.eosIds, undefined, json(eos_token_id));
+  }
+  assert.equal((await open({ "generation_config.json": json({ eos_token_id: [-1, 7] }) })).eosIds, [7]);
+});
+
 tests("a text file above 64 MiB is refused before it is read", async () => {
   const huge = { name: "tokenizer.json", size: 2 ** 26 + 1, read: () => assert.unreachable("must not read") };
   const set = memoryFiles(single);

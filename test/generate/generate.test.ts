@@ -87,6 +87,26 @@ tests("a text: pieces, stop at the end of sequence, counts and times", async () 
   assert.is(one.finishReason, "length");
 });
 
+tests("where generation_config.json names no end of sequence, config.json's ends the text", async () => {
+  const { ids: free } = await tiny.complete(ids(30), { ...asked, maxNewTokens: 12 });
+  const end = free.findIndex((id, i) => i > 2 && free.indexOf(id) === i);
+  const files = Object.fromEntries(
+    ["config.json", "model.safetensors"].map((name) => [name, readFileSync(join(sweep, name))]),
+  );
+  const config = { ...JSON.parse(String(files["config.json"])), eos_token_id: free[end] };
+  for (const eos_token_id of [[], -1]) {
+    const set = {
+      ...files,
+      "config.json": JSON.stringify(config),
+      "generation_config.json": JSON.stringify({ eos_token_id }),
+    };
+    using llama = await Llama.load(memoryFiles(set), { device });
+    const done = await llama.complete(ids(30), { maxNewTokens: 12 });
+    assert.equal(done.ids, free.slice(0, end + 1), JSON.stringify(eos_token_id));
+    assert.is(done.finishReason, "stop");
+  }
+});
+
 tests("the end of sequence is not the end with ignoreEos", async () => {
   const done = await kv.complete(KV_PROMPT, { ignoreEos: true, maxNewTokens: 30 });
   assert.is(done.ids.length, 30);

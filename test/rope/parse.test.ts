@@ -192,8 +192,13 @@ test("refusals of a config", () => {
     scaling({ type: "linear", factor: 2, rope_theta: "x" }),
     `${where}.rope_theta: must be a number above 0, got "x"`,
   );
-  refused(scaling(null, { max_position_embeddings: -1 }), "config.json: max_position_embeddings: must be a whole number ≥ 1, got -1"); // prettier-ignore
-  refused(scaling(null, { head_dim: 15 }), "config.json: head_dim: must be even, elements turn in pairs; got 15");
+  refused(scaling(null, { max_position_embeddings: -1 }), "config.json: max_position_embeddings: must be a whole number ≥ 1, got -1", "config"); // prettier-ignore
+  refused(
+    scaling(null, { head_dim: 15 }),
+    "config.json: head_dim: must be even, elements turn in pairs; got 15",
+    "config",
+  );
+  refused(scaling(null, { hidden_size: 60 }), "config.json: head_dim: must be even, elements turn in pairs; got 15 (hidden_size / num_attention_heads)", "config"); // prettier-ignore
   refused(scaling(null, { hidden_size: 66, head_dim: 16 }), "config.json: hidden_size: must be a multiple of num_attention_heads 4, got 66", "config"); // prettier-ignore
   refused(() => parseRope({}), "config.json: head_dim: missing, and so is hidden_size or num_attention_heads to compute it from", "config"); // prettier-ignore
 });
