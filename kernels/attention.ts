@@ -24,6 +24,12 @@ export interface AttentionArguments {
   readonly device: DeviceFacts;
 }
 
+/**
+ * Keys per part of decode attention: the unit in which it is spread over workgroups. One key per lane of a workgroup; smaller
+ * ones balance better over two cores, and cost more to join (bench/kernels.ts).
+ */
+export const SPLIT = 64;
+
 /** Override constants shared by the kernels that read queries, keys and values. Throws `kernel` where shapes disagree. */
 export function attentionConstants(args: AttentionArguments): Record<string, number> {
   const { qkv, keys, y, heads, kvHeads, rawKeys, step } = args;

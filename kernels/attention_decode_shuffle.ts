@@ -1,5 +1,4 @@
-import { type AttentionArguments, attentionConstants } from "./attention.ts";
-import { SPLIT } from "./attention_decode_tiled.ts";
+import { type AttentionArguments, SPLIT, attentionConstants } from "./attention.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 
 /** Sums that a lane keeps: more than 256 bytes go to slow memory on lavapipe, fewer read keys and values again for other heads. */
@@ -18,7 +17,8 @@ export function attentionDecodeShuffle(args: AttentionArguments & { partials: Te
   const group = Math.ceil(heads / kvHeads / groups);
   return {
     kernel: "attention_decode_shuffle",
-    parts: ["lib/step", "lib/keys", "lib/lanes"],
+    enables: ["subgroups"],
+    parts: ["lib/step", "lib/keys", "lib/heads", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: device.subgroup },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
     bind: { qkv, keys, values, table, partials },

@@ -35,15 +35,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
   let angle = sequence_angle(sequence);
-  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
-  let per_kv = HEADS / KV_HEADS;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.y / groups;
-  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(at_run_time(GROUP), (kv_head + 1u) * per_kv - first_head);
-  let kv_at = kv_head * HEAD_DIM;
+  let own = head_group(group.y);
+  let heads = at_run_time(own.count);
+  let kv_at = own.kv * HEAD_DIM;
 
-  let query = row * QKV_STRIDE + (first_head + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
+  let query = row * QKV_STRIDE + (own.first + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
   var sum = array<array<f32, CHUNKS>, GROUP>();
   var top = array<f32, GROUP>();
   var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
@@ -64,7 +60,7 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
     }
     for (var g = 0u; g < GROUP; g++) {
       let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], lanes_max(max(masked.x, masked.y)));
+      let largest = max(top[g], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[g] - largest);
       score[g] = exp(masked - largest);
       total[g] = total[g] * shrink + score[g].x + score[g].y;
@@ -83,11 +79,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
       }
     }
   }
-  for (var g = 0u; g < GROUP; g++) { total[g] = lanes_add(total[g]); }
+  for (var g = 0u; g < GROUP; g++) { total[g] = reduce_add(vec4f(total[g], 0.0, 0.0, 0.0), lane).x; }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {
-    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIALS_STRIDE;
+    let at = ((row * HEADS + own.first + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
       let d = c * WG + lane;
       if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }

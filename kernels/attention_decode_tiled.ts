@@ -1,11 +1,5 @@
-import { type AttentionArguments, attentionConstants } from "./attention.ts";
+import { type AttentionArguments, SPLIT, attentionConstants } from "./attention.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
-
-/**
- * Keys per part: the unit in which decode attention is spread over workgroups. One key per lane of a workgroup; smaller ones
- * balance better over two cores, and cost more to join (bench/kernels.ts).
- */
-export const SPLIT = 64;
 
 /**
  * Attention of single rows, through workgroup memory, cut into parts of SPLIT keys: writes `partials` [rows · heads · parts, headDim + 2] f32
@@ -17,7 +11,7 @@ export function attentionDecodeTiled(args: AttentionArguments & { partials: Tens
   const groups = Math.ceil(heads / kvHeads / group);
   return {
     kernel: "attention_decode_tiled",
-    parts: ["lib/step", "lib/keys"],
+    parts: ["lib/step", "lib/keys", "lib/heads"],
     constants: {
       ...attentionConstants(args),
       PARTIALS_STRIDE: stride(partials.shape[1]),

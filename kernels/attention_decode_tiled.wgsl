@@ -35,16 +35,11 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
   let angle = sequence_angle(sequence);
-  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
-  let per_kv = HEADS / KV_HEADS;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.y / groups;
-  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
-  let kv_at = kv_head * HEAD_DIM;
+  let own = head_group(group.y);
+  let kv_at = own.kv * HEAD_DIM;
 
-  for (var i = lane; i < heads * 2u * half; i += WG) {
-    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
+  for (var i = lane; i < own.count * 2u * half; i += WG) {
+    queries[i] = qkv[row * QKV_STRIDE + own.first * HEAD_DIM + i];
   }
   workgroupBarrier();
   for (var j = lane; j < length; j += WG) {
@@ -84,10 +79,10 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   }
   share[lane] = mass;
   workgroupBarrier();
-  if (busy && lane % lanes == 0u && g < heads) {
+  if (busy && lane % lanes == 0u && g < own.count) {
     mass = 0.0;
     for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
+    let at = ((row * HEADS + own.first + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
     partials[at] = top;
     partials[at + 1u] = mass;
   }
@@ -97,8 +92,8 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
-    for (var h = 0u; h < heads; h++) {
-      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
+    for (var h = 0u; h < own.count; h++) {
+      partials[((row * HEADS + own.first + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
     }
   }
 }

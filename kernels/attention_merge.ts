@@ -1,4 +1,4 @@
-import { SPLIT } from "./attention_decode_tiled.ts";
+import { SPLIT } from "./attention.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
 import { type DeviceFacts, span } from "./device.ts";

@@ -7,7 +7,8 @@ export function attentionPrefillShuffle(args: AttentionArguments): Dispatch {
   const { headDim } = step.capacity;
   return {
     kernel: "attention_prefill_shuffle",
-    parts: ["lib/step", "lib/keys", "lib/lanes"],
+    enables: ["subgroups"],
+    parts: ["lib/step", "lib/keys", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: device.subgroup },
     lengths: {
       TILE_ROWS: tileRows(headDim),

@@ -63,7 +63,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     for (var r = 0u; r < TILE_ROWS; r++) {
       let until = position + min(r, rows - 1u);
       let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
-      let largest = max(top[r], lanes_max(max(masked.x, masked.y)));
+      let largest = max(top[r], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[r] - largest);
       score[r] = exp(masked - largest);
       total[r] = total[r] * shrink + score[r].x + score[r].y;
@@ -87,7 +87,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   // One copy of the store per row, not one per element: on lavapipe a store is long code.
   let chunks = at_run_time(CHUNKS);
   for (var r = 0u; r < TILE_ROWS; r++) {
-    let mass = lanes_add(total[r]);
+    let mass = reduce_add(vec4f(total[r], 0.0, 0.0, 0.0), lane).x;
     if (r < rows) {
       let row = sum[r];
       for (var c = 0u; c < chunks; c++) {

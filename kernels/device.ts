@@ -1,5 +1,6 @@
 // device.ts — what a kernel binding may ask of the device it is for.
 
+import type { Dispatch } from "./dispatch.ts";
 import type { PartName } from "./wgsl.ts";
 
 /** How lanes share values: through shuffles inside one subgroup, or in tiles of workgroup memory between barriers. */
@@ -21,8 +22,11 @@ export const span = (device: DeviceFacts): { WG: number; SPAN: number } =>
   device.variants === "shuffle" ? { WG: device.subgroup, SPAN: 1024 } : { WG: 64, SPAN: 64 };
 
 /** Workgroup size and reduction part for a kernel that reduces over a row with `wide` lanes on a GPU. */
-export function reduction(device: DeviceFacts, wide: number): { WG: number; part: PartName } {
+export function reduction(
+  device: DeviceFacts,
+  wide: number,
+): Pick<Dispatch, "enables"> & { WG: number; part: PartName } {
   return device.variants === "shuffle"
-    ? { WG: device.subgroup, part: "lib/reduce_shuffle" }
+    ? { WG: device.subgroup, part: "lib/reduce_shuffle", enables: ["subgroups"] }
     : { WG: wide, part: "lib/reduce_workgroup" };
 }

@@ -40,10 +40,15 @@ export interface StepShape {
   readonly fillRows: number;
 }
 
+/** A WGSL extension; the device feature of the same name must be enabled. */
+export type Enable = "subgroups";
+
 /** One kernel call. `bind` maps the variable names of the .wgsl file to tensors; group 0 (the step) is implied. */
 export interface Dispatch {
   readonly kernel: KernelName;
   readonly parts: readonly PartName[];
+  /** Language extensions that kernel and parts need: one `enable` each, on the first line of the module. */
+  readonly enables?: readonly Enable[];
   readonly constants: Readonly<Record<string, number>>;
   /** `const NAME = value;` lines appended to the WGSL: register-array lengths, where an override is refused. */
   readonly lengths?: Readonly<Record<string, number>>;

@@ -25,6 +25,16 @@ const literal = (text) => "`" + text.replace(/[`\\]|\$\{/g, "\\$&") + "`";
 const union = (entries) => entries.map(([name]) => JSON.stringify(name)).join(" | ") || "never";
 const record = (entries) => entries.map(([name, text]) => `  ${JSON.stringify(name)}: ${literal(text)},\n`).join("");
 
+const TYPES = { uniform: "uniform", "storage, read": "read-only-storage", "storage, read_write": "storage" };
+
+/** The bindings and the overrides that a text declares. */
+function declared(text) {
+  const bindings = [...text.matchAll(/@group\((\d+)\) @binding\((\d+)\) var<([^>]+)> (\w+)/g)].map(
+    ([, group, binding, space, name]) => ({ group: Number(group), binding: Number(binding), type: TYPES[space], name }),
+  );
+  return { bindings, overrides: [...text.matchAll(/^override (\w+)/gm)].map(([, name]) => name) };
+}
+
 const kernels = sources(here, "");
 const parts = PART_FOLDERS.flatMap((folder) => sources(join(here, folder), `${folder}/`));
 
@@ -43,6 +53,20 @@ ${record(kernels)}};
 /** WGSL text of each part; it is appended after the kernel's own. */
 export const parts: Readonly<Record<PartName, string>> = {
 ${record(parts)}};
+
+/** One buffer as a WGSL text declares it: \`@group(group) @binding(binding) var<…> name\`. */
+export interface Binding {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: "uniform" | "read-only-storage" | "storage";
+  readonly name: string;
+}
+
+/** What each text declares. */
+export const declarations: Readonly<
+  Record<KernelName | PartName, { readonly bindings: readonly Binding[]; readonly overrides: readonly string[] }>
+> = {
+${[...kernels, ...parts].map(([name, text]) => `  ${JSON.stringify(name)}: ${JSON.stringify(declared(text))},\n`).join("")}};
 `;
 
 const old = existsSync(target) ? readFileSync(target, "utf8") : "";

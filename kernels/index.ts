@@ -3,11 +3,11 @@
 export * from "./dispatch.ts";
 export * from "./step.ts";
 export * from "./device.ts";
-export { type KernelName, type PartName, kernels, parts } from "./wgsl.ts";
+export { type Binding, type KernelName, type PartName, declarations, kernels, parts } from "./wgsl.ts";
 export { angles, FILL_ROWS } from "./angles.ts";
 export { append } from "./append.ts";
-export { type AttentionArguments, tileRows } from "./attention.ts";
-export { attentionDecodeTiled, SPLIT } from "./attention_decode_tiled.ts";
+export { type AttentionArguments, SPLIT, tileRows } from "./attention.ts";
+export { attentionDecodeTiled } from "./attention_decode_tiled.ts";
 export { attentionDecodeShuffle } from "./attention_decode_shuffle.ts";
 export { attentionMerge } from "./attention_merge.ts";
 export { attentionPrefillTiled } from "./attention_prefill_tiled.ts";

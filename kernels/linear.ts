@@ -27,7 +27,9 @@ export type Linear = (args: LinearArguments) => Dispatch[];
 /** Checks shapes and makes one dispatch per piece; `kernel` adds what is its own. Throws `kernel` where shapes disagree. */
 export function linearPieces(
   args: LinearArguments,
-  kernel: (n: number) => Pick<Dispatch, "kernel" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
+  kernel: (
+    n: number,
+  ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
 ): Dispatch[] {
   const { x, weight, bias, y, add = false } = args;
   const need = (what: string, got: number, needed: number) => {
@@ -42,6 +44,7 @@ export function linearPieces(
     const own = kernel(tensor.shape[0]);
     return {
       kernel: own.kernel,
+      enables: own.enables,
       parts: [`formats/${tensor.dtype as "f32" | "f16" | "bf16"}`, bias ? "lib/bias" : "lib/no_bias", ...own.parts],
       constants: {
         N: tensor.shape[0],

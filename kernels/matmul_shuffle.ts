@@ -13,6 +13,7 @@ export const matmulShuffle: Linear = (args) =>
     const TILE_ROWS = tileRowsOf(WG);
     return {
       kernel: "matmul_shuffle",
+      enables: ["subgroups"],
       parts: ["lib/step"],
       constants: { ...args.step.constants, OF_OUTPUTS: Number(args.ofOutputs ?? false), WG },
       lengths: { TILE_ROWS, TILE_COLUMNS, HELD: Math.ceil(TILE_ROWS / WG) },

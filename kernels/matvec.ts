@@ -17,6 +17,7 @@ export const matvec: Linear = (args) =>
     const { subgroup } = args.device;
     return {
       kernel: "matvec",
+      enables: subgroup ? ["subgroups"] : undefined,
       parts: [subgroup ? "lib/reduce_shuffle" : "lib/reduce_workgroup"],
       constants: { GRID_X: gridX, WG: subgroup || 64 },
       lengths: { OUTPUTS: columns },

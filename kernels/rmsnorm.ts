@@ -21,9 +21,10 @@ export function rmsnorm(args: {
     const got = `weight ${weight.shape}, y ${y.shape}`;
     throw new LlariatError("kernel", `rmsnorm: x has ${dim} columns, so weight and y need ${dim}, got ${got}`);
   }
-  const { WG, part } = reduction(device, 128);
+  const { WG, part, enables } = reduction(device, 128);
   return {
     kernel: "rmsnorm",
+    enables,
     parts: [part],
     constants: { DIM: dim, DIM4: stride(dim) / 4, EPS: eps, WG },
     bind: { x, weight, y },

@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/keys" | "lib/lanes" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -125,15 +125,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
   let angle = sequence_angle(sequence);
-  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
-  let per_kv = HEADS / KV_HEADS;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.y / groups;
-  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(at_run_time(GROUP), (kv_head + 1u) * per_kv - first_head);
-  let kv_at = kv_head * HEAD_DIM;
+  let own = head_group(group.y);
+  let heads = at_run_time(own.count);
+  let kv_at = own.kv * HEAD_DIM;
 
-  let query = row * QKV_STRIDE + (first_head + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
+  let query = row * QKV_STRIDE + (own.first + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
   var sum = array<array<f32, CHUNKS>, GROUP>();
   var top = array<f32, GROUP>();
   var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
@@ -154,7 +150,7 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
     }
     for (var g = 0u; g < GROUP; g++) {
       let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], lanes_max(max(masked.x, masked.y)));
+      let largest = max(top[g], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[g] - largest);
       score[g] = exp(masked - largest);
       total[g] = total[g] * shrink + score[g].x + score[g].y;
@@ -173,11 +169,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
       }
     }
   }
-  for (var g = 0u; g < GROUP; g++) { total[g] = lanes_add(total[g]); }
+  for (var g = 0u; g < GROUP; g++) { total[g] = reduce_add(vec4f(total[g], 0.0, 0.0, 0.0), lane).x; }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
   let chunks = at_run_time(CHUNKS);
   for (var g = 0u; g < heads; g++) {
-    let at = ((row * HEADS + first_head + g) * step.splits + part) * PARTIALS_STRIDE;
+    let at = ((row * HEADS + own.first + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
       let d = c * WG + lane;
       if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
@@ -223,16 +219,11 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
   let angle = sequence_angle(sequence);
-  // Query heads are taken GROUP at a time; the last group of a key/value head may be smaller.
-  let per_kv = HEADS / KV_HEADS;
-  let groups = (per_kv + GROUP - 1u) / GROUP;
-  let kv_head = group.y / groups;
-  let first_head = kv_head * per_kv + (group.y % groups) * GROUP;
-  let heads = min(GROUP, (kv_head + 1u) * per_kv - first_head);
-  let kv_at = kv_head * HEAD_DIM;
+  let own = head_group(group.y);
+  let kv_at = own.kv * HEAD_DIM;
 
-  for (var i = lane; i < heads * 2u * half; i += WG) {
-    queries[i] = qkv[row * QKV_STRIDE + first_head * HEAD_DIM + i];
+  for (var i = lane; i < own.count * 2u * half; i += WG) {
+    queries[i] = qkv[row * QKV_STRIDE + own.first * HEAD_DIM + i];
   }
   workgroupBarrier();
   for (var j = lane; j < length; j += WG) {
@@ -272,10 +263,10 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   }
   share[lane] = mass;
   workgroupBarrier();
-  if (busy && lane % lanes == 0u && g < heads) {
+  if (busy && lane % lanes == 0u && g < own.count) {
     mass = 0.0;
     for (var l = 0u; l < lanes; l++) { mass += share[g * lanes + l]; }
-    let at = ((row * HEADS + first_head + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
+    let at = ((row * HEADS + own.first + g) * step.splits + group.z) * PARTIALS_STRIDE + HEAD_DIM;
     partials[at] = top;
     partials[at + 1u] = mass;
   }
@@ -285,8 +276,8 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
       let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
-    for (var h = 0u; h < heads; h++) {
-      partials[((row * HEADS + first_head + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
+    for (var h = 0u; h < own.count; h++) {
+      partials[((row * HEADS + own.first + h) * step.splits + group.z) * PARTIALS_STRIDE + d] = sum[h];
     }
   }
 }
@@ -390,7 +381,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     for (var r = 0u; r < TILE_ROWS; r++) {
       let until = position + min(r, rows - 1u);
       let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
-      let largest = max(top[r], lanes_max(max(masked.x, masked.y)));
+      let largest = max(top[r], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[r] - largest);
       score[r] = exp(masked - largest);
       total[r] = total[r] * shrink + score[r].x + score[r].y;
@@ -414,7 +405,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   // One copy of the store per row, not one per element: on lavapipe a store is long code.
   let chunks = at_run_time(CHUNKS);
   for (var r = 0u; r < TILE_ROWS; r++) {
-    let mass = lanes_add(total[r]);
+    let mass = reduce_add(vec4f(total[r], 0.0, 0.0, 0.0), lane).x;
     if (r < rows) {
       let row = sum[r];
       for (var c = 0u; c < chunks; c++) {
@@ -622,35 +613,36 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
   "matmul_tiled": `// matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup of 64 lanes makes 32 rows × 64 columns; a lane makes 4 rows × 8 columns in registers from tiles of 16 k.
-// The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns. matmul_tiled.ts · test/kernels/linear.test.ts
+// a workgroup of 8 × 8 lanes makes TILE_ROWS × TILE_COLUMNS outputs, a lane LANE_ROWS × 8 of them in registers, from tiles of
+// 4 · TILE_K4 elements of k. The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns.
+// matmul_tiled.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
 override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
-const TILE_ROWS = 32u;
-const TILE_COLUMNS = 64u;
 const TILE_K4 = 4u;
+const LANE_ROWS = TILE_ROWS / 8u;
+const_assert TILE_ROWS % 8u == 0u && TILE_COLUMNS == 8u * 8u; // two vec4 of columns per lane
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
 // Scalars, not vec4: writing one component of a shared vector may race with a neighbour's component.
-var<workgroup> x_tile: array<f32, 16u * 32u>; // [k][row]
-var<workgroup> w_tile: array<f32, 16u * 64u>; // [k][column]
+var<workgroup> x_tile: array<f32, 4u * TILE_K4 * TILE_ROWS>; // [k][row]
+var<workgroup> w_tile: array<f32, 4u * TILE_K4 * TILE_COLUMNS>; // [k][column]
 
 @compute @workgroup_size(64)
 fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rows = select(step.rows, step.outputs, OF_OUTPUTS);
   let first_row = group.y * TILE_ROWS;
   let first = group.x * TILE_COLUMNS;
-  let lane_row = (lane / 8u) * 4u;
+  let lane_row = (lane / 8u) * LANE_ROWS;
   let lane_column = (lane % 8u) * 8u;
-  var low = array<vec4f, 4>(); // columns 0–3 of each of the lane's rows
-  var high = array<vec4f, 4>(); // columns 4–7
+  var low = array<vec4f, LANE_ROWS>(); // columns 0–3 of each of the lane's rows
+  var high = array<vec4f, LANE_ROWS>(); // columns 4–7
   for (var k4 = 0u; k4 < K4; k4 += TILE_K4) {
-    // 32 rows × 4 vec4 of x and 64 columns × 4 vec4 of weights, transposed on the way in.
+    // TILE_K4 vec4 of every row of x and of every column's weights, transposed on the way in.
     for (var i = lane; i < TILE_ROWS * TILE_K4; i += 64u) {
       let row = i / TILE_K4;
       let k = i % TILE_K4;
@@ -666,11 +658,11 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       for (var c = 0u; c < 4u; c++) { w_tile[(k * 4u + c) * TILE_COLUMNS + column] = v[c]; }
     }
     workgroupBarrier();
-    for (var k = 0u; k < 16u; k++) {
+    for (var k = 0u; k < 4u * TILE_K4; k++) {
       let at = k * TILE_COLUMNS + lane_column;
       let b = vec4f(w_tile[at], w_tile[at + 1u], w_tile[at + 2u], w_tile[at + 3u]);
       let c = vec4f(w_tile[at + 4u], w_tile[at + 5u], w_tile[at + 6u], w_tile[at + 7u]);
-      for (var r = 0u; r < 4u; r++) {
+      for (var r = 0u; r < LANE_ROWS; r++) {
         let a = vec4f(x_tile[k * TILE_ROWS + lane_row + r]);
         low[r] = fma(a, b, low[r]);
         high[r] = fma(a, c, high[r]);
@@ -678,7 +670,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
     }
     workgroupBarrier();
   }
-  for (var r = 0u; r < 4u; r++) {
+  for (var r = 0u; r < LANE_ROWS; r++) {
     let row = first_row + lane_row + r;
     if (row >= rows) { return; }
     for (var c = 0u; c < 8u; c++) {
@@ -929,8 +921,26 @@ fn weight4(i: u32) -> vec4f { return weight[i]; }
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
 fn bias_at(column: u32) -> f32 { return bias[column]; }
 `,
+  "lib/heads": `// lib/heads.wgsl — which query heads a workgroup of decode attention takes: GROUP at a time of those that read one key/value head
+// (grouped-query attention, Ainslie et al. 2023, arXiv 2305.13245). The last group of a key/value head may be smaller.
+// HEADS, KV_HEADS and GROUP are declared by whoever links this.
+struct HeadGroup {
+  kv: u32, // the key/value head
+  first: u32, // the first query head
+  count: u32, // query heads, GROUP at most
+}
+
+fn head_group(index: u32) -> HeadGroup {
+  let per_kv = HEADS / KV_HEADS;
+  let groups = (per_kv + GROUP - 1u) / GROUP;
+  let kv = index / groups;
+  let first = kv * per_kv + (index % groups) * GROUP;
+  return HeadGroup(kv, first, min(GROUP, (kv + 1u) * per_kv - first));
+}
+`,
   "lib/keys": `// lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
 // as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
+// HALF is declared by whoever links this.
 override RAW_KEYS: bool;
 override TABLE_STRIDE: u32; // in pairs
 @group(1) @binding(0) var<storage, read> keys: array<f32>;
@@ -948,31 +958,25 @@ fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
   return pair;
 }
 `,
-  "lib/lanes": `// lib/lanes.wgsl — the largest and the sum of a value over all lanes of a workgroup that is exactly one subgroup, WG lanes.
-// log2(WG) shuffles: lavapipe compiles subgroupMax and subgroupAdd to a branch per lane, and GPUs to these shuffles anyway.
-fn lanes_max(value: f32) -> f32 {
-  var all = value;
-  for (var away = 1u; away < WG; away *= 2u) { all = max(all, subgroupShuffleXor(all, away)); }
-  return all;
-}
-fn lanes_add(value: f32) -> f32 {
-  var all = value;
-  for (var away = 1u; away < WG; away *= 2u) { all += subgroupShuffleXor(all, away); }
-  return all;
-}
-`,
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
 fn bias_at(column: u32) -> f32 { return 0.0; }
 `,
-  "lib/reduce_shuffle": `// lib/reduce_shuffle.wgsl — sums over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
-// log2(WG) shuffles: lavapipe compiles subgroupAdd to a branch per lane, and GPUs to these shuffles anyway.
+  "lib/reduce_shuffle": `// lib/reduce_shuffle.wgsl — sum and maximum over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
+// log2(WG) shuffles: lavapipe compiles subgroupAdd and subgroupMax to a branch per lane, and GPUs to these shuffles anyway.
+// WG, a power of two, is declared by whoever links this. Needs \`enable subgroups\`.
 fn reduce_add(value: vec4f, lane: u32) -> vec4f {
   var all = value;
   for (var away = 1u; away < WG; away *= 2u) { all += subgroupShuffleXor(all, away); }
   return all;
 }
+fn reduce_max(value: f32) -> f32 {
+  var all = value;
+  for (var away = 1u; away < WG; away *= 2u) { all = max(all, subgroupShuffleXor(all, away)); }
+  return all;
+}
 `,
-  "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a multiple of 8.
+  "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory. WG, a multiple of 8,
+// is declared by whoever links this.
 // Every lane gets the result. Call in uniform control flow. Two rounds of eight instead of halving: three barriers, not
 // log2(WG) + 2 of them, which also take software adapters seconds to compile.
 var<workgroup> reduce_scratch: array<vec4f, WG>;
@@ -1039,4 +1043,44 @@ fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PA
 // or head elements that lavapipe unrolls takes seconds to minutes to compile, and runs no faster.
 fn at_run_time(value: u32) -> u32 { return value + plan[4]; }
 `,
+};
+
+/** One buffer as a WGSL text declares it: `@group(group) @binding(binding) var<…> name`. */
+export interface Binding {
+  readonly group: number;
+  readonly binding: number;
+  readonly type: "uniform" | "read-only-storage" | "storage";
+  readonly name: string;
+}
+
+/** What each text declares. */
+export const declarations: Readonly<
+  Record<KernelName | PartName, { readonly bindings: readonly Binding[]; readonly overrides: readonly string[] }>
+> = {
+  "angles": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"table"}],"overrides":["HALF","TABLE_STRIDE","FILL_ROWS","WG"]},
+  "append": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":1,"type":"storage","name":"keys"},{"group":1,"binding":2,"type":"storage","name":"values"}],"overrides":["K_AT","KV_DIM","KV_STRIDE","QKV_STRIDE","SPAN","WG"]},
+  "attention_decode_shuffle": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"partials"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","PARTIALS_STRIDE","SCALE","SPLIT","WG"]},
+  "attention_decode_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"partials"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","PARTIALS_STRIDE","SCALE","WG"]},
+  "attention_merge": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"partials"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HEAD_DIM","HEADS","PARTIALS_STRIDE","Y_STRIDE","SPLIT","WG"]},
+  "attention_prefill_shuffle": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE","WG"]},
+  "attention_prefill_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE"]},
+  "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","FIRST","ROWS","WG"]},
+  "gather": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM4","WG"]},
+  "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS","WG"]},
+  "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS"]},
+  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","GRID_X","ADD","WG"]},
+  "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
+  "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
+  "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},
+  "topk": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"logits"},{"group":1,"binding":1,"type":"storage","name":"candidates"}],"overrides":["VOCAB","LOGITS_STRIDE","CAPACITY","WG"]},
+  "formats/bf16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/f16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/f32": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
+  "lib/heads": {"bindings":[],"overrides":[]},
+  "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TABLE_STRIDE"]},
+  "lib/no_bias": {"bindings":[],"overrides":[]},
+  "lib/reduce_shuffle": {"bindings":[],"overrides":[]},
+  "lib/reduce_workgroup": {"bindings":[],"overrides":[]},
+  "lib/step": {"bindings":[{"group":0,"binding":0,"type":"uniform","name":"step"},{"group":0,"binding":1,"type":"read-only-storage","name":"plan"}],"overrides":["ROW_AT","TILE_AT","FILL_AT","OUTPUT_AT","SEQUENCE_AT","TURNS_AT","TURNS_STRIDE","PAGE_AT","PAGE"]},
 };

@@ -1,5 +1,6 @@
 // lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
 // as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
+// HALF is declared by whoever links this.
 override RAW_KEYS: bool;
 override TABLE_STRIDE: u32; // in pairs
 @group(1) @binding(0) var<storage, read> keys: array<f32>;

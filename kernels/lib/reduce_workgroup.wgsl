@@ -1,4 +1,5 @@
-// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory; WG is a multiple of 8.
+// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory. WG, a multiple of 8,
+// is declared by whoever links this.
 // Every lane gets the result. Call in uniform control flow. Two rounds of eight instead of halving: three barriers, not
 // log2(WG) + 2 of them, which also take software adapters seconds to compile.
 var<workgroup> reduce_scratch: array<vec4f, WG>;

@@ -176,17 +176,19 @@ export class Gpu {
     this.check(); // it may have been closed meanwhile
     return dispatches.map((dispatch, i) => {
       const { pipeline, bindings, layouts } = compiled[i];
+      const { kernel, bind } = dispatch;
+      const unknown = Object.keys(bind).find((name) => !bindings.some((binding) => binding.name === name));
+      if (unknown !== undefined) throw new LlariatError("kernel", `${kernel} declares no binding ${unknown}`);
+      const bound = (name: string) => {
+        if (!(name in bind)) throw new LlariatError("kernel", `${kernel}: no tensor is bound for ${name}`);
+        return this.#buffer(bind[name].name);
+      };
       const groups = layouts.map((layout, group) =>
         this.device.createBindGroup({
           layout,
           entries: bindings
             .filter((binding) => binding.group === group + 1)
-            .map((binding) => ({
-              binding: binding.binding,
-              resource: {
-                buffer: this.#buffer(dispatch.bind[binding.name]?.name ?? `${dispatch.kernel}: ${binding.name}`),
-              },
-            })),
+            .map(({ binding, name }) => ({ binding, resource: { buffer: bound(name) } })),
         }),
       );
       return { dispatch, pipeline, groups };

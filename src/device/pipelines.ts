@@ -1,19 +1,19 @@
 // pipelines.ts — WGSL and constants of a kernel record become a pipeline, once per device and record.
 
-import { type Dispatch, type KernelName, kernels, type PartName, parts } from "../../kernels/index.ts";
+import {
+  type Binding,
+  type Dispatch,
+  type KernelName,
+  type PartName,
+  declarations,
+  kernels,
+  parts,
+} from "../../kernels/index.ts";
 import { LlariatError } from "../error.ts";
 import { awaitDevice } from "./handle.ts";
 
 // GPUShaderStage.COMPUTE as a number: the global exists in browsers only.
 const COMPUTE_STAGE = 0x4;
-
-/** One binding as a kernel declares it. */
-export interface Binding {
-  readonly group: number;
-  readonly binding: number;
-  readonly type: GPUBufferBindingType;
-  readonly name: string;
-}
 
 /** A pipeline, and what it binds in groups 1 and 2. */
 export interface Compiled {
@@ -28,24 +28,12 @@ export const STEP_LAYOUT: readonly Binding[] = [
   { group: 0, binding: 1, type: "read-only-storage", name: "plan" },
 ];
 
-/** The `@group(g) @binding(b) var<…> name` declarations of a WGSL text. */
-function declaredBindings(code: string): Binding[] {
-  const pattern = /@group\((\d+)\) @binding\((\d+)\) var<(uniform|storage, read|storage, read_write)> (\w+)/g;
-  const type = { uniform: "uniform", "storage, read": "read-only-storage", "storage, read_write": "storage" } as const;
-  return [...code.matchAll(pattern)].map(([, group, binding, space, name]) => ({
-    group: Number(group),
-    binding: Number(binding),
-    type: type[space as keyof typeof type],
-    name,
-  }));
-}
-
-/** WGSL of a dispatch: the kernel first, so that error lines are the file's lines, then its parts and constants. */
-export function linkShader({ kernel, parts: names, lengths }: Dispatch): string {
+/** WGSL of a dispatch: the kernel first, its enables on the same line, so that error lines are the file's; then parts and constants. */
+export function linkShader({ kernel, parts: names, lengths, enables }: Dispatch): string {
   const body = [kernels[kernel], ...names.map((name) => parts[name])];
   for (const [name, value] of Object.entries(lengths ?? {})) body.push(`const ${name} = ${value}u;\n`);
   const code = body.join("");
-  return /\bsubgroup[A-Z]/.test(code) ? `enable subgroups; ${code}` : code;
+  return (enables ?? []).map((enable) => `enable ${enable}; `).join("") + code;
 }
 
 /** `kernels/rope.wgsl:17` of a line in linked code: kernel and parts follow each other. */
@@ -85,8 +73,8 @@ export class Pipelines {
 
   /** The pipeline of a dispatch, compiled once. Throws `kernel` with file and line where WGSL does not compile. */
   compile(dispatch: Dispatch): Promise<Compiled> {
-    const { kernel, parts: names, lengths, constants } = dispatch;
-    const key = JSON.stringify([kernel, names, lengths, constants]);
+    const { kernel, parts: names, enables, lengths, constants } = dispatch;
+    const key = JSON.stringify([kernel, names, enables, lengths, constants]);
     let compiled = this.#compiled.get(key);
     if (!compiled) {
       compiled = this.#createPipeline(dispatch);
@@ -103,21 +91,22 @@ export class Pipelines {
       module = this.#device.createShaderModule({ label: kernel, code });
       this.#modules.set(code, module);
     }
-    const bindings = declaredBindings(code);
+    const declared = [kernel, ...names].map((name) => declarations[name]);
+    const bindings = declared.flatMap((each) => each.bindings);
+    const overrides = declared.flatMap((each) => each.overrides);
     const layouts = [1, 2]
       .map((group) => bindings.filter((binding) => binding.group === group))
       .filter((own) => own.length > 0)
       .map((own) => this.layout(own));
-    const used = Object.entries(constants).filter(([name]) => new RegExp(`override ${name}\\b`).test(code));
     const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
-    const unknown = Object.keys(constants).filter((name) => !used.some(([known]) => known === name));
+    const unknown = Object.keys(constants).filter((name) => !overrides.includes(name));
     if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
     try {
       const pipeline = await awaitDevice(
         this.#device.createComputePipelineAsync({
           label: kernel,
           layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(STEP_LAYOUT), ...layouts] }),
-          compute: { module, entryPoint: kernel, constants: Object.fromEntries(used) },
+          compute: { module, entryPoint: kernel, constants },
         }),
       );
       return { pipeline, bindings, layouts };

@@ -13,6 +13,7 @@ import {
   type Tensor,
   kernels,
   parts,
+  rmsnorm,
   stepLayout,
   swiglu,
   topk,
@@ -189,7 +190,24 @@ test("an error in a kernel, in a part and in an appended constant is reported by
   await fails({ ...dispatch, lengths: { HIDDEN: 3 } }, /kernels\/swiglu\.wgsl.*redeclaration of 'HIDDEN'/s);
 });
 
+test("subgroups that a record does not declare fail by file and line", async () => {
+  const weight: Tensor = { name: "weight", dtype: "f32", shape: [16] };
+  const device = { subgroup: 8, variants: "shuffle" } as const;
+  const normed = rmsnorm({ x, weight, y: { ...x, name: "h" }, eps: 1e-5, device });
+  assert.equal(normed.enables, ["subgroups"]);
+  await fails({ ...normed, enables: [] }, /kernels\/lib\/reduce_shuffle\.wgsl:\d+:\d+ .*subgroupShuffleXor.*subgroups/);
+});
+
+test("a binding that no text declares, and one that the record leaves out, fail by name", async () => {
+  await rejects(
+    () => compile(gpu, [{ ...dispatch, bind: { ...dispatch.bind, z: x } }]),
+    /swiglu declares no binding z/,
+  );
+  await rejects(() => compile(gpu, [{ ...dispatch, bind: { x } }]), /swiglu: no tensor is bound for y/);
+});
+
 test("a tensor that nobody made fails by name", async () => {
+  for (const each of [x, y]) gpu.destroy(each);
   await rejects(() => gpu.record([dispatch]), /no tensor is bound for [xy]/);
 });
 
