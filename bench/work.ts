@@ -18,7 +18,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
     case "matvec":
     case "matmul_tiled":
     case "matmul_shuffle": {
-      const used = kernel === "matvec" ? dispatch.workgroups(shape)[2] : constants.OF_OUTPUTS ? outputs : rows;
+      const used = dispatch.ofOutputs ? outputs : rows;
       const n = bind.weight.shape[0];
       const k = columns("x");
       return {
@@ -33,7 +33,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
     case "attention_decode_shuffle": {
       const width = constants.HEADS * 2 * constants.HALF;
       const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-      const decode = kernel.startsWith("attention_decode_tiled");
+      const decode = kernel.startsWith("attention_decode_");
       const read = decode ? keys : longest; // a prefill's rows share their keys
       const perKey = 8 * columns("keys") + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
       return {
@@ -45,7 +45,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
     case "attention_merge":
       return bytes(4 * rows * columns("y") * (1 + shape.splits));
     case "rmsnorm":
-      return bytes(4 * columns("x") * (2 * dispatch.workgroups(shape)[0] + 1));
+      return bytes(4 * columns("x") * (2 * (dispatch.ofOutputs ? outputs : rows) + 1));
     case "embed":
       return bytes((rows * tensorBytes(bind.weight)) / bind.weight.shape[0] + 4 * rows * columns("y"));
     case "rope":

@@ -53,6 +53,8 @@ export interface Dispatch {
   /** `const NAME = value;` lines appended to the WGSL: register-array lengths, where an override is refused. */
   readonly lengths?: Readonly<Record<string, number>>;
   readonly bind: Readonly<Record<string, Tensor>>;
+  /** One row of the result per output of the step instead of per token row; of kernels that work on either. */
+  readonly ofOutputs?: boolean;
   readonly workgroups: (step: StepShape) => readonly [number, number, number];
 }
 

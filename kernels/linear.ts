@@ -31,7 +31,7 @@ export function linearPieces(
     n: number,
   ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
 ): Dispatch[] {
-  const { x, weight, bias, y, add = false } = args;
+  const { x, weight, bias, y, add = false, ofOutputs = false } = args;
   const need = (what: string, got: number, needed: number) => {
     if (got === needed) return;
     const name = weight.pieces[0].tensor.name;
@@ -56,6 +56,7 @@ export function linearPieces(
       },
       lengths: own.lengths,
       bind: { x, weight: tensor, ...(bias && { bias }), y },
+      ofOutputs,
       workgroups: own.workgroups,
     };
   });

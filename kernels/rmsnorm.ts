@@ -28,6 +28,7 @@ export function rmsnorm(args: {
     parts: [part],
     constants: { DIM: dim, DIM4: stride(dim) / 4, EPS: eps, WG },
     bind: { x, weight, y },
+    ofOutputs,
     workgroups: ({ rows, outputs }) => [ofOutputs ? outputs : rows, 1, 1],
   };
 }

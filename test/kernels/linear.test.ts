@@ -69,7 +69,9 @@ for (const { name, linear, device } of kernels) {
         const bias = shape.bias ? one.tensor("bias", [n], next) : undefined;
         const y = one.tensor("y", [rows + 5, n], next);
         const weight = weightOf(one, shape, next);
-        const found = await one.run(linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, device }));
+        const dispatches = linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, device });
+        for (const dispatch of dispatches) assert.is(dispatch.ofOutputs, ofOutputs); // by which the reference goes
+        const found = await one.run(dispatches);
         one.close();
         // A sum of k terms is off by about √k roundings of 2^-24: squared 7e-12 for 2050, and a tenth of it for 301.
         for (const { nmse } of found) assert.ok(nmse < 4e-15 * k, `${rows} rows: ${nmse}`);

@@ -21,7 +21,9 @@ for (const device of devices) {
         const x = one.tensor("x", [5, dim], (i) => next() * 10 ** (Math.floor(i / dim) - 2)); // rows beyond must keep theirs
         const y = one.tensor("y", [5, dim]);
         const weight = one.tensor("weight", [dim], next);
-        const [{ nmse }] = await one.run([rmsnorm({ x, weight, y, eps: 1e-5, ofOutputs, device })]);
+        const dispatch = rmsnorm({ x, weight, y, eps: 1e-5, ofOutputs, device });
+        assert.is(dispatch.ofOutputs, ofOutputs); // by which the reference goes
+        const [{ nmse }] = await one.run([dispatch]);
         one.close();
         assert.ok(nmse < 1e-13); // three products and a root of 2 ulp: (4 · 2^-24)² is 6e-14
       }

@@ -35,11 +35,9 @@ export class Reference {
     return values;
   }
 
-  /** Runs one record. `data` is the filled part of the step buffer. */
+  /** Runs one record; `workgroups` is the GPU's, and not asked. `data` is the filled part of the step buffer. */
   run(dispatch: Dispatch, shape: StepShape, data: Uint32Array): Written[] {
     const written = new Map<string, Written>();
-    const groups = dispatch.workgroups(shape);
-    if (groups[0] * groups[1] * groups[2] === 0) return [];
     kernels[dispatch.kernel]({
       dispatch,
       shape,
@@ -120,6 +118,8 @@ export function bits(value: number): number {
   return words[0];
 }
 
+/** Rows of the result, of a kernel that works on token rows or on outputs. */
+const rowsOf = ({ dispatch, shape }: Call): number => (dispatch.ofOutputs ? shape.outputs : shape.rows);
 const columns = ({ dispatch }: Call, name: string): number => dispatch.bind[name].shape[1];
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
@@ -137,8 +137,7 @@ function embed(call: Call): void {
 function rmsnorm(call: Call): void {
   const dim = columns(call, "x");
   const [x, weight] = [call.get("x"), call.get("weight")];
-  const [rows] = call.dispatch.workgroups(call.shape);
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < rowsOf(call); row++) {
     const values = x.subarray(row * dim, (row + 1) * dim);
     const mean = values.reduce((sum, v) => sum + v * v, 0) / dim;
     values.forEach((v, i) =>
@@ -148,17 +147,11 @@ function rmsnorm(call: Call): void {
 }
 
 function linear(call: Call): void {
-  const { dispatch, shape } = call;
+  const { dispatch } = call;
   const [k, stride, n] = [columns(call, "x"), columns(call, "y"), dispatch.bind.weight.shape[0]];
   const { COLUMN: column, ADD: add } = dispatch.constants;
   const [x, weight, y] = [call.get("x"), call.get("weight"), call.get("y")];
-  const rows =
-    dispatch.kernel === "matvec"
-      ? dispatch.workgroups(shape)[2]
-      : dispatch.constants.OF_OUTPUTS
-        ? shape.outputs
-        : shape.rows;
-  for (let row = 0; row < rows; row++) {
+  for (let row = 0; row < rowsOf(call); row++) {
     for (let i = 0; i < n; i++) {
       const at = row * stride + column + i;
       const others = [dispatch.bind.bias ? call.get("bias")[column + i] : 0, add ? y[at] : 0];
