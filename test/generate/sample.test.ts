@@ -161,6 +161,20 @@ test("random rows and options against the naive version, bit for bit the same id
   assert.ok(tried > 1400 && listed > 200, `${tried} ${listed}`);
 });
 
+test("on the limit itself: top-p drops a running sum that meets 1 - p, min-p keeps a weight that meets its share", () => {
+  // transformers drops where `cumulative_probs <= 1 - top_p` (TopPLogitsWarper) and where `probs < min_p · max` (MinPLogitsWarper).
+  // With a power of two of equal logits every running sum and every 1 - p here is exact, in any precision.
+  const kept = (logits: number[], options: SamplingOptions): number[] =>
+    Array.from(distribution(Float32Array.from(logits), sampling(options), []).ids);
+  assert.equal(kept([3, 3], { topP: 0.5 }), [0]);
+  assert.equal(kept([3, 3], { topP: 0.5 + 2 ** -50 }), [0, 1]);
+  assert.equal(kept([0, 0, 0, 0], { topP: 0.75 }), [0, 1, 2]);
+  assert.equal(kept([0, 0, 0, 0], { topP: 0.25 }), [0]);
+  assert.equal(kept([-1, -1, -1, -1, -1, -1, -1, -1, -Infinity], { topP: 0.625 }), [0, 1, 2, 3, 4]);
+  assert.equal(kept([1, 0], { minP: Math.exp(-1) }), [0, 1]);
+  assert.equal(kept([1, 0], { minP: Math.exp(-1) * (1 + 2 ** -50) }), [0]);
+});
+
 test("chi-square of 50 000 draws, from a row and from candidates", () => {
   const row = normals(new Random(5), 40, 1);
   for (const options of [
