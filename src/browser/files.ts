@@ -5,12 +5,20 @@ import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 
 /** The files a person picked (`<input type="file" multiple>` or `webkitdirectory`): File objects, or named blobs. */
-export type PickedFile = (Blob & { readonly name: string }) | { readonly name: string; readonly blob: Blob };
+export type PickedFile =
+  | (Blob & { readonly name: string; readonly webkitRelativePath?: string })
+  | { readonly name: string; readonly blob: Blob };
 
-/** Picked files as a checkpoint, by name without folder. Throws LlariatError "source" if two have the same name. */
+/**
+ * Picked files as a checkpoint, by name without folder. Of a picked folder (`webkitdirectory`) only the files that lie
+ * directly in it: repositories on Hugging Face have folders of other formats, with a config.json of their own.
+ * Throws LlariatError "source" if two have the same name.
+ */
 export function blobFiles(picked: Iterable<PickedFile>): FileSet {
   const blobs = new Map<string, Blob>();
   for (const file of picked) {
+    const path = "webkitRelativePath" in file ? (file.webkitRelativePath ?? "") : "";
+    if (path.split("/").length > 2) continue; // "folder/below/name"; empty where files were picked one by one
     if (blobs.has(file.name)) {
       throw new LlariatError(
         "source",

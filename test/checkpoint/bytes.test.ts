@@ -245,6 +245,13 @@ contract("blobs: two files of one name are refused", async () => {
   await rejects(async () => blobFiles([one, one]), "source", /two files named a\.bin/);
 });
 
+contract("blobs: of a picked folder only its own files count, not those of folders in it", async () => {
+  const picked = (name: string, folder: string) =>
+    Object.assign(new Blob([data]), { name, webkitRelativePath: `${folder}/${name}` });
+  const files = blobFiles([picked("config.json", "model"), picked("config.json", "model/onnx")]);
+  assert.equal(await files.list(), ["config.json"]);
+});
+
 const liars: Record<string, { listener: RequestListener; at: "open" | "read"; message: RegExp }> = {
   "ignores Range": {
     listener: (_, response) => response.writeHead(200, { "content-length": 1000 }).end(data),
