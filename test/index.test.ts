@@ -11,30 +11,18 @@ import { type FileSet } from "../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../src/checkpoint/memory.ts";
 import { openCheckpoint } from "../src/checkpoint/index.ts";
 import { type FloatKind, widen } from "../kernels/formats/floats.ts";
-import { type Completion, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
+import { type Completion, type ErrorCode, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
 import { platform, usePlatform } from "../src/platform.ts";
 import { deviceFacts } from "../src/device/tune.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
-import { argmax, countCalls, farthest, folder, openDevice, replaced, variantsOf } from "./tools/models.ts";
+import { argmax, countCalls, farthest, folder, ids, openDevice, replaced, variantsOf } from "./tools/models.ts";
+import { refused } from "./tools/refused.ts";
 
 const tests = suite("llama");
 const handle = await openDevice();
 const { device } = handle;
 const calls = countCalls(device);
 const sweep = folder("goldens/rope_sweep");
-const ids = (count: number, vocab = 256, seed = 1) =>
-  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);
-
-async function refused(promise: Promise<unknown>, code: string, pattern = /./): Promise<LlariatError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof LlariatError)) throw new Error(`not refused as ${code}: ${String(error)}`, { cause: error });
-  assert.is(error.code, code, error.message);
-  assert.match(error.message, pattern);
-  return error;
-}
 
 tests("choosing the kernels of a device leaves no buffer behind, and is done once", async () => {
   calls.reset();
@@ -121,7 +109,7 @@ tests("memory as reported is the buffers that exist", async () => {
 });
 
 /** A checkpoint with something wrong, by what is wrong. */
-const damaged: Record<string, [() => Promise<FileSet>, string]> = {
+const damaged: Record<string, [() => Promise<FileSet>, ErrorCode]> = {
   "no weights": [async () => memoryFiles({ "config.json": readFileSync(join(sweep, "config.json")) }), "checkpoint"],
   "a NaN among the weights": [
     async () => {

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type EffectiveRow, effectiveContext, sameRate } from "../../src/retrieval/index.ts";
 import { ALPHA } from "./compare.ts";
-import { Model } from "./models.ts";
+import { Model } from "./bundled.ts";
 import { forget, save } from "./parts.ts";
 import { type KMax, measured } from "./recorded.ts";
 

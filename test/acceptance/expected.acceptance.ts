@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { judge, parseScaling, prompts } from "../../src/retrieval/index.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
 import { firstDifference } from "../tools/models.ts";
-import { Model, TRAINED, everything, withoutScaling } from "./models.ts";
+import { Model, TRAINED, everything, withoutScaling } from "./bundled.ts";
 import { type Recorded, type RecordedPrompt, type Result, recorded } from "./recorded.ts";
 
 const test = suite("expected answers");

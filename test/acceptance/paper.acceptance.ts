@@ -11,7 +11,7 @@ import { type Report, presets, retrieve } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
 import { root } from "../tools/source.ts";
 import { llama2TokenizerJson } from "../tokenizer/llama2.ts";
-import { Model, TRAINED } from "./models.ts";
+import { Model, TRAINED } from "./bundled.ts";
 
 const test = suite("paper");
 const file = folder("paper.txt");

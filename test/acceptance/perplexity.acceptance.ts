@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import type { Perplexity, ScoringEngine } from "../../src/retrieval/index.ts";
 import { perplexity } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
-import { Model } from "./models.ts";
+import { Model } from "./bundled.ts";
 import { forget, save } from "./parts.ts";
 import { Scores } from "./scores.ts";
 

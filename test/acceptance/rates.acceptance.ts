@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Engine, checkExpectation, parseExpectation } from "../../src/retrieval/index.ts";
 import { type Pair, disagreements, power } from "./compare.ts";
-import { Model, TRAINED, broken, withoutScaling } from "./models.ts";
+import { Model, TRAINED, broken, withoutScaling } from "./bundled.ts";
 import { forget, save } from "./parts.ts";
 import { type Outcome, PASSKEY_ROWS, PI_ROW, ROWS, type Row, cellsOf, joined, run } from "./rows.ts";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { folder } from "../tools/models.ts";
 import type { Count } from "./compare.ts";
-import { TRAINED } from "./models.ts";
+import { TRAINED } from "./bundled.ts";
 import type { TaskPrompt } from "./tasks.ts";
 
 const json = (path: string): unknown => JSON.parse(readFileSync(folder(path), "utf8"));

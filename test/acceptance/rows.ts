@@ -2,7 +2,7 @@
 import { type Cell, type Report, type Scaling, parseScaling, prompts, retrieve } from "../../src/retrieval/index.ts";
 import type { Engine } from "../../src/retrieval/index.ts";
 import type { Pair } from "./compare.ts";
-import { type Model, type Question, TRAINED, everything } from "./models.ts";
+import { type Model, type Question, TRAINED, everything } from "./bundled.ts";
 import { type How, type Reference, reference } from "./recorded.ts";
 import { type TaskPrompt, kv, passkey } from "./tasks.ts";
 

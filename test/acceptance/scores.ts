@@ -3,7 +3,7 @@ import { inFlight } from "../../src/retrieval/ask.ts";
 import { score } from "../../src/retrieval/engine.ts";
 import type { ScoreOptions, ScoringEngine } from "../../src/retrieval/index.ts";
 import { frequencies, parseRopeScaling } from "../../src/node/index.ts";
-import type { Model } from "./models.ts";
+import type { Model } from "./bundled.ts";
 
 /** Windows in flight: while one is turned into probabilities here, the next is on the device. */
 const IN_FLIGHT = 3;

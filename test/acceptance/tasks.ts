@@ -1,6 +1,6 @@
 // tasks.ts — the prompts of models/train/{tasks,common}.py, letter by letter: same seeds, same lengths, same lines.
 import { roundHalfEven } from "../../src/retrieval/prompts/prompt.ts";
-import { TRAINED } from "./models.ts";
+import { TRAINED } from "./bundled.ts";
 import { PythonRandom } from "./python.ts";
 
 /** A prompt as test/fixtures/expected has them; what prompts.fromFixture reads. */

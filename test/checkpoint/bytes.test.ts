@@ -13,7 +13,7 @@ import { isPlainName, readText } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { folderFiles } from "../../src/node/files.ts";
-import { rejects } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 
 const data = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) & 255);
 const files: Record<string, Uint8Array> = {
@@ -102,7 +102,7 @@ for (const [name, make] of Object.entries(places)) {
         [0, Infinity],
         [1001, 1001],
       ]) {
-        await rejects(() => source.read(start, end), "source", /a\.bin: got the byte range/);
+        await refused(() => source.read(start, end), "source", /a\.bin: got the byte range/);
       }
       const empty = await place.files.open("empty.bin");
       assert.is(empty?.size, 0);
@@ -130,11 +130,11 @@ for (const [name, make] of Object.entries(places)) {
         "a\0.bin",
         "a".repeat(256),
       ]) {
-        await rejects(() => place.files.open(bad), "source", /needed a plain name/);
+        await refused(() => place.files.open(bad), "source", /needed a plain name/);
       }
       const source = (await place.files.open("a.bin"))!;
       assert.ok((await place.files.list()).includes("a.bin"));
-      await rejects(() => source.read(0, 10, AbortSignal.abort()), "aborted", /aborted while reading a\.bin/);
+      await refused(() => source.read(0, 10, AbortSignal.abort()), "aborted", /aborted while reading a\.bin/);
     } finally {
       await place.files.close();
       await place.remove();
@@ -149,13 +149,13 @@ contract("isPlainName", () => {
 
 contract("readText refuses what is too long before reading it, and what is not UTF-8", async () => {
   const source = { name: "big.json", size: 1e12, read: () => assert.unreachable("must not read") };
-  await rejects(
+  await refused(
     () => readText(source as never, 1e6, "config"),
     "config",
     /big\.json: got 1000000000000 bytes, needed at most 1000000/,
   );
   const bad = (await memoryFiles({ "x.json": Uint8Array.of(0x7b, 0xff, 0x7d) }).open("x.json"))!;
-  await rejects(() => readText(bad, 100, "config"), "config", /x\.json: got bytes that are not UTF-8/);
+  await refused(() => readText(bad, 100, "config"), "config", /x\.json: got bytes that are not UTF-8/);
 });
 
 contract("folder: a single .safetensors file stands for model.safetensors, its neighbours stay", async () => {
@@ -170,13 +170,13 @@ contract("folder: a single .safetensors file stands for model.safetensors, its n
     assert.is(await set.open("model.safetensors.index.json"), undefined);
     assert.is(await readText((await set.open("config.json"))!, 99, "config"), "config.json");
     await set.close();
-    await rejects(() => set.open("config.json"), "closed", /after close/);
-    await rejects(
+    await refused(() => set.open("config.json"), "closed", /after close/);
+    await refused(
       () => folderFiles(join(folder, "absent")),
       "source",
       /there is no such file or folder, needed a checkpoint folder/,
     );
-    await rejects(
+    await refused(
       () => folderFiles(join(folder, "config.json")),
       "source",
       /needed a checkpoint folder or a \.safetensors file/,
@@ -210,16 +210,16 @@ contract("folder: links of a Hugging Face cache work, links that leave the folde
       for (const name of ["config.json", "second.json"])
         assert.is(await readText((await set.open(name))!, 99, "config"), "blob");
       for (const name of ["secret.json", "absolute.json", "near.json"]) {
-        await rejects(() => set.open(name), "source", /a symbolic link that leaves the folder/);
+        await refused(() => set.open(name), "source", /a symbolic link that leaves the folder/);
       }
-      await rejects(() => set.open("loop.json"), "source", /symbolic links in a circle/);
-      await rejects(() => set.open("folder.json"), "source", /got a folder, needed a regular file/);
+      await refused(() => set.open("loop.json"), "source", /symbolic links in a circle/);
+      await refused(() => set.open("folder.json"), "source", /got a folder, needed a regular file/);
       assert.is(await set.open("dangling.json"), undefined);
       await set.close();
     }
     const plain = await folderFiles(blobs);
     await symlink("../snapshots/abc/folder.json", join(blobs, "out"));
-    await rejects(() => plain.open("out"), "source", /leaves the folder/);
+    await refused(() => plain.open("out"), "source", /leaves the folder/);
     await plain.close();
   } finally {
     await rm(base, { recursive: true });
@@ -233,7 +233,7 @@ contract("folder: a file that shrinks while open is a short read", async () => {
     const set = await folderFiles(folder);
     const source = (await set.open("a.bin"))!;
     await truncate(join(folder, "a.bin"), 600);
-    await rejects(() => source.read(500, 700), "source", /a\.bin: got 100 of the bytes 500 to 700, needed all 200/);
+    await refused(() => source.read(500, 700), "source", /a\.bin: got 100 of the bytes 500 to 700, needed all 200/);
     await set.close();
   } finally {
     await rm(folder, { recursive: true });
@@ -242,7 +242,7 @@ contract("folder: a file that shrinks while open is a short read", async () => {
 
 contract("blobs: two files of one name are refused", async () => {
   const one = { name: "a.bin", blob: new Blob([data]) };
-  await rejects(async () => blobFiles([one, one]), "source", /two files named a\.bin/);
+  await refused(async () => blobFiles([one, one]), "source", /two files named a\.bin/);
 });
 
 contract("blobs: of a picked folder only its own files count, not those of folders in it", async () => {
@@ -318,10 +318,10 @@ for (const [name, { listener, at, message }] of Object.entries(liars)) {
     const server = await serve(listener);
     try {
       const set = urlFiles(server.url);
-      if (at === "open") await rejects(() => set.open("a.bin"), "source", message);
+      if (at === "open") await refused(() => set.open("a.bin"), "source", message);
       else {
         const source = (await set.open("a.bin"))!;
-        await rejects(() => source.read(100, 110), "source", message);
+        await refused(() => source.read(100, 110), "source", message);
       }
     } finally {
       await server.stop();
@@ -356,14 +356,14 @@ contract("http: abort during a slow body", async () => {
     const source = (await urlFiles(server.url).open("a.bin"))!;
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 50);
-    await rejects(() => source.read(0, 1000, stop.signal), "aborted", /aborted while reading a\.bin/);
+    await refused(() => source.read(0, 1000, stop.signal), "aborted", /aborted while reading a\.bin/);
   } finally {
     await server.stop();
   }
 });
 
 contract("http: a base that is no URL", async () => {
-  await rejects(async () => urlFiles("not a url"), "source", /needed an http/);
+  await refused(async () => urlFiles("not a url"), "source", /needed an http/);
 });
 
 contract.run();

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { parseConfig, parseGenerationConfig } from "../../src/checkpoint/config.ts";
 import { parseJson } from "../../src/text/json.ts";
 import { parseRope } from "../../src/rope/index.ts";
-import { rejects } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 
 const goldens = fileURLToPath(new URL("../fixtures/goldens/", import.meta.url));
 const tests = suite("config");
@@ -85,7 +85,7 @@ tests("every config among the goldens gives sizes and the RoPE setting of the wh
   }
 });
 
-const refused: Record<string, [object | null | string, RegExp]> = {
+const wrong: Record<string, [object | null | string, RegExp]> = {
   "no object": ["x", /config\.json: got "x", needed a JSON object/],
   null: [null, /got null, needed a JSON object/],
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
@@ -139,16 +139,16 @@ const refused: Record<string, [object | null | string, RegExp]> = {
   "an eos that is text": [{ eos_token_id: "</s>" }, /eos_token_id: got "<\/s>", needed a token id/],
   "a context of zero": [{ max_position_embeddings: 0 }, /max_position_embeddings: must be a whole number ≥ 1, got 0/],
 };
-for (const [name, [more, message]] of Object.entries(refused)) {
+for (const [name, [more, message]] of Object.entries(wrong)) {
   tests(`refuses ${name}`, async () => {
     const json = typeof more === "object" && more !== null ? { ...base, ...more } : more;
-    await rejects(async () => parseConfig(json), "config", message);
+    await refused(async () => parseConfig(json), "config", message);
   });
 }
 
 tests("a RoPE setting that parseRope refuses is refused with the config", async () => {
   const config = { ...base, rope_scaling: { type: "linear" } };
-  await rejects(async () => parseConfig(config), "rope", /config\.json: rope_scaling: type linear needs factor/);
+  await refused(async () => parseConfig(config), "rope", /config\.json: rope_scaling: type linear needs factor/);
 });
 
 tests("generation_config: stated values, null, absence", () => {
@@ -182,7 +182,7 @@ for (const [field, value] of [
   ["eos_token_id", [[1]]],
 ] as const) {
   tests(`generation_config: refuses ${field} ${JSON.stringify(value)}`, async () => {
-    await rejects(
+    await refused(
       async () => parseGenerationConfig({ [field]: value }),
       "config",
       new RegExp(`generation_config\\.json: ${field}: got`),

@@ -10,7 +10,8 @@ import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import { openCheckpoint } from "../../src/checkpoint/index.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
-import { collect, rejects, safetensorsBytes } from "../tools/damage.ts";
+import { collect, safetensorsBytes } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 import type { HeaderEntry } from "../tools/damage.ts";
 
 const models = fileURLToPath(new URL("../fixtures/goldens/models/", import.meta.url));
@@ -119,7 +120,7 @@ tests("a text file above 64 MiB is refused before it is read", async () => {
     ...set,
     open: async (name: string) => (name === "tokenizer.json" ? (huge as never) : set.open(name)),
   };
-  await rejects(
+  await refused(
     () => openCheckpoint(files),
     "tokenizer",
     /tokenizer\.json: got 67108865 bytes, needed at most 67108864/,
@@ -170,7 +171,7 @@ tests("untied without a head is refused, absent tie_word_embeddings counts as un
   const model = edited({ [HEAD]: undefined });
   const { tie_word_embeddings: _, ...absent } = config;
   for (const text of [json(config), json(absent)]) {
-    await rejects(
+    await refused(
       () => open({ "config.json": text, "model.safetensors": model }),
       "checkpoint",
       /lm_head\.weight: got no such tensor, needed \[300,24\], or tie_word_embeddings true/,
@@ -193,7 +194,7 @@ const q = "model.layers.1.self_attn.q_proj.weight";
 tests("missing, extra, misshapen and unsupported tensors are named with got and needed", async () => {
   const good = parts[q];
   const check = (change: Parameters<typeof edited>[0], message: RegExp) =>
-    rejects(() => open({ "model.safetensors": edited(change) }), "checkpoint", message);
+    refused(() => open({ "model.safetensors": edited(change) }), "checkpoint", message);
   await check(
     { [q]: undefined },
     /model\.safetensors: model\.layers\.1\.self_attn\.q_proj\.weight: got no such tensor, needed \[24,24\]$/,
@@ -220,23 +221,23 @@ tests("one shard of several named alone says so", async () => {
   const folder = await folderFiles(join(models, "sharded-bf16/model-00002-of-00005.safetensors"));
   const message =
     /^model-00002-of-00005\.safetensors: model\.embed_tokens\.weight: got no such tensor .*the whole folder: this file is one of several/;
-  await rejects(() => openCheckpoint(folder), "checkpoint", message);
+  await refused(() => openCheckpoint(folder), "checkpoint", message);
   await folder.close();
 });
 
 tests("no weights: the sentence lists what the folder holds", async () => {
   const { "model.safetensors": _, ...rest } = single;
   const files = memoryFiles({ ...rest, "pytorch_model.bin": "x" }, "somewhere");
-  await rejects(
+  await refused(
     () => openCheckpoint(files),
     "checkpoint",
     /somewhere: got neither model\.safetensors nor .* among .*pytorch_model\.bin/,
   );
-  await rejects(() => openCheckpoint(memoryFiles({ "a.gguf": "x" })), "config", /got no config\.json among a\.gguf/);
+  await refused(() => openCheckpoint(memoryFiles({ "a.gguf": "x" })), "config", /got no config\.json among a\.gguf/);
 });
 
 tests("an aborted signal stops opening", async () => {
-  await rejects(() => openCheckpoint(memoryFiles(single), AbortSignal.abort()), "aborted", /aborted/);
+  await refused(() => openCheckpoint(memoryFiles(single), AbortSignal.abort()), "aborted", /aborted/);
 });
 
 tests("what writeCheckpoint writes is what randomFiles makes, and any range of it equals the whole", async () => {
@@ -270,7 +271,7 @@ tests("what writeCheckpoint writes is what randomFiles makes, and any range of i
       assert.equal((await source.read(start, end)).slice(), whole.slice(start, end), `${start} to ${end}`);
     }
     await writeFile(join(folder, "config.json"), "{");
-    await rejects(
+    await refused(
       async () => openCheckpoint(await folderFiles(folder)),
       "config",
       /config\.json: got the end of the text/,

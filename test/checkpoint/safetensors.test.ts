@@ -8,7 +8,8 @@ import { memorySource } from "../../src/checkpoint/memory.ts";
 import type { ByteSource } from "../../src/checkpoint/bytes.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { readHeader, readTensor, readTensors } from "../../src/checkpoint/safetensors.ts";
-import { rejects, safetensorsBytes } from "../tools/damage.ts";
+import { safetensorsBytes } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 import type { HeaderEntry } from "../tools/damage.ts";
 
 const goldens = fileURLToPath(new URL("../fixtures/goldens/", import.meta.url));
@@ -185,7 +186,7 @@ const wrong: Record<string, [Uint8Array, RegExp]> = {
 };
 for (const [name, [bytes, message]] of Object.entries(wrong)) {
   tests(`refuses ${name}`, async () => {
-    await rejects(() => readHeader(memorySource("x", bytes)), "checkpoint", message);
+    await refused(() => readHeader(memorySource("x", bytes)), "checkpoint", message);
   });
 }
 
@@ -200,7 +201,7 @@ tests("a header above 100 MB is refused before it is read", async () => {
       return length.subarray(start, end);
     },
   };
-  await rejects(
+  await refused(
     () => readHeader(source),
     "checkpoint",
     /huge\.safetensors: got a header length of 100000001, needed at most 100000000/,

@@ -7,7 +7,7 @@ import type { RopeScaling } from "../../src/rope/index.ts";
 import type { Segment } from "../../src/engine/step.ts";
 import { seeded } from "../tools/damage.ts";
 import { goldenEntry } from "../tools/goldens.ts";
-import { farthest, firstDifference, folder, openDevice, variantsOf } from "../tools/models.ts";
+import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 
 const tests = suite("batch");
 const handle = await openDevice();
@@ -15,9 +15,6 @@ const { device } = handle;
 const path = folder("goldens/rope_sweep");
 /** What float32 may make of a logit of this model; a log-probability is a difference of two. */
 const TOLERANCE = goldenEntry("rope_sweep/default/expected.safetensors").tolerance!.f32.abs!;
-
-const ids = (count: number, seed = 1) =>
-  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % 256);
 
 /** The segments of every step from now on. */
 function recordSteps(llama: Llama): (readonly Segment[])[] {
@@ -44,16 +41,19 @@ const scaled = (ropeScaling: RopeScaling, more: GenerateOptions = {}): GenerateO
 });
 const requests: readonly Request[] = [
   { prompt: ids(50), options },
-  { prompt: ids(7, 2), options: scaled({ rope_type: "yarn", factor: 4 }) },
+  { prompt: ids(7, 256, 2), options: scaled({ rope_type: "yarn", factor: 4 }) },
   {
-    prompt: ids(90, 3),
+    prompt: ids(90, 256, 3),
     options: scaled({ rope_type: "dynamic", factor: 2 }, { ropeAngles: "current", maxNewTokens: 33 }),
   },
   {
-    prompt: ids(61, 4),
+    prompt: ids(61, 256, 4),
     options: scaled({ rope_type: "dynamic", factor: 4 }, { ropeAngles: "as-inserted", maxNewTokens: 9 }),
   },
-  { prompt: ids(150, 5), options: scaled({ rope_type: "linear", factor: 2 }, { temperature: 0.7, topK: 20, seed: 5 }) },
+  {
+    prompt: ids(150, 256, 5),
+    options: scaled({ rope_type: "linear", factor: 2 }, { temperature: 0.7, topK: 20, seed: 5 }),
+  },
 ];
 
 const same = (what: string, got: Completion, want: Completion): void => {
@@ -108,7 +108,7 @@ tests("logits in the company of others that generate are the logits alone", asyn
 
 tests("more sequences than a step holds", async () => {
   using llama = await Llama.load(path, { device });
-  const prompts = Array.from({ length: 37 }, (_, i) => ids(3 + i, i));
+  const prompts = Array.from({ length: 37 }, (_, i) => ids(3 + i, 256, i));
   const alone: Completion[] = [];
   for (const prompt of prompts) alone.push(await llama.complete(prompt, { ...options, maxNewTokens: 6 }));
   const steps = recordSteps(llama);
@@ -122,9 +122,9 @@ tests("a prompt does not wait until those that generate have ended", async () =>
   const order: string[] = [];
   const many = llama.engine.maxSequences + 4;
   const long = Array.from({ length: many }, (_, i) =>
-    llama.complete(ids(5, i), { ...options, maxNewTokens: 60 }).then(() => order.push("long")),
+    llama.complete(ids(5, 256, i), { ...options, maxNewTokens: 60 }).then(() => order.push("long")),
   );
-  for await (const _ of llama.generate(ids(5, 99), { ...options, maxNewTokens: 5 })) order.push("token");
+  for await (const _ of llama.generate(ids(5, 256, 99), { ...options, maxNewTokens: 5 })) order.push("token");
   // The late prompt's five tokens came while the others were at theirs.
   assert.equal(
     order.slice(0, 5),
@@ -165,7 +165,7 @@ tests("a progress callback that throws ends its own request, with its own error"
   using llama = await Llama.load(path, { device, chunkRows: 16 });
   const want = await llama.complete(requests[0].prompt, requests[0].options);
   const mine = llama.complete(requests[0].prompt, requests[0].options);
-  const broken = llama.complete(ids(60, 8), {
+  const broken = llama.complete(ids(60, 256, 8), {
     ...options,
     onPrefill() {
       throw new RangeError("the bar is full");
@@ -223,7 +223,7 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
     const below = seeded(seed);
     const crowd = Array.from({ length: 50 }, (_, i) => ({
       // Two beginnings, cut anywhere: most prompts share whole pages with others.
-      prompt: ids(1 + below(180), below(2)),
+      prompt: ids(1 + below(180), 256, below(2)),
       given: {
         ...options,
         ...settings[below(3) ? 0 : below(settings.length)],

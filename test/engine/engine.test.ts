@@ -4,19 +4,18 @@ import * as assert from "uvu/assert";
 import { randomFiles } from "../tools/checkpoint.ts";
 import { type Dispatch, type KernelName, kernels, PAGE } from "../../kernels/index.ts";
 import type { RopeAngles } from "../../src/engine/angles.ts";
-import { Llama, LlariatError } from "../../src/node/index.ts";
+import { Llama } from "../../src/node/index.ts";
 import { type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import type { Segment, Sequence } from "../../src/engine/step.ts";
 import { lockstep } from "../tools/harness.ts";
-import { countCalls, farthest, feed, folder, openDevice, variantsOf } from "../tools/models.ts";
+import { countCalls, farthest, feed, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
+import { refused } from "../tools/refused.ts";
 import { Reference } from "../tools/reference.ts";
 
 const tests = suite("engine");
 const handle = await openDevice();
 const { device } = handle;
 const sweep = folder("goldens/rope_sweep");
-const ids = (count: number, vocab: number, seed = 1) =>
-  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);
 
 interface Run {
   readonly count: number;
@@ -144,18 +143,6 @@ tests("what other requests left in the cache reaches no result, were it NaN", as
     assert.is(farthest(await feed(llama, prompt, [37, 1, 3], { raw: true }), got).error, 0, variants);
   }
 });
-
-const refused = async (promise: Promise<unknown>, code: string, pattern: RegExp): Promise<void> => {
-  try {
-    await promise;
-  } catch (error) {
-    if (!(error instanceof LlariatError)) throw error;
-    assert.is(error.code, code, error.message);
-    assert.match(error.message, pattern);
-    return;
-  }
-  assert.unreachable(`nothing was refused, needed ${pattern}`);
-};
 
 /** Many query heads on one small key/value head: parts of attention outgrow a binding long before the keys do. */
 const wide = randomFiles({

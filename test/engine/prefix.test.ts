@@ -4,9 +4,9 @@ import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { Llama } from "../../src/node/index.ts";
 import { PrefixCache } from "../../src/engine/prefix.ts";
+import { ids } from "../tools/models.ts";
 
 const test = suite("prefix");
-const ids = (length: number, shift = 0) => Array.from({ length }, (_, i) => (i * 7 + shift) % 50);
 
 test("a prefix is found in whole pages, leaves one id over, and only under its setting", () => {
   const cache = new PrefixCache();
@@ -23,13 +23,13 @@ test("a prefix is found in whole pages, leaves one id over, and only under its s
   assert.equal(pages("a", ids(3 * PAGE)), [4, 5], "the last id must be computed");
   assert.equal(pages("a", ids(3 * PAGE + 1)), [4, 5, 6]);
   assert.equal(pages("b", ids(3 * PAGE + 1)), []);
-  assert.equal(pages("a", [...ids(PAGE), ...ids(2 * PAGE, 1)]), [4]);
+  assert.equal(pages("a", [...ids(PAGE), ...ids(2 * PAGE, 256, 2)]), [4]);
 });
 
 test("pages in use are not evicted; idle ones go oldest leaf first", () => {
   const cache = new PrefixCache();
   const long = cache.publish("a", ids(2 * PAGE), [1, 2], []);
-  const other = cache.publish("a", ids(PAGE, 1), [3], []);
+  const other = cache.publish("a", ids(PAGE, 256, 2), [3], []);
   assert.is(cache.evict(), undefined);
   cache.release(long);
   cache.release(other);
@@ -91,7 +91,8 @@ test("idle prefixes give way before the pool grows", async () => {
   try {
     await llama.complete(ids(200), { maxNewTokens: 4, ignoreEos: true });
     const { kv } = llama.memory;
-    for (let shift = 1; shift < 6; shift++) await llama.complete(ids(200, shift), { maxNewTokens: 4, ignoreEos: true });
+    for (let shift = 1; shift < 6; shift++)
+      await llama.complete(ids(200, 256, shift + 1), { maxNewTokens: 4, ignoreEos: true });
     assert.is(llama.memory.kv, kv);
   } finally {
     llama.close();

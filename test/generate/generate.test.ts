@@ -5,12 +5,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { memorySource } from "../../src/checkpoint/memory.ts";
-import { type GenerateOptions, Llama, LlariatError, type Prompt, memoryFiles } from "../../src/node/index.ts";
+import { type ErrorCode, type GenerateOptions, Llama, type Prompt, memoryFiles } from "../../src/node/index.ts";
 import { Random } from "../../src/generate/random.ts";
 import { readHeader } from "../../src/checkpoint/safetensors.ts";
 import { type SamplingOptions, sample, samplingOptions } from "../../src/generate/sample.ts";
 import { goldenEntry } from "../tools/goldens.ts";
-import { argmax, countCalls, folder, openDevice } from "../tools/models.ts";
+import { argmax, countCalls, folder, ids, openDevice } from "../tools/models.ts";
+import { refused } from "../tools/refused.ts";
 
 const tests = suite("generate");
 const handle = await openDevice();
@@ -21,23 +22,10 @@ const kv = await Llama.load(folder("/models/kv-llama"), { device });
 const tiny = await Llama.load(sweep, { device });
 const TOLERANCE = goldenEntry("rope_sweep/default/expected.safetensors").tolerance!.f32.abs!;
 
-const ids = (count: number, vocab = 256, seed = 1) =>
-  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);
 const asked = { ignoreEos: true, allowBeyond: true } as const;
 const KV_PROMPT =
   "[INST] ## UUID key/value pairs to remember:\n\n'1f0a77d2' = '9c3e'\n'77aa01bc' = '4410'\n'e29a369f' = 'd486'\n" +
   "\n\n What is the value of the key 'e29a369f'? [/INST]";
-
-async function refused(promise: Promise<unknown>, code: string, pattern = /./): Promise<LlariatError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof LlariatError)) throw new Error(`not refused as ${code}: ${String(error)}`, { cause: error });
-  assert.is(error.code, code, error.message);
-  assert.match(error.message, pattern);
-  return error;
-}
 
 /** All pages are back: free, or kept as a prefix that nobody uses. */
 function nothingHeld(llama: Llama, what: string): void {
@@ -164,7 +152,7 @@ tests("the text continues the prompt; an answer to messages is a text of its own
 
 tests("prompts that are none are refused before anything is allocated", async () => {
   calls.reset();
-  const bad: [Prompt, string, RegExp][] = [
+  const bad: [Prompt, ErrorCode, RegExp][] = [
     [[], "request", /at least one token/],
     [[0, 256], "request", /id 256 at 1 is outside the vocabulary of 256/],
     [[1.5], "request", /id 1.5 at 0/],

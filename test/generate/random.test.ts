@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { Random, splitMix64, xoshiro128 } from "../../src/generate/random.ts";
 
 const test = suite("random");
@@ -85,12 +85,10 @@ test("a seed that is none is refused", () => {
     ["1", '"1"'],
     [null, "null"],
   ] as const)
-    assert.throws(
+    refusedSync(
       () => new Random(seed as number),
-      (error: unknown) =>
-        error instanceof LlariatError &&
-        error.code === "request" &&
-        error.message === `seed: must be a whole number from 0 to 2^53 - 1, got ${shown}`,
+      "request",
+      `seed: must be a whole number from 0 to 2^53 - 1, got ${shown}`,
     );
 });
 

@@ -1,25 +1,13 @@
 // Filters against transformers (fixtures/goldens/sampling) and a naive f64 version; draws by chi-square.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
 import { Random } from "../../src/generate/random.ts";
 import type { Candidates, Sampling, SamplingOptions } from "../../src/generate/sample.ts";
 import { candidatesNeeded, distribution, sample, samplingOptions } from "../../src/generate/sample.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
+import { refusedSync } from "../tools/refused.ts";
 
 const test = suite("sample");
-
-function refused(call: () => unknown, message: string, code = "request"): void {
-  try {
-    call();
-  } catch (error) {
-    if (!(error instanceof LlariatError)) throw error;
-    assert.is(error.message, message);
-    assert.is(error.code, code);
-    return;
-  }
-  assert.unreachable(`accepted; expected: ${message}`);
-}
 
 /** Sampling with every filter off unless given. */
 const sampling = (options: SamplingOptions): Sampling => samplingOptions({ temperature: 1, topK: 0, ...options });
@@ -315,7 +303,7 @@ test("candidatesNeeded", () => {
 });
 
 test("options that make no sense are refused by name", () => {
-  const wrong = (options: object, message: string) => refused(() => samplingOptions(options), message);
+  const wrong = (options: object, message: string) => refusedSync(() => samplingOptions(options), "request", message);
   for (const [value, shown] of [
     [-0.1, "-0.1"],
     [NaN, "NaN"],
@@ -340,10 +328,10 @@ test("logits that are none are an error, not an id", () => {
   const advice = "needed numbers; the weights overflow or a kernel fails on this device, try another adapter";
   for (const options of [{}, { temperature: 1 }, { temperature: 1, topK: 0 }, { repetitionPenalty: 2 }]) {
     const draw = (row: Float32Array | Candidates) => () => sample(row, samplingOptions(options), [0], new Random(1));
-    refused(draw(Float32Array.of(1, 2, NaN)), `logits: got NaN for id 2, ${advice}`, "kernel");
-    refused(draw(Float32Array.of(1, Infinity)), `logits: got Infinity for id 1, ${advice}`, "kernel");
-    refused(draw(Float32Array.of(-Infinity, -Infinity)), `logits: got -Infinity for every id, ${advice}`, "kernel");
-    refused(draw(new Float32Array(0)), `logits: got none, ${advice}`, "kernel");
+    refusedSync(draw(Float32Array.of(1, 2, NaN)), "kernel", `logits: got NaN for id 2, ${advice}`);
+    refusedSync(draw(Float32Array.of(1, Infinity)), "kernel", `logits: got Infinity for id 1, ${advice}`);
+    refusedSync(draw(Float32Array.of(-Infinity, -Infinity)), "kernel", `logits: got -Infinity for every id, ${advice}`);
+    refusedSync(draw(new Float32Array(0)), "kernel", `logits: got none, ${advice}`);
   }
   const list = (logit: number, logSumExp: number) => () =>
     sample(
@@ -352,16 +340,16 @@ test("logits that are none are an error, not an id", () => {
       [],
       new Random(1),
     );
-  refused(list(NaN, 1), `logits: got NaN for id 9, ${advice}`, "kernel");
-  refused(list(1, NaN), `logits: got a sum of NaN, ${advice}`, "kernel");
+  refusedSync(list(NaN, 1), "kernel", `logits: got NaN for id 9, ${advice}`);
+  refusedSync(list(1, NaN), "kernel", `logits: got a sum of NaN, ${advice}`);
 });
 
 test("candidates where the whole row is needed are refused", () => {
   const list = { ids: Uint32Array.of(9), logits: Float32Array.of(1), logSumExp: 1 };
-  refused(
+  refusedSync(
     () => sample(list, samplingOptions({ temperature: 1, topK: 0 }), [], new Random(1)),
-    "sampling needs the whole row of logits (repetitionPenalty 1, topK 0), got 1 candidates",
     "kernel",
+    "sampling needs the whole row of logits (repetitionPenalty 1, topK 0), got 1 candidates",
   );
 });
 

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { Random } from "../../src/generate/random.ts";
 import { StopMatcher } from "../../src/generate/stop.ts";
 
@@ -89,12 +89,10 @@ test("stop strings that are none are refused", () => {
     [3, "3"],
     [null, "null"],
   ] as const)
-    assert.throws(
+    refusedSync(
       () => new StopMatcher(["a", stop as string]),
-      (error: unknown) =>
-        error instanceof LlariatError &&
-        error.code === "request" &&
-        error.message === `stop: must be texts of at least one character, got ${shown}`,
+      "request",
+      `stop: must be texts of at least one character, got ${shown}`,
     );
 });
 

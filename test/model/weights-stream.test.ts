@@ -10,7 +10,8 @@ import { LlariatError } from "../../src/error.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { loadWeights } from "../../src/model/weights.ts";
 import type { WeightSink } from "../../src/model/weights.ts";
-import { collect, rejects } from "../tools/damage.ts";
+import { collect } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 import { check, compare, Keep, LARGE } from "../tools/sink.ts";
 
 const tests = suite("weights-stream");
@@ -40,7 +41,7 @@ tests("NaN and infinity anywhere are refused with tensor, value and place", asyn
     ] as const) {
       for (const [i, value] of ["Infinity", "NaN"].entries()) {
         const checkpoint = await poisoned(dtype, name, element, bits[dtype][i]);
-        const error = await rejects(() => loadWeights(checkpoint, new Keep()), "checkpoint", /needed finite numbers/);
+        const error = await refused(() => loadWeights(checkpoint, new Keep()), "checkpoint", /needed finite numbers/);
         assert.ok(error.message.startsWith(`model.safetensors: ${name}: got ${value} at ${place}, needed`), error.message);
       }
     }
@@ -76,7 +77,7 @@ tests("NaN behind the first chunk is named by its place in the whole tensor", as
     },
   };
   const tensors = new Map([...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, source: bad }]));
-  await rejects(
+  await refused(
     () => loadWeights({ ...checkpoint, tensors }, new Keep()),
     "checkpoint",
     /embed_tokens\.weight: got -Infinity at \[190001, 44\]/,
@@ -144,7 +145,7 @@ tests("abort stops between chunks and inside a read; nothing is left pending", a
     if (after === 0) stop.abort();
     let seen = 0;
     const onProgress = () => void (++seen === after && stop.abort());
-    await rejects(
+    await refused(
       () => loadWeights(checkpoint, new Keep(), { signal: stop.signal, onProgress }),
       "aborted",
       /aborted while/,
@@ -157,7 +158,7 @@ tests("abort stops between chunks and inside a read; nothing is left pending", a
     throw new LlariatError("aborted", "aborted while reading");
   });
   setTimeout(() => stop.abort(), 20);
-  await rejects(() => loadWeights(hanging, new Keep(), { signal: stop.signal }), "aborted", /aborted/);
+  await refused(() => loadWeights(hanging, new Keep(), { signal: stop.signal }), "aborted", /aborted/);
 });
 
 tests("a failing read or sink ends loading with that error, and the read under way is awaited", async () => {
@@ -174,7 +175,7 @@ tests("a failing read or sink ends loading with that error, and the read under w
         if (mine >= at) throw new LlariatError("source", `read ${mine} failed`);
         return inner();
       });
-      await rejects(() => loadWeights(failing, new Keep()), "source", new RegExp(`read ${at} failed`));
+      await refused(() => loadWeights(failing, new Keep()), "source", new RegExp(`read ${at} failed`));
       const sink: WeightSink = {
         maxBindingBytes: LARGE,
         create() {},
@@ -183,7 +184,7 @@ tests("a failing read or sink ends loading with that error, and the read under w
         },
       };
       n = 0;
-      await rejects(
+      await refused(
         () => loadWeights(failing, sink),
         at === 1 ? "source" : "device",
         at === 1 ? /failed/ : /out of memory/,
@@ -208,7 +209,7 @@ tests("a source that answers short or in its own memory is handled", async () =>
   });
   await compare(checkpoint, await loadWeights(own, sink), sink);
   const short = through(checkpoint, async (inner) => (await inner()).subarray(1));
-  await rejects(() => loadWeights(short, new Keep()), "source", /needed all/);
+  await refused(() => loadWeights(short, new Keep()), "source", /needed all/);
 });
 
 tests.run();

@@ -15,7 +15,8 @@ import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { tensorBytes } from "../../kernels/index.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { loadWeights } from "../../src/model/weights.ts";
-import { collect, rejects, seeded } from "../tools/damage.ts";
+import { collect, seeded } from "../tools/damage.ts";
+import { refused } from "../tools/refused.ts";
 import { check, Keep, LARGE } from "../tools/sink.ts";
 
 const models = fileURLToPath(new URL("../fixtures/goldens/models/", import.meta.url));
@@ -151,7 +152,7 @@ tests(
 
 tests("a row larger than a binding is refused with the limit", async () => {
   const checkpoint = await openCheckpoint(randomFiles({ shape: tiny, dtype: "f32" }));
-  await rejects(
+  await refused(
     () => loadWeights(checkpoint, new Keep(95)),
     "device",
     /embed: got rows of 24 elements in f32, needed one to fit .* 95 bytes/,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { refused } from "../tools/refused.ts";
 import { retrieve, viaUrl } from "../../src/retrieval/index.ts";
 import { completionsUrl } from "../../src/retrieval/client.ts";
 import { solve, words } from "./fake.ts";
@@ -12,7 +13,7 @@ type Request = Record<string, unknown> & { prompt: string };
 type Reply = (request: Request, response: ServerResponse, message: IncomingMessage) => unknown;
 
 /** A server on a free port; what `reply` returns is sent as JSON, undefined means it has answered itself. */
-async function withServer(reply: Reply, run: (url: string, requests: Request[]) => Promise<void>): Promise<void> {
+async function withServer(reply: Reply, run: (url: string, requests: Request[]) => Promise<unknown>): Promise<void> {
   const requests: Request[] = [];
   const server = createServer((message, response) => {
     let body = "";
@@ -42,12 +43,6 @@ const right: Reply = ({ prompt, rope_scaling: rope }) => ({
 });
 const asked = { maxNewTokens: 5, temperature: 0, allowBeyond: true } as const;
 const small = { trainedLength: 512, answerRoom: 0, tries: 2, positions: [0.5], promptLengths: [200] };
-
-const rejects = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
-  let caught: Error | undefined;
-  await promise.catch((error: Error) => (caught = error));
-  assert.match(caught?.message ?? "nothing was thrown", message);
-};
 
 test("addresses, with and without what follows the host", () => {
   for (const base of ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/completions"]) {
@@ -98,8 +93,9 @@ test("a server that does not say which RoPE setting it used is not believed", as
   const ignorant: Reply = (request, response, message) => right({ prompt: request.prompt }, response, message);
   await withServer(ignorant, async (url) => {
     const engine = viaUrl({ url, tokenizer });
-    await rejects(
+    await refused(
       engine.complete("What is it? The pass key is 12345", { ...asked, ropeScaling: { rope_type: "yarn", factor: 2 } }),
+      "rope",
       /does not say that it used the RoPE setting/,
     );
     assert.is((await engine.complete("The pass key is 12345", asked)).text, " 12345");
@@ -117,36 +113,43 @@ test("later is tried again, no is not", async () => {
     assert.is((await engine.complete("The pass key is 12345", asked)).text, " 12345");
     assert.is(calls, 3);
     calls = -10;
-    await rejects(
+    await refused(
       viaUrl({ url, pauseMs: 1, retries: 2 }).complete("The pass key is 12345", asked),
+      "request",
       /status 503: busy; tried 3 times/,
     );
   });
   await withServer(
     (_, response) => void response.writeHead(400).end('{"error":"too long"}'),
     async (url, requests) => {
-      await rejects(viaUrl({ url }).complete("x", asked), /status 400: \{"error":"too long"\}/);
+      await refused(viaUrl({ url }).complete("x", asked), "request", /status 400: \{"error":"too long"\}/);
       assert.is(requests.length, 1);
     },
   );
 });
 
 test("no server, no JSON, no text: each says so", async () => {
-  await rejects(
+  await refused(
     viaUrl({ url: "http://127.0.0.1:9", retries: 1, pauseMs: 1 }).complete("x", asked),
+    "request",
     /127\.0\.0\.1:9\/v1\/completions: .*; tried 2 times/,
   );
   await withServer(
     (_, response) => void response.end("<html>"),
-    (url) => rejects(viaUrl({ url }).complete("x", asked), /the answer is not JSON: <html>/),
+    (url) => refused(viaUrl({ url }).complete("x", asked), "request", /the answer is not JSON: <html>/),
   );
   await withServer(
     () => ({ choices: [{ message: {} }] }),
-    (url) => rejects(viaUrl({ url }).complete("x", asked), /no choices\[0\]\.text; is this a completions endpoint\?/),
+    (url) =>
+      refused(
+        viaUrl({ url }).complete("x", asked),
+        "request",
+        /no choices\[0\]\.text; is this a completions endpoint\?/,
+      ),
   );
   await withServer(
     () => [],
-    (url) => rejects(viaUrl({ url }).complete("x", asked), /no choices/),
+    (url) => refused(viaUrl({ url }).complete("x", asked), "request", /no choices/),
   );
 });
 
@@ -168,7 +171,7 @@ test("a key is sent, an abort ends the request", async () => {
       const stop = new AbortController();
       const pending = viaUrl({ url }).complete("x", { ...asked, signal: stop.signal });
       setTimeout(() => stop.abort(), 20);
-      await rejects(pending, /aborted while waiting for http/);
+      await refused(pending, "aborted", /aborted while waiting for http/);
     },
   );
 });

@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { refused } from "../tools/refused.ts";
 import { perplexity } from "../../src/retrieval/index.ts";
 import { stream } from "../../src/retrieval/stream.ts";
 import { words } from "./fake.ts";
@@ -126,27 +127,27 @@ test("texts are encoded by the engine, settings reach it, progress is told", asy
   assert.equal(seen.slice(0, 2), ["own 4/6", "own 6/6"]);
 });
 
-const rejects = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
-  let caught: Error | undefined;
-  await promise.catch((error: Error) => (caught = error));
-  assert.match(caught?.message ?? "nothing was thrown", message);
-};
-
 test("what cannot be measured is refused", async () => {
-  await rejects(perplexity(scorer, { text: [1], windows: [8] }), /needs at least 2 tokens, got 1/);
-  await rejects(perplexity(scorer, { text: ids, windows: [] }), /windows: needs at least one/);
-  await rejects(perplexity(scorer, { text: ids, windows: [1] }), /window: must be a whole number of tokens ≥ 2, got 1/);
-  await rejects(perplexity(scorer, { text: "words", windows: [8] }), /has no tokenizer/);
-  await rejects(perplexity({}, { text: ids, windows: [8] }), /needs an engine with score\(\) or logits\(\)/);
-  await rejects(
+  await refused(perplexity(scorer, { text: [1], windows: [8] }), "request", /needs at least 2 tokens, got 1/);
+  await refused(perplexity(scorer, { text: ids, windows: [] }), "request", /windows: needs at least one/);
+  await refused(
+    perplexity(scorer, { text: ids, windows: [1] }),
+    "request",
+    /window: must be a whole number of tokens ≥ 2, got 1/,
+  );
+  await refused(perplexity(scorer, { text: "words", windows: [8] }), "tokenizer", /has no tokenizer/);
+  await refused(perplexity({}, { text: ids, windows: [8] }), "request", /needs an engine with score\(\) or logits\(\)/);
+  await refused(
     perplexity({ score: async () => [-1] }, { text: ids, windows: [8] }),
+    "request",
     /8 ids need 7 log-probabilities, got 1/,
   );
-  await rejects(
+  await refused(
     perplexity({ score: async (w: readonly number[]) => w.slice(1).map(() => NaN) }, { text: ids, windows: [8] }),
+    "request",
     /at most 0, got NaN/,
   );
-  await rejects(perplexity(scorer, { text: ids, windows: [8] }, { signal: AbortSignal.abort() }), /aborted/);
+  await refused(perplexity(scorer, { text: ids, windows: [8] }, { signal: AbortSignal.abort() }), "aborted", /aborted/);
 });
 
 test.run();

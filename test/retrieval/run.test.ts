@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+import { refused } from "../tools/refused.ts";
+import { type ErrorCode, LlariatError } from "../../src/error.ts";
 import type { Engine, Report, RetrievalSettings } from "../../src/retrieval/index.ts";
 import { mergeReports, parseReport, prompts, retrieve } from "../../src/retrieval/index.ts";
 import { parseRope } from "../../src/rope/index.ts";
@@ -28,12 +29,6 @@ const timeless = (report: Report): unknown =>
       ["created", "updated", "seconds"].includes(key) ? undefined : value,
     ),
   );
-
-const rejects = async (promise: Promise<unknown>, message: RegExp): Promise<void> => {
-  let caught: Error | undefined;
-  await promise.catch((error: Error) => (caught = error));
-  assert.match(caught?.message ?? "nothing was thrown", message);
-};
 
 test("a grid: every cell is there, hopeless ones are not run, rates are right", async () => {
   const engine = honest();
@@ -153,7 +148,7 @@ test("interrupted anywhere and resumed: the same report, nothing asked twice", a
       return complete(prompt, options);
     };
     const onSave = (report: Report): void => void (saved = JSON.parse(JSON.stringify(report)) as Report);
-    await rejects(retrieve(first, settings, { signal: stop.signal, onSave }), /aborted/);
+    await refused(retrieve(first, settings, { signal: stop.signal, onSave }), "aborted", /aborted/);
     assert.ok(saved, "saved before the abort is thrown");
     assert.not.ok(saved.complete);
     const second = noisy();
@@ -224,8 +219,16 @@ test("reports that do not belong together are refused", async () => {
   assert.throws(() => mergeReports([one, other]), /reports of different runs/);
   assert.throws(() => mergeReports([one, third]), /two different answers, so not the same engine/);
   assert.throws(() => mergeReports([]), /at least one/);
-  await rejects(retrieve(honest(), small, { resume: other }), /the saved report has seed 1, this run seed 0/);
-  await rejects(retrieve(honest(), { ...small, model: "m2" }, { resume: one }), /is of another model \(fake\)/);
+  await refused(
+    retrieve(honest(), small, { resume: other }),
+    "request",
+    /the saved report has seed 1, this run seed 0/,
+  );
+  await refused(
+    retrieve(honest(), { ...small, model: "m2" }, { resume: one }),
+    "request",
+    /is of another model \(fake\)/,
+  );
   assert.throws(() => parseReport([]), /needs format llariat-retrieval\/1/);
   assert.throws(() => parseReport(null), /needs an object, got null/);
   assert.throws(
@@ -284,7 +287,11 @@ test("a device that is gone ends the run, and what was done is saved", async () 
       ? Promise.reject(new LlariatError("device", "the device was lost"))
       : complete(prompt, options);
   let saved: Report | undefined;
-  await rejects(retrieve(engine, small, { onSave: (report) => void (saved = report) }), /the device was lost/);
+  await refused(
+    retrieve(engine, small, { onSave: (report) => void (saved = report) }),
+    "device",
+    /the device was lost/,
+  );
   assert.ok(saved!.cells.some((cell) => cell.status === "done"));
   assert.is(
     saved!.cells.reduce((sum, cell) => sum + cell.errors, 0),
@@ -324,8 +331,9 @@ test("titles and fixtures have the cells their prompts allow", async () => {
     own.cells[0].attempts.map((attempt) => attempt.value),
     ["On Llamas", "On Alpacas"],
   );
-  await rejects(
+  await refused(
     retrieve(honest(), { ...small, tasks: ["title"], documents, promptLengths: ["whole"], leastTokens: 9000 }),
+    "request",
     /Llamas: its prompt has \d+ tokens, this test needs more than 9000/,
   );
 
@@ -338,12 +346,12 @@ test("titles and fixtures have the cells their prompts allow", async () => {
   );
   assert.is(report.cells.length, 15);
   assert.ok(report.cells.every((cell) => cell.tries === 6 && cell.found === 6));
-  await rejects(retrieve(honest(), { trainedLength: 512, fixture, tries: 2 }), /a fixture brings its own/);
+  await refused(retrieve(honest(), { trainedLength: 512, fixture, tries: 2 }), "request", /a fixture brings its own/);
 });
 
 test("bad settings are refused by name, before anything is asked", async () => {
   const engine = honest();
-  for (const [change, message] of [
+  for (const [change, message, code = "request"] of [
     [{ promptLengths: [] }, /promptLengths: needs at least one/],
     [{ promptLengths: ["long"] }, /prompt length: needs tokens, "1\.5x" .* got "long"/],
     [{ promptLengths: [200, "200"] }, /promptLengths: 200 is given twice/],
@@ -354,19 +362,24 @@ test("bad settings are refused by name, before anything is asked", async () => {
     [{ tasks: ["title"] }, /title: needs documents/],
     [{ tasks: ["needle"] }, /needle: needs filler/],
     [{ ropeScalings: ["none", "none"] }, /ropeScalings: none is given twice/],
-    [{ ropeScalings: ["dynamic:1"] }, /a factor of 1 scales nothing/],
+    [{ ropeScalings: ["dynamic:1"] }, /a factor of 1 scales nothing/, "rope"],
     [{ trainedLength: undefined }, /trainedLength: needs the tokens/],
     [{ shard: { index: 3, count: 2 } }, /shard: 3 of 2 does not exist/],
     [{ expect: ["dynamic"] }, /is not understood/],
     [{ sequential: { fail: 0.9, pass: 0.5, error: 0.05 } }, /0 < fail < pass < 1/],
     [{ runHopelss: true }, /runHopelss is no setting of retrieve; did you mean runHopeless\?/],
-  ] as [object, RegExp][]) {
-    await rejects(retrieve(engine, { ...small, ...change }), message);
+  ] as [object, RegExp, ErrorCode?][]) {
+    await refused(retrieve(engine, { ...small, ...change }), code, message);
   }
-  await rejects(retrieve({ complete: async () => ({ text: "" }) }, small), /no tokenizer; give countTokens/);
+  await refused(
+    retrieve({ complete: async () => ({ text: "" }) }, small),
+    "tokenizer",
+    /no tokenizer; give countTokens/,
+  );
   const rope = parseRope({ hidden_size: 64, num_attention_heads: 4, max_position_embeddings: 512 });
-  await rejects(
+  await refused(
     retrieve({ ...engine, rope }, { ...small, ropeScalings: ["longrope:short_factor=[1],long_factor=[1],factor=2"] }),
+    "rope",
     /short_factor/,
   );
   assert.is(engine.asked.length, 0);

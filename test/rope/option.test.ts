@@ -1,7 +1,7 @@
 // The command line's spellings of RoPE settings.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { parseRope, parseRopeOption, parseRopeScaling } from "../../src/rope/index.ts";
 import { splitRopeOptions } from "../../src/rope/option.ts";
 
@@ -75,17 +75,8 @@ test("a list of settings is split where one ends", () => {
 });
 
 test("refusals", () => {
-  const refused = (text: string, message: string, reader: typeof readFile | undefined = readFile) => {
-    try {
-      parseRopeOption(text, reader);
-    } catch (error) {
-      if (!(error instanceof LlariatError)) throw error;
-      assert.is(error.message, message);
-      assert.is(error.code, "rope");
-      return;
-    }
-    assert.unreachable(`accepted ${text}`);
-  };
+  const refused = (text: string, sentence: string, reader: typeof readFile | undefined = readFile) =>
+    refusedSync(() => parseRopeOption(text, reader), "rope", sentence);
   const known = "known types: default, linear, ntk, dynamic, yarn, longrope, llama3, proportional";
   const usage = "write none, TYPE or TYPE:FACTOR, for example dynamic:2";
   refused("", `--rope-scaling: got ""; ${usage}`);
@@ -118,12 +109,10 @@ test("refusals", () => {
   refused('{"type": "linear"', "--rope-scaling: got the end of the text at character 17, needed a comma or } in an object; the file is damaged or not JSON"); // prettier-ignore
   refused('{"factor": 2}', `--rope-scaling: has no type, for example type: "dynamic"; ${known}`);
   assert.throws(() => parseRopeOption("@missing.json", readFile), /^no file missing\.json$|no file missing\.json/);
-  assert.throws(
+  refusedSync(
     () => parseRopeOption("longrope:@factors.json"),
-    (error: unknown) =>
-      error instanceof LlariatError &&
-      error.message ===
-        "--rope-scaling: @factors.json names a file, and files cannot be read here; give the JSON itself",
+    "rope",
+    "--rope-scaling: @factors.json names a file, and files cannot be read here; give the JSON itself",
   );
 });
 

@@ -1,25 +1,15 @@
 // Every spelling and every refusal of RoPE settings in configs and requests.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+import { type ErrorCode, LlariatError } from "../../src/error.ts";
 import { frequencies, parseRope, parseRopeScaling, ropeTypes } from "../../src/rope/index.ts";
 import type { Rope, RopeScaling } from "../../src/rope/index.ts";
 import { goldenEntry, goldenJson } from "../tools/goldens.ts";
+import { refusedSync } from "../tools/refused.ts";
 
 const test = suite("rope-parse");
 
-/** Asserts that `call` throws LlariatError(code) with exactly this sentence. */
-function refused(call: () => unknown, message: string, code = "rope"): void {
-  try {
-    call();
-  } catch (error) {
-    if (!(error instanceof LlariatError)) throw error;
-    assert.is(error.message, message);
-    assert.is(error.code, code);
-    return;
-  }
-  assert.unreachable(`accepted; expected: ${message}`);
-}
+const refused = (call: () => unknown, sentence: string, code: ErrorCode = "rope") => refusedSync(call, code, sentence);
 
 interface Form {
   name: string;

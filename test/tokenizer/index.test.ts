@@ -3,7 +3,7 @@
 import * as assert from "uvu/assert";
 import { suite } from "uvu";
 
-import { LlariatError } from "../../src/error.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { Tokenizer } from "../../tokenizer/index.ts";
 import { loadShape, randomText, readJson, readText, seeded, SHAPES } from "./fixtures.ts";
 
@@ -166,9 +166,10 @@ test("lone surrogates are encoded as U+FFFD", () => {
 
 test("what is not a string is refused", () => {
   const tokenizer = loadShape("llama3");
-  assert.throws(
+  refusedSync(
     () => tokenizer.encode(undefined as unknown as string),
-    (error: unknown) => error instanceof LlariatError && error.message === "encode: got undefined, needed a string",
+    "tokenizer",
+    "encode: got undefined, needed a string",
   );
 });
 

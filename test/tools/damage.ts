@@ -1,22 +1,6 @@
-// Damaged checkpoints, and the assertions every test of bad input shares.
-import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
+// damage.ts — checkpoints broken in every way that must be refused.
 import type { ErrorCode } from "../../src/error.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
-
-/** The LlariatError `run` rejects with; fails the test for anything else, for another code or another sentence. */
-export async function rejects(run: () => Promise<unknown>, code: ErrorCode, message: RegExp): Promise<LlariatError> {
-  let value: unknown;
-  try {
-    value = await run();
-  } catch (error) {
-    if (!(error instanceof LlariatError)) throw error;
-    assert.is(error.code, code, `${error.code}: ${error.message}`);
-    assert.match(error.message, message);
-    return error;
-  }
-  throw new Error(`nothing was refused (got ${String(value)}), needed ${code} ${message}`);
-}
 
 /** One header entry as it is written; a tensor of zeros unless the test says more. */
 export type HeaderEntry = Record<string, unknown>;

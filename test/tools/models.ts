@@ -176,3 +176,7 @@ export function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>): num
 }
 
 export const argmax = (row: Float32Array): number => row.reduce((best, value, i) => (value > row[best] ? i : best), 0);
+
+/** Token ids below `vocab`, the same for the same seed, that do not repeat soon. */
+export const ids = (count: number, vocab = 256, seed = 1): number[] =>
+  Array.from({ length: count }, (_, i) => (i * i * 7 + i * 31 + seed * 101) % vocab);

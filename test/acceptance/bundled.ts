@@ -1,4 +1,4 @@
-// models.ts — the two small models of models/ as engines to be accepted, and engines that are broken on purpose.
+// bundled.ts — the two small models of models/ as engines to be accepted, and engines that are broken on purpose.
 import { type Completion, Llama } from "../../src/node/index.ts";
 import { inFlight } from "../../src/retrieval/ask.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
