@@ -9,12 +9,13 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   type Dispatch,
-  type Matrix,
   type StepShape,
   type Variants,
   type DeviceFacts,
   type Tensor,
+  formats,
   matmulTiled,
+  matrixOf,
   matmulShuffle,
 } from "../kernels/index.ts";
 import { stepLayout } from "../kernels/index.ts";
@@ -399,14 +400,16 @@ export class Bench {
     const shape: StepShape = { rows, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
     let most = 0;
     for (const dtype of ["f16", "f32"] as const) {
-      const tensor = (name: string, n: number, type: Tensor["dtype"] = "f32"): Tensor => {
-        return { name: `limits.${name}`, dtype: type, shape: [n, size] };
-      };
-      const [x, weight, y] = [tensor("x", rows), tensor("weight", size, dtype), tensor("y", rows)];
+      const tensor = (name: string, n: number): Tensor => ({ name: `limits.${name}`, dtype: "f32", shape: [n, size] });
+      const [x, y, matrix] = [
+        tensor("x", rows),
+        tensor("y", rows),
+        matrixOf(formats[dtype], "limits.weight", size, size),
+      ];
+      const { weight } = matrix.pieces[0].tensors;
       for (const each of [x, weight, y]) gpu.create(each, "activations");
       gpu.write(x, 0, randomBytes(x, 1));
       gpu.write(weight, 0, randomBytes(weight, size ** -0.5));
-      const matrix: Matrix = { rows: size, columns: size, pieces: [{ tensor: weight, firstRow: 0 }] };
       const { facts } = gpu;
       const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
       const recording = await gpu.record(kernel({ x, weight: matrix, y, step, device: facts }));

@@ -4,9 +4,9 @@
 // and variants are those of the timed one. A kernel that fails it ends the run.
 
 import {
-  type AttentionArguments, CANDIDATE_STRIDE, type DType, type Dispatch, type Linear, type Matrix, PAGE, SPLIT, type DeviceFacts,
+  type AttentionArguments, CANDIDATE_STRIDE, type Dispatch, type Format, type FormatName, type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  embed, gather, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+  embed, formats, gather, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
@@ -38,7 +38,7 @@ interface Size {
 interface Entry {
   readonly kernel: string;
   readonly what: string;
-  readonly format?: DType;
+  readonly format?: Format;
   /** Of kernels that have variants; none for those that have one. */
   readonly device?: DeviceFacts;
   readonly probe: Probe<Size>;
@@ -55,21 +55,10 @@ const lastRows = ({ rows, context }: Size): StepPlan["runs"] => [
   { start: context - rows, rows, pages: pages(context) },
 ];
 
-/** One weight, in as many pieces as bindings allow. */
-function matrix(bench: Bench, make: Make, n: number, k: number, format: DType): Matrix {
-  const rowBytes = k * (format === "f32" ? 4 : 2);
-  const most = Math.floor(bench.gpu.maxBindingBytes / rowBytes / 8) * 8;
-  const pieces = Array.from({ length: Math.ceil(n / most) }, (_, i) => {
-    const firstRow = i * most;
-    return { tensor: make(`weight.${i}`, [Math.min(most, n - firstRow), k], format), firstRow };
-  });
-  return { rows: n, columns: k, pieces };
-}
-
 interface Context {
   readonly bench: Bench;
   readonly model: ModelShape;
-  readonly formats: readonly DType[];
+  readonly formats: readonly Format[];
   readonly contexts: readonly number[];
   /** Rows of a prefill step. */
   readonly rows: number;
@@ -87,7 +76,7 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
   const entry = (
     linear: Linear,
     layer: [string, number, number],
-    format: DType,
+    format: Format,
     device: DeviceFacts,
     count: number,
   ) => {
@@ -100,7 +89,7 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
       record: (make, size, step, chosen) =>
         linear({
           x: make("x", [size.rows, k]),
-          weight: matrix(bench, make, size.n, k, format),
+          weight: make.matrix("weight", size.n, k, format),
           y: make("y", [size.rows, size.n]),
           step,
           device: chosen,
@@ -218,8 +207,8 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
       what: `${rows} × ${dim}`,
       format,
       probe: probe((make, of, step, device) => {
-        const pieces = [{ tensor: make("weight", [of.rows, dim], format), firstRow: 0 }]; // tokens 0, 1, 2 … of the step
-        return embed({ weight: { rows: of.rows, columns: dim, pieces }, y: make("y", [of.rows, dim]), step, device });
+        const weight = make.matrix("weight", of.rows, dim, format); // tokens 0, 1, 2 … of the step
+        return embed({ weight, y: make("y", [of.rows, dim]), step, device });
       }),
     })),
     {
@@ -309,11 +298,11 @@ async function main(): Promise<void> {
   const values = benchArguments(USAGE, { shape: text, only: text, formats: text });
   const { quick = false, only = "" } = values;
   const shapes = (values.shape ?? (quick ? "135m" : Object.keys(MODELS).join())).split(",");
-  const formats = (values.formats ?? "f16").split(",") as DType[];
+  const names = (values.formats ?? "f16").split(",") as FormatName[];
   const wrong = shapes.find((name) => !(name in MODELS));
   if (wrong !== undefined) throw new TypeError(`--shape: got ${wrong}, needed ${Object.keys(MODELS).join(", ")}`);
-  const odd = formats.find((name) => !["f16", "bf16", "f32"].includes(name));
-  if (odd !== undefined) throw new TypeError(`--formats: got ${odd}, needed f16, bf16 or f32`);
+  const odd = names.find((name) => !(name in formats));
+  if (odd !== undefined) throw new TypeError(`--formats: got ${odd}, needed ${Object.keys(formats).join(", ")}`);
 
   const bench = await openBench(values);
   let count = 0;
@@ -321,7 +310,13 @@ async function main(): Promise<void> {
     await bench.limits();
     for (const name of shapes) {
       const rows = !bench.adapter.isSoftware ? 512 : quick ? 128 : 256;
-      const context: Context = { bench, model: MODELS[name], formats, contexts: quick ? [512] : [512, 2048], rows };
+      const context: Context = {
+        bench,
+        model: MODELS[name],
+        formats: names.map((each) => formats[each]),
+        contexts: quick ? [512] : [512, 2048],
+        rows,
+      };
       const entries = [...linearEntries(context), ...attentionEntries(context), ...otherEntries(context)];
       for (const { kernel, what, format, device, probe } of entries) {
         if (!kernel.includes(only)) continue;
@@ -331,7 +326,7 @@ async function main(): Promise<void> {
         const found = await timeProbe(bench, probe, chosen, quick ? { trials: 3, atLeastMs: 5 } : {});
         const rates = await bench.rates(found.work, found.timing);
         const variants = device?.variants;
-        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format, variants } as const;
+        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format: format?.name, variants } as const;
         const result = { ...about, ...found.timing, ...rates, checked };
         bench.report(result);
         count++;

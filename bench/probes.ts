@@ -1,15 +1,27 @@
 // probes.ts — one kernel at one shape: built twice from the same description, small to be checked against the reference in
 // f64 (test/tools/reference.ts), and at its real size to be timed.
 
-import { type DType, type Dispatch, type StepLayout, type DeviceFacts, type Tensor } from "../kernels/index.ts";
-import { tensorBytes } from "../kernels/index.ts";
+import {
+  type DType,
+  type Dispatch,
+  type Format,
+  type Matrix,
+  type StepLayout,
+  type DeviceFacts,
+  type Tensor,
+} from "../kernels/index.ts";
+import { matrixOf, rowStride, tensorBytes } from "../kernels/index.ts";
 import { Case, type StepPlan, planStep, random } from "../test/tools/harness.ts";
 import type { Bench, Timing, Work } from "./harness.ts";
 import { randomBytes } from "./random.ts";
 import { work } from "./work.ts";
 
 /** Names a tensor into being: normal numbers, or pairs (cos, sin) for "table", so that rotating in place keeps lengths. */
-export type Make = (name: string, shape: readonly number[], dtype?: DType) => Tensor;
+export interface Make {
+  (name: string, shape: readonly number[], dtype?: DType): Tensor;
+  /** A weight of normal numbers, in as many pieces as bindings allow. */
+  matrix(name: string, rows: number, columns: number, format: Format): Matrix;
+}
 
 /** What a probe builds: the step and the dispatches. `S` is whatever sizes it depends on. */
 export interface Probe<S> {
@@ -35,10 +47,13 @@ export async function checkProbe<S>(bench: Bench, probe: Probe<S>, device: Devic
   const { headDim, plan, record, small } = probe;
   const one = new Case(bench.gpu, headDim, plan(small));
   const next = random(1);
-  const make: Make = (name, shape, dtype) => {
+  const tensor = (name: string, shape: readonly number[], dtype?: DType) => {
     const values = name.startsWith("table") ? pair : dtype === "u32" ? () => 0 : next;
     return one.tensor(name, shape, values, dtype);
   };
+  const make: Make = Object.assign(tensor, {
+    matrix: (name: string, rows: number, k: number, format: Format) => one.matrix(name, [rows, k], next, format),
+  });
   const found = await one.run(record(make, small, one.layout, device));
   one.close();
   return found.reduce((most, { worst }) => Math.max(most, worst), 0);
@@ -59,7 +74,14 @@ export async function timeProbe<S>(
   const tensors: Tensor[] = [];
   const build = (copy: number) =>
     record(
-      (name, dims, dtype = "f32") => makeTensor(bench, tensors, `${name}#${copy}`, dims, dtype),
+      Object.assign(
+        (name: string, dims: readonly number[], dtype: DType = "f32") =>
+          makeTensor(bench, tensors, `${name}#${copy}`, dims, dtype),
+        {
+          matrix: (name: string, rows: number, columns: number, format: Format) =>
+            makeMatrix(bench, tensors, `${name}#${copy}`, rows, columns, format),
+        },
+      ),
       size,
       layout,
       device,
@@ -110,4 +132,50 @@ function makeTensor({ gpu }: Bench, tensors: Tensor[], name: string, shape: read
   for (let at = 0; at < bytes; at += block.length)
     gpu.write(tensor, at, block.subarray(0, Math.min(block.length, bytes - at)));
   return tensor;
+}
+
+/** Packed rows by format and width: packing is slow, and repeated rows cost as much to read as different ones. */
+const packed = new Map<string, { rows: number; bytes: Readonly<Record<string, Uint8Array<ArrayBuffer>>> }>();
+
+function packedRows(format: Format, columns: number) {
+  const key = `${format.name} ${columns}`;
+  let block = packed.get(key);
+  if (!block) {
+    const rows = Math.ceil(2 ** 20 / columns);
+    const sizes = Object.entries(format.rowBytes(columns));
+    block = { rows, bytes: Object.fromEntries(sizes.map(([name, size]) => [name, new Uint8Array(rows * size)])) };
+    const values = randomBytes({ name: key, dtype: "f32", shape: [rows, columns] }, columns ** -0.5);
+    const row = new Float32Array(rowStride(format, columns));
+    for (let i = 0; i < rows; i++) {
+      row.set(new Float32Array(values.buffer, 4 * i * columns, columns));
+      format.pack(row, block.bytes, i);
+    }
+    packed.set(key, block);
+  }
+  return block;
+}
+
+function makeMatrix(
+  { gpu }: Bench,
+  tensors: Tensor[],
+  name: string,
+  rows: number,
+  columns: number,
+  format: Format,
+): Matrix {
+  const rowBytes = Math.max(...Object.values(format.rowBytes(columns)));
+  const most = Math.floor(gpu.maxBindingBytes / rowBytes / 8) * 8;
+  const matrix = matrixOf(format, name, rows, columns, Math.min(rows, most));
+  const block = packedRows(format, columns);
+  for (const piece of matrix.pieces) {
+    for (const [key, tensor] of Object.entries(piece.tensors)) {
+      gpu.create(tensor, "activations");
+      tensors.push(tensor);
+      const size = block.bytes[key].length / block.rows;
+      for (let at = 0; at < piece.rows; at += block.rows) {
+        gpu.write(tensor, at * size, block.bytes[key].subarray(0, Math.min(block.rows, piece.rows - at) * size));
+      }
+    }
+  }
+  return matrix;
 }

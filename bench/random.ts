@@ -1,7 +1,7 @@
 // random.ts — safetensors files of normal numbers, made as they are read. Every 64 KiB block of a tensor is drawn from a
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
-import type { Tensor } from "../kernels/dispatch.ts";
+import { ELEMENT_BYTES, type Tensor } from "../kernels/dispatch.ts";
 import { checkRange } from "../src/checkpoint/bytes.ts";
 import type { ByteSource } from "../src/checkpoint/bytes.ts";
 import { checkAborted } from "../src/error.ts";
@@ -68,7 +68,7 @@ export function randomBytes(tensor: Tensor, deviation: number, seed = 1): Uint8A
   const { name, dtype, shape } = tensor;
   if (dtype === "u32" || shape.at(-1)! % 4 !== 0)
     throw new Error(`${name}: no random ${dtype} rows of ${shape.at(-1)}`);
-  const bytes = shape.reduce((product, n) => product * n, dtype === "f32" ? 4 : 2);
+  const bytes = shape.reduce((product, n) => product * n, ELEMENT_BYTES[dtype]);
   const out = new Uint8Array(bytes);
   const key = hash(`${seed}:${name}`);
   const whole: RandomTensor = { name, kind: dtype, shape, mean: 0, deviation, start: 0, end: bytes };

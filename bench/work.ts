@@ -4,6 +4,8 @@ import type { Dispatch, StepShape } from "../kernels/index.ts";
 import { tensorBytes } from "../kernels/index.ts";
 import type { Work } from "./harness.ts";
 
+const isWeight = (name: string): boolean => !["x", "y", "bias"].includes(name);
+
 /**
  * Work of one dispatch. `lengths`: keys that each token row attends to (attention kernels only). Bytes count every input
  * and output once, however often a kernel reads them; matrix products and prefill attention are bound by arithmetic.
@@ -13,16 +15,19 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
   const { rows, outputs, fills, fillRows } = shape;
   const keys = lengths.reduce((sum, n) => sum + n, 0);
   const columns = (name: string) => bind[name].shape.at(-1)!;
+  /** Of the tensors that a weight's format is made of: what is bound besides activations and bias. */
+  const weightBytes = () =>
+    Object.entries(bind).reduce((sum, [name, tensor]) => sum + (isWeight(name) ? tensorBytes(tensor) : 0), 0);
   const bytes = (n: number): Work => ({ bytes: n, flops: 0, bound: "bytes" });
   switch (kernel) {
     case "matvec":
     case "matmul_tiled":
     case "matmul_shuffle": {
       const used = dispatch.ofOutputs ? outputs : rows;
-      const n = bind.weight.shape[0];
+      const n = constants.N;
       const k = columns("x");
       return {
-        bytes: tensorBytes(bind.weight) + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
+        bytes: weightBytes() + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
         flops: 2 * used * n * k,
         bound: kernel === "matvec" ? "bytes" : "flops",
       };
@@ -47,7 +52,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
     case "rmsnorm":
       return bytes(4 * columns("x") * (2 * (dispatch.ofOutputs ? outputs : rows) + 1));
     case "embed":
-      return bytes((rows * tensorBytes(bind.weight)) / bind.weight.shape[0] + 4 * rows * columns("y"));
+      return bytes((rows * weightBytes()) / constants.ROWS + 4 * rows * columns("y"));
     case "rope":
       return bytes(4 * rows * 2 * constants.HALF * (2 * (constants.HEADS + constants.KV_HEADS) + 1));
     case "append":

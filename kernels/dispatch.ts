@@ -3,8 +3,11 @@
 
 import type { KernelName, PartName } from "./wgsl.ts";
 
-/** How the elements of a tensor lie in its buffer. 16-bit weights are read as pairs in u32 (no shader-f16 needed). */
-export type DType = "f32" | "f16" | "bf16" | "u32";
+/** Bytes of an element, by storage type. Kernels read 16-bit elements as pairs in u32 (no shader-f16 needed). */
+export const ELEMENT_BYTES = { f32: 4, u32: 4, f16: 2, bf16: 2 } as const;
+
+/** How the elements of a tensor lie in its buffer. What weights are made of is their format's matter (formats/format.ts). */
+export type DType = keyof typeof ELEMENT_BYTES;
 
 /**
  * A named piece of GPU memory, described without the GPU: the executor owns a buffer per name, the reference an array.
@@ -15,14 +18,6 @@ export interface Tensor {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
-}
-
-/** A weight matrix [rows, columns] as checkpoints store it ([out, in]); rows may be spread over several tensors. */
-export interface Matrix {
-  readonly rows: number;
-  readonly columns: number;
-  /** In order; `tensor.shape` is [rows of this piece, columns]. One piece unless a binding limit forces more. */
-  readonly pieces: readonly { readonly tensor: Tensor; readonly firstRow: number }[];
 }
 
 /** Size of one step, the only thing a recorded dispatch does not know. The first four are the 16-byte uniform of group 0. */
@@ -64,7 +59,7 @@ export const stride = (columns: number): number => (columns + 3) & ~3;
 /** Bytes of a tensor's buffer: rows padded to four elements, the whole to four bytes. */
 export function tensorBytes({ dtype, shape }: Tensor): number {
   const rows = shape.slice(0, -1).reduce((product, n) => product * n, 1);
-  return rows * stride(shape[shape.length - 1]) * (dtype === "f16" || dtype === "bf16" ? 2 : 4);
+  return rows * stride(shape[shape.length - 1]) * ELEMENT_BYTES[dtype];
 }
 
 /** WebGPU's default maxComputeWorkgroupsPerDimension; larger grids are folded into y. */

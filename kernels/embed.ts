@@ -1,4 +1,5 @@
-import { type Dispatch, type Matrix, type Tensor, stride } from "./dispatch.ts";
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import { type Matrix, rowStride } from "./formats/format.ts";
 import type { StepLayout } from "./step.ts";
 import { type DeviceFacts, span } from "./device.ts";
 
@@ -17,17 +18,18 @@ export function embed({
   step: StepLayout;
   device: DeviceFacts;
 }): Dispatch[] {
-  return weight.pieces.map(({ tensor, firstRow }) => ({
+  return weight.pieces.map(({ tensors, rows: held, firstRow }) => ({
     kernel: "embed",
-    parts: ["lib/step", `formats/${tensor.dtype as "f32" | "f16" | "bf16"}`],
+    parts: ["lib/step", weight.format.part],
     constants: {
       ...step.constants,
       DIM4: stride(weight.columns) / 4,
+      ROW4: rowStride(weight.format, weight.columns) / 4,
       FIRST: firstRow,
-      ROWS: tensor.shape[0],
+      ROWS: held,
       WG: span(device).WG,
     },
-    bind: { weight: tensor, y },
+    bind: { ...tensors, y },
     workgroups: ({ rows }) => [rows, 1, 1],
   }));
 }

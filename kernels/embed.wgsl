@@ -3,6 +3,7 @@
 // weight [ROWS, DIM] (a piece of the table that starts at FIRST) · y [rows, DIM] f32
 // one workgroup per row, WG lanes stride over DIM / 4 · embed.ts · test/kernels/embed.test.ts
 override DIM4: u32;
+override ROW4: u32; // a weight row: DIM4 up to a whole block of its format
 override FIRST: u32;
 override ROWS: u32;
 override WG: u32;
@@ -14,6 +15,6 @@ fn embed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let token = row_token(row);
   if (token < FIRST || token >= FIRST + ROWS) { return; } // another piece of the table holds it
   for (var i = lane; i < DIM4; i += WG) {
-    y[row * DIM4 + i] = weight4((token - FIRST) * DIM4 + i);
+    y[row * DIM4 + i] = weight4((token - FIRST) * ROW4 + i);
   }
 }

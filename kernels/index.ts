@@ -1,6 +1,7 @@
 // llariat/kernels — every kernel binding. Each returns plain records (dispatch.ts) and touches no GPU object.
 
 export * from "./dispatch.ts";
+export * from "./formats/index.ts";
 export * from "./step.ts";
 export * from "./device.ts";
 export { type Binding, type KernelName, type PartName, declarations, kernels, parts } from "./wgsl.ts";

@@ -1,7 +1,8 @@
 // linear.ts — what the three kernels of a linear layer (matvec, matmul_tiled, matmul_shuffle) have in common.
 
 import { LlariatError } from "../src/error.ts";
-import { type Dispatch, type Matrix, type Tensor, stride } from "./dispatch.ts";
+import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import { type Matrix, rowStride } from "./formats/format.ts";
 import type { StepLayout } from "./step.ts";
 import type { DeviceFacts } from "./device.ts";
 import type { PartName } from "./wgsl.ts";
@@ -34,28 +35,28 @@ export function linearPieces(
   const { x, weight, bias, y, add = false, ofOutputs = false } = args;
   const need = (what: string, got: number, needed: number) => {
     if (got === needed) return;
-    const name = weight.pieces[0].tensor.name;
-    throw new LlariatError("kernel", `linear ${name}: ${what} must be ${needed}, got ${got}`);
+    throw new LlariatError("kernel", `linear ${weight.name}: ${what} must be ${needed}, got ${got}`);
   };
   need("columns of x", x.shape[1], weight.columns);
   need("columns of y", y.shape[1], weight.rows);
   if (bias) need("length of bias", bias.shape[0], weight.rows);
-  return weight.pieces.map(({ tensor, firstRow }): Dispatch => {
-    const own = kernel(tensor.shape[0]);
+  return weight.pieces.map(({ tensors, rows, firstRow }): Dispatch => {
+    const own = kernel(rows);
     return {
       kernel: own.kernel,
       enables: own.enables,
-      parts: [`formats/${tensor.dtype as "f32" | "f16" | "bf16"}`, bias ? "lib/bias" : "lib/no_bias", ...own.parts],
+      parts: [weight.format.part, bias ? "lib/bias" : "lib/no_bias", ...own.parts],
       constants: {
-        N: tensor.shape[0],
+        N: rows,
         K4: stride(weight.columns) / 4,
+        ROW4: rowStride(weight.format, weight.columns) / 4,
         Y_STRIDE: stride(weight.rows),
         COLUMN: firstRow,
         ADD: Number(add),
         ...own.constants,
       },
       lengths: own.lengths,
-      bind: { x, weight: tensor, ...(bias && { bias }), y },
+      bind: { x, ...tensors, ...(bias && { bias }), y },
       ofOutputs,
       workgroups: own.workgroups,
     };

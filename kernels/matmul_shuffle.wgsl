@@ -1,12 +1,13 @@
 // matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
 // and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
 // about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
 // matmul_shuffle.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
@@ -21,7 +22,7 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
   let first_row = group.y * TILE_ROWS;
   let first = group.x * WG * TILE_COLUMNS + lane;
   var start = array<u32, TILE_COLUMNS>();
-  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
+  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * ROW4; }
   var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
   let k4 = at_run_time(K4);
   for (var k = 0u; k < k4; k++) {

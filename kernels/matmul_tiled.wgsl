@@ -1,11 +1,12 @@
 // matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 8 × 8 lanes makes TILE_ROWS × TILE_COLUMNS outputs, a lane LANE_ROWS × 8 of them in registers, from tiles of
 // 4 · TILE_K4 elements of k. The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns.
 // matmul_tiled.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
@@ -42,7 +43,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       let column = i / TILE_K4;
       let k = i % TILE_K4;
       var v = vec4f();
-      if (first + column < N && k4 + k < K4) { v = weight4((first + column) * K4 + k4 + k); }
+      if (first + column < N && k4 + k < K4) { v = weight4((first + column) * ROW4 + k4 + k); }
       for (var c = 0u; c < 4u; c++) { w_tile[(k * 4u + c) * TILE_COLUMNS + column] = v[c]; }
     }
     workgroupBarrier();

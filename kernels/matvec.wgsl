@@ -1,10 +1,11 @@
 // matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over k / 4, then one reduction
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of BLOCK4, the rest zero
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override GRID_X: u32;
@@ -17,13 +18,19 @@ override WG: u32;
 fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = (group.y * GRID_X + group.x) * OUTPUTS;
   let row = group.z;
+  let blocks = ROW4 / BLOCK4;
   // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
   var start = array<u32, OUTPUTS>();
-  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * K4; }
+  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * blocks; }
   var sum = array<f32, OUTPUTS>();
-  for (var k = lane; k < K4; k += WG) {
-    let v = x[row * K4 + k];
-    for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot(v, weight4(start[i] + k)); }
+  for (var b = lane; b < blocks; b += WG) {
+    var v = array<vec4f, BLOCK4>();
+    for (var j = 0u; j < BLOCK4; j++) {
+      var k = b * BLOCK4 + j;
+      if (ROW4 > K4) { k = min(k, K4 - 1u); } // times zero
+      v[j] = x[row * K4 + k];
+    }
+    for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot_block(start[i] + b, v); }
   }
   for (var i = 0u; i < OUTPUTS; i += 4u) {
     let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);

@@ -526,6 +526,7 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
 // weight [ROWS, DIM] (a piece of the table that starts at FIRST) · y [rows, DIM] f32
 // one workgroup per row, WG lanes stride over DIM / 4 · embed.ts · test/kernels/embed.test.ts
 override DIM4: u32;
+override ROW4: u32; // a weight row: DIM4 up to a whole block of its format
 override FIRST: u32;
 override ROWS: u32;
 override WG: u32;
@@ -537,7 +538,7 @@ fn embed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let token = row_token(row);
   if (token < FIRST || token >= FIRST + ROWS) { return; } // another piece of the table holds it
   for (var i = lane; i < DIM4; i += WG) {
-    y[row * DIM4 + i] = weight4((token - FIRST) * DIM4 + i);
+    y[row * DIM4 + i] = weight4((token - FIRST) * ROW4 + i);
   }
 }
 `,
@@ -560,13 +561,14 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 `,
   "matmul_shuffle": `// matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
 // and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
 // about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
 // matmul_shuffle.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
@@ -581,7 +583,7 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
   let first_row = group.y * TILE_ROWS;
   let first = group.x * WG * TILE_COLUMNS + lane;
   var start = array<u32, TILE_COLUMNS>();
-  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * K4; }
+  for (var j = 0u; j < TILE_COLUMNS; j++) { start[j] = min(first + j * WG, N - 1u) * ROW4; }
   var sum = array<array<f32, TILE_COLUMNS>, TILE_ROWS>();
   let k4 = at_run_time(K4);
   for (var k = 0u; k < k4; k++) {
@@ -612,12 +614,13 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
 `,
   "matmul_tiled": `// matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 8 × 8 lanes makes TILE_ROWS × TILE_COLUMNS outputs, a lane LANE_ROWS × 8 of them in registers, from tiles of
 // 4 · TILE_K4 elements of k. The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns.
 // matmul_tiled.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
@@ -654,7 +657,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       let column = i / TILE_K4;
       let k = i % TILE_K4;
       var v = vec4f();
-      if (first + column < N && k4 + k < K4) { v = weight4((first + column) * K4 + k4 + k); }
+      if (first + column < N && k4 + k < K4) { v = weight4((first + column) * ROW4 + k4 + k); }
       for (var c = 0u; c < 4u; c++) { w_tile[(k * 4u + c) * TILE_COLUMNS + column] = v[c]; }
     }
     workgroupBarrier();
@@ -686,11 +689,12 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
 `,
   "matvec": `// matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
-// x [rows, 4·K4] f32 · weight [N, 4·K4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over k / 4, then one reduction
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
+override ROW4: u32; // a weight row: K4 up to a whole block of BLOCK4, the rest zero
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override GRID_X: u32;
@@ -703,13 +707,19 @@ override WG: u32;
 fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = (group.y * GRID_X + group.x) * OUTPUTS;
   let row = group.z;
+  let blocks = ROW4 / BLOCK4;
   // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
   var start = array<u32, OUTPUTS>();
-  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * K4; }
+  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * blocks; }
   var sum = array<f32, OUTPUTS>();
-  for (var k = lane; k < K4; k += WG) {
-    let v = x[row * K4 + k];
-    for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot(v, weight4(start[i] + k)); }
+  for (var b = lane; b < blocks; b += WG) {
+    var v = array<vec4f, BLOCK4>();
+    for (var j = 0u; j < BLOCK4; j++) {
+      var k = b * BLOCK4 + j;
+      if (ROW4 > K4) { k = min(k, K4 - 1u); } // times zero
+      v[j] = x[row * K4 + k];
+    }
+    for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot_block(start[i] + b, v); }
   }
   for (var i = 0u; i < OUTPUTS; i += 4u) {
     let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
@@ -900,22 +910,28 @@ fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 export const parts: Readonly<Record<PartName, string>> = {
   "formats/bf16": `// formats/bf16.wgsl — four bfloat16 in two u32, low half first. A bfloat16 is the upper half of an f32.
 @group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f {
   let pairs = weight[i];
   return bitcast<vec4f>(vec4<u32>(pairs.x << 16u, pairs.x & 0xffff0000u, pairs.y << 16u, pairs.y & 0xffff0000u));
 }
+fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
   "formats/f16": `// formats/f16.wgsl — four IEEE half floats in two u32, low half first. unpack2x16float is exact and core WGSL,
 // so no shader-f16 is needed to read them.
 @group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f {
   let pairs = weight[i];
   return vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
 }
+fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
   "formats/f32": `// formats/f32.wgsl — weights as they are: four f32 in a vec4.
 @group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f { return weight[i]; }
+fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
   "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
@@ -1064,11 +1080,11 @@ export const declarations: Readonly<
   "attention_merge": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"partials"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HEAD_DIM","HEADS","PARTIALS_STRIDE","Y_STRIDE","SPLIT","WG"]},
   "attention_prefill_shuffle": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE","WG"]},
   "attention_prefill_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE"]},
-  "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","FIRST","ROWS","WG"]},
+  "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","ROW4","FIRST","ROWS","WG"]},
   "gather": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM4","WG"]},
-  "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS","WG"]},
-  "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS"]},
-  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","Y_STRIDE","COLUMN","GRID_X","ADD","WG"]},
+  "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS","WG"]},
+  "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS"]},
+  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","WG"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},

@@ -1,5 +1,9 @@
-// floats.ts — 16-bit floats on the host (Node 20 has no Float16Array), and the test for NaN and infinity that every
-// weight passes on its way to the GPU. Typed arrays are little endian on every platform with WebGPU, as safetensors is.
+// floats.ts — 16-bit floats on the host (Node 20 has no Float16Array), the formats f32, f16 and bf16 in general, and the
+// test for NaN and infinity that every weight passes on its way to the GPU. Typed arrays are little endian on every
+// platform with WebGPU, as safetensors is.
+
+import { ELEMENT_BYTES, stride } from "../dispatch.ts";
+import type { Format } from "./format.ts";
 
 /** f16 → f32, IEEE 754-2008 binary16, exact: `to[i]` for every `from[i]`. */
 export function widenF16(from: Uint16Array, to: Float32Array): void {
@@ -11,6 +15,29 @@ export function widenF16(from: Uint16Array, to: Float32Array): void {
 export function widenBF16(from: Uint16Array, to: Float32Array): void {
   const bits = new Uint32Array(to.buffer, to.byteOffset, from.length);
   for (let i = 0; i < from.length; i++) bits[i] = from[i] << 16;
+}
+
+/** f32 to any of the three, rounded to nearest; `bytes` as for `widen`. */
+function narrow(kind: FloatKind, from: Float32Array, bytes: Uint8Array): void {
+  if (kind === "f32") return new Float32Array(bytes.buffer, bytes.byteOffset, from.length).set(from);
+  const to = new Uint16Array(bytes.buffer, bytes.byteOffset, from.length);
+  const one = kind === "f16" ? narrowF16 : narrowBF16;
+  for (let i = 0; i < from.length; i++) to[i] = one(from[i]);
+}
+
+/** The format of a float type: one tensor `weight` that holds the elements as they are, rows on multiples of four. */
+export function floatFormat(name: FloatKind, own: Pick<Format, "part" | "matvecColumns">): Format {
+  const bytes = ({ weight }: Readonly<Record<string, Uint8Array>>, at: number, row: Float32Array) =>
+    weight.subarray(at * row.length * ELEMENT_BYTES[name]);
+  return {
+    name,
+    block: 4,
+    ...own,
+    tensors: (tensor, rows, columns) => ({ weight: { name: tensor, dtype: name, shape: [rows, columns] } }),
+    rowBytes: (columns) => ({ weight: stride(columns) * ELEMENT_BYTES[name] }),
+    pack: (row, to, at) => narrow(name, row, bytes(to, at, row)),
+    unpack: (from, at, row) => widen(name, bytes(from, at, row), row),
+  };
 }
 
 /** Any of the three to f32, exact. `bytes` holds `to.length` elements and starts on a multiple of their size. */

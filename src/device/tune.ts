@@ -2,13 +2,14 @@
 
 import {
   type Dispatch,
-  type Matrix,
   type StepLayout,
   type DeviceFacts,
   type Tensor,
   type Variants,
+  formats,
   matmulTiled,
   matmulShuffle,
+  matrixOf,
   stepLayout,
 } from "../../kernels/index.ts";
 import { Gpu } from "./gpu.ts";
@@ -53,13 +54,14 @@ async function timeMatmul(device: GPUDevice, facts: DeviceFacts): Promise<number
   const gpu = new Gpu(device, facts);
   try {
     const tensor = (name: string, rows: number): Tensor => ({ name, dtype: "f32", shape: [rows, SIZE] });
-    const [x, weight, y] = [tensor("x", ROWS), tensor("weight", SIZE), tensor("y", ROWS)];
-    for (const each of [x, weight, y]) gpu.create(each, "activations");
+    const [x, y] = [tensor("x", ROWS), tensor("y", ROWS)];
+    const weight = matrixOf(formats.f32, "weight", SIZE, SIZE);
+    const made = weight.pieces.flatMap(({ tensors }) => Object.values(tensors));
+    for (const each of [x, y, ...made]) gpu.create(each, "activations");
     const step: StepLayout = stepLayout({ rows: ROWS, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
     gpu.createStep(4 * (step.pageAt + 4));
-    const matrix: Matrix = { rows: SIZE, columns: SIZE, pieces: [{ tensor: weight, firstRow: 0 }] };
     const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
-    const dispatches: Dispatch[] = kernel({ x, weight: matrix, y, step, device: facts });
+    const dispatches: Dispatch[] = kernel({ x, weight, y, step, device: facts });
     const recording = await gpu.record(dispatches);
     const shape = { rows: ROWS, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
     const data = Uint32Array.of(ROWS, 0, 0, 1);

@@ -1,31 +1,27 @@
 // embed.test.ts — rows of the embedding table, which may come in pieces.
 import { suite } from "uvu";
-import { type DType, embed } from "../../kernels/index.ts";
+import { type FormatName, embed, formats } from "../../kernels/index.ts";
 import { Case, openLab, plainRows, random } from "../tools/harness.ts";
 
 const test = suite("embed");
 const lab = await openLab();
 test.after(() => lab.close());
 
-for (const [dtype, dim, cuts] of [
+for (const [format, dim, cuts] of [
   ["f32", 45, []],
   ["f16", 301, [1, 70]],
   ["bf16", 64, [128]],
-] as [DType, number, number[]][]) {
-  test(`${dtype}, ${dim} wide, in ${cuts.length + 1} pieces`, async () => {
+] as [FormatName, number, number[]][]) {
+  test(`${format}, ${dim} wide, in ${cuts.length + 1} pieces`, async () => {
     const vocab = 203;
     // First and last token of the table and of every piece, and some twice.
     const tokens = [0, vocab - 1, ...cuts.flatMap((cut) => [cut - 1, cut]), 17, 17, 0];
     const one = new Case(lab.gpu, 2, { ...plainRows(tokens.length), tokens });
     const next = random(dim);
-    const ends = [...cuts, vocab];
-    const pieces = ends.map((end, i) => {
-      const firstRow = ends[i - 1] ?? 0;
-      return { tensor: one.tensor(`weight.${i}`, [end - firstRow, dim], next, dtype), firstRow };
-    });
+    const weight = one.matrix("weight", [vocab, dim], next, formats[format], cuts);
     const y = one.tensor("y", [tokens.length + 2, dim]);
     // Widening to f32 is exact, so every element must be equal.
-    await one.run(embed({ weight: { rows: vocab, columns: dim, pieces }, y, step: one.layout, device: lab.gpu.facts }));
+    await one.run(embed({ weight, y, step: one.layout, device: lab.gpu.facts }));
     one.close();
   });
 }

@@ -33,11 +33,7 @@ const plan: StepPlan = {
 
 type Record = (one: Case, device: DeviceFacts) => readonly Dispatch[];
 const next = random(1);
-const weightOf = (one: Case, rows: number, columns: number) => ({
-  rows,
-  columns,
-  pieces: [{ tensor: one.tensor("weight", [rows, columns], next), firstRow: 0 }],
-});
+const weightOf = (one: Case, rows: number, columns: number) => one.matrix("weight", [rows, columns], next);
 
 const linear =
   (make: Linear): Record =>

@@ -2,13 +2,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  type DType,
+  type FormatName,
   type Linear,
   type Matrix,
   type DeviceFacts,
   type Tensor,
+  formats,
   matmulTiled,
   matmulShuffle,
+  matrixOf,
   matvec,
   swiglu,
 } from "../../kernels/index.ts";
@@ -30,7 +32,7 @@ const kernels: { name: string; linear: Linear; device: DeviceFacts }[] = lab.dev
 interface Shape {
   readonly n: number;
   readonly k: number;
-  readonly dtype?: DType;
+  readonly format?: FormatName;
   readonly bias?: boolean;
   readonly add?: boolean;
   /** Rows at which the weight is cut. */
@@ -41,20 +43,20 @@ interface Shape {
 
 const shapes: Shape[] = [
   { n: 1, k: 1 },
-  { n: 67, k: 130, dtype: "f16", cut: 1, bias: true, add: true },
+  { n: 67, k: 130, format: "f16", cut: 1, bias: true, add: true },
   { n: 65, k: 301, add: true },
-  { n: 45, k: 75, dtype: "bf16", cut: 13, ofOutputs: true },
-  { n: 200, k: 2050, dtype: "bf16", bias: true },
+  { n: 45, k: 75, format: "bf16", cut: 13, ofOutputs: true },
+  { n: 200, k: 2050, format: "bf16", bias: true },
 ];
 
-/** A [n, k] weight in pieces; a piece is a tensor of its own. */
-function weightOf(one: Case, { n, k, dtype = "f32", cut }: Shape, next: () => number): Matrix {
-  const ends = cut ? [cut, n] : [n];
-  const pieces = ends.map((end, i) => {
-    const firstRow = i === 0 ? 0 : ends[i - 1];
-    return { tensor: one.tensor(`weight.${i}`, [end - firstRow, k], next, dtype), firstRow };
-  });
-  return { rows: n, columns: k, pieces };
+/** A [n, k] weight in pieces. */
+const weightOf = (one: Case, { n, k, format = "f32", cut }: Shape, next: () => number): Matrix =>
+  one.matrix("weight", [n, k], next, formats[format], cut ? [cut] : []);
+
+/** A function that gives these values one after another. */
+function each(values: ArrayLike<number>): () => number {
+  let i = 0;
+  return () => values[i++];
 }
 
 for (const { name, linear, device } of kernels) {
@@ -107,13 +109,12 @@ for (const { name, linear, device } of kernels) {
       const [rows, k] = shapes.x.shape;
       const n = shapes.weight.shape[0];
       const one = new Case(lab.gpu, 2, plainRows(rows));
-      const dtype = shapes.weight.dtype.toLowerCase() as DType;
-      const weight = one.tensor("weight", [n, k], tensors.get("weight"), dtype);
+      const format = formats[shapes.weight.dtype.toLowerCase() as FormatName];
+      const weight = one.matrix("weight", [n, k], each(tensors.get("weight")!), format);
       const bias = tensors.has("bias") ? one.tensor("bias", [n], tensors.get("bias")) : undefined;
       const y = one.tensor("y", [rows, n]);
-      const matrix = { rows: n, columns: k, pieces: [{ tensor: weight, firstRow: 0 }] };
       const x = one.tensor("x", [rows, k], tensors.get("x"));
-      await one.run(linear({ x, weight: matrix, bias, y, step: one.layout, device }));
+      await one.run(linear({ x, weight, bias, y, step: one.layout, device }));
       close(one.values(y), tensors.get("out_f64")!, tolerance!.f32, file);
       one.close();
     }
@@ -125,22 +126,19 @@ for (const { name, linear, device } of kernels) {
     const tensors = await goldenTensors(path);
     const [rows, dim, hidden] = [4, 48, 75];
     const one = new Case(lab.gpu, 2, plainRows(rows));
-    const matrix = (tensor: Tensor): Matrix => ({
-      rows: tensor.shape[0],
-      columns: tensor.shape[1],
-      pieces: [{ tensor, firstRow: 0 }],
-    });
     const x = one.tensor("x", [rows, dim], tensors.get("x"));
     // gate and up lie one above the other, as the engine loads them
-    const both = [...tensors.get("gate_proj")!, ...tensors.get("up_proj")!];
+    const gateAndUp = [...tensors.get("gate_proj")!, ...tensors.get("up_proj")!];
+    const both = one.matrix("both", [2 * hidden, dim], each(gateAndUp));
+    const down = one.matrix("down", [dim, hidden], each(tensors.get("down_proj")!));
     const gateUp = one.tensor("gateUp", [rows, 2 * hidden]);
     const gated = one.tensor("gated", [rows, hidden]);
     const y = one.tensor("y", [rows, dim]);
     const rest = { step: one.layout, device };
     await one.run([
-      ...linear({ x, weight: matrix(one.tensor("both", [2 * hidden, dim], both)), y: gateUp, ...rest }),
+      ...linear({ x, weight: both, y: gateUp, ...rest }),
       swiglu({ x: gateUp, y: gated, device }),
-      ...linear({ x: gated, weight: matrix(one.tensor("down", [dim, hidden], tensors.get("down_proj"))), y, ...rest }),
+      ...linear({ x: gated, weight: down, y, ...rest }),
     ]);
     close(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
     one.close();
@@ -152,7 +150,7 @@ test("more columns than one dimension of workgroups takes are folded into the ne
   const n = 65_535 * 8 + 9; // one row of workgroups, one more, and one column beyond
   const next = random(2);
   const one = new Case(lab.gpu, 2, plainRows(1));
-  const weight = weightOf(one, { n, k: 4, dtype: "bf16" }, next);
+  const weight = weightOf(one, { n, k: 4, format: "bf16" }, next);
   const [x, y] = [one.tensor("x", [1, 4], next), one.tensor("y", [1, n])];
   await one.run(linear({ x, weight, y, step: one.layout, device }));
   one.close();
@@ -160,7 +158,7 @@ test("more columns than one dimension of workgroups takes are folded into the ne
 
 test("shapes that do not fit are refused by name", () => {
   const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });
-  const weight = { rows: 5, columns: 3, pieces: [{ tensor: tensor("q_proj", 5, 3), firstRow: 0 }] };
+  const weight = matrixOf(formats.f32, "q_proj", 5, 3);
   const one = new Case(lab.gpu, 2, plainRows(1));
   const args = { weight, step: one.layout, device: lab.devices[0] };
   for (const { linear } of kernels) {

@@ -58,7 +58,7 @@ tests("mixed dtypes inside one fused matrix become f32, exactly", async () => {
   const checkpoint = await openCheckpoint(randomFiles({ shape: tiny, dtype }));
   const { layers } = await loadWeights(checkpoint, new Keep());
   assert.equal(
-    [layers[0].qkv, layers[0].gateUp, layers[0].o, layers[0].down].map(({ pieces }) => pieces[0].tensor.dtype),
+    [layers[0].qkv, layers[0].gateUp, layers[0].o, layers[0].down].map(({ format }) => format.name),
     ["f32", "f32", "bf16", "bf16"],
   );
 });
@@ -129,13 +129,14 @@ tests(
       weights.bytes,
       created.reduce((sum, tensor) => sum + tensorBytes(tensor), 0),
     );
-    const quarter = { dtype: "bf16", shape: [32_064, 2048] };
-    assert.equal(weights.embed.pieces, [
-      { tensor: { name: "embed#0", ...quarter }, firstRow: 0 },
-      { tensor: { name: "embed#1", ...quarter }, firstRow: 32_064 },
-      { tensor: { name: "embed#2", ...quarter }, firstRow: 64_128 },
-      { tensor: { name: "embed#3", ...quarter }, firstRow: 96_192 },
-    ]);
+    assert.equal(
+      weights.embed.pieces,
+      [0, 1, 2, 3].map((i) => ({
+        firstRow: i * 32_064,
+        rows: 32_064,
+        tensors: { weight: { name: `embed#${i}`, dtype: "bf16", shape: [32_064, 2048] } },
+      })),
+    );
     for (const tensor of created) assert.ok(tensorBytes(tensor) <= 2 ** 27, tensor.name);
     assert.is(progress.length, calls);
     assert.is(progress.at(-1), 1);

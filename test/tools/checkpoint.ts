@@ -13,6 +13,7 @@ import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { llamaTensors } from "../../src/checkpoint/index.ts";
 import { parseConfig } from "../../src/checkpoint/config.ts";
 import { LlariatError } from "../../src/error.ts";
+import { ELEMENT_BYTES } from "../../kernels/index.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { randomSource } from "../../bench/random.ts";
 import type { RandomFile, RandomTensor } from "../../bench/random.ts";
@@ -135,7 +136,7 @@ function layout(options: RandomCheckpoint): Map<string, RandomFile | { text: () 
   for (const { name, shape: dims } of llamaTensors(parseConfig(config))) {
     if (s.tied && name === "lm_head.weight") continue;
     const kind = kindOf(name);
-    const bytes = dims.reduce((product, size) => product * size, kind === "f32" ? 4 : 2);
+    const bytes = dims.reduce((product, size) => product * size, ELEMENT_BYTES[kind]);
     if (filled > 0 && filled + bytes > shardBytes) {
       shards.push([]);
       filled = 0;

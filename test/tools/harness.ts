@@ -1,7 +1,17 @@
 // harness.ts — runs kernel records on the GPU and in the reference side by side, with data and steps to feed them.
 
-import type { Dispatch, DType, KernelName, StepLayout, StepShape, DeviceFacts, Tensor } from "../../kernels/index.ts";
-import { CANDIDATES, PAGE, SPLIT, stepLayout, stride } from "../../kernels/index.ts";
+import type {
+  Dispatch,
+  DType,
+  Format,
+  KernelName,
+  Matrix,
+  StepLayout,
+  StepShape,
+  DeviceFacts,
+  Tensor,
+} from "../../kernels/index.ts";
+import { CANDIDATES, PAGE, SPLIT, formats, rowStride, stepLayout, stride } from "../../kernels/index.ts";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { tensorBytes } from "../../kernels/index.ts";
@@ -311,6 +321,37 @@ export class Case {
     this.#tensors.push(tensor);
     this.reference.set(name, upload(this.gpu, tensor, list));
     return tensor;
+  }
+
+  /** A weight of [rows, columns] in a format, made by a function; `cuts` are the rows at which further pieces start. */
+  matrix(
+    name: string,
+    [rows, columns]: readonly [number, number],
+    next: () => number,
+    format: Format = formats.f32,
+    cuts: readonly number[] = [],
+  ): Matrix {
+    const starts = [0, ...cuts];
+    const pieces = starts.map((firstRow, i) => {
+      const held = (starts[i + 1] ?? rows) - firstRow;
+      const tensors = format.tensors(starts.length > 1 ? `${name}.${i}` : name, held, columns);
+      const bytes = Object.fromEntries(
+        Object.entries(tensors).map(([key, tensor]) => [key, new Uint8Array(tensorBytes(tensor))]),
+      );
+      const row = new Float32Array(rowStride(format, columns));
+      for (let at = 0; at < held; at++) {
+        for (let column = 0; column < columns; column++) row[column] = next();
+        format.pack(row, bytes, at);
+      }
+      for (const [key, tensor] of Object.entries(tensors)) {
+        this.gpu.create(tensor, "activations");
+        this.#tensors.push(tensor);
+        this.gpu.write(tensor, 0, bytes[key]);
+        this.reference.set(tensor.name, widen(tensor, bytes[key].buffer));
+      }
+      return { firstRow, rows: held, tensors };
+    });
+    return { name, rows, columns, format, pieces };
   }
 
   /** Both sides, compared; what the GPU made can be had from `values`. Destroys the tensors if the comparison fails. */

@@ -123,14 +123,39 @@ const rowsOf = ({ dispatch, shape }: Call): number => (dispatch.ofOutputs ? shap
 const columns = ({ dispatch }: Call, name: string): number => dispatch.bind[name].shape[1];
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
+/** A weight as numbers: [rows, columns] of the piece that a dispatch reads. */
+interface Weight {
+  readonly rows: number;
+  readonly at: (row: number, column: number) => number;
+}
+
+/** A weight of a width from what the tensors of its format hold: written from the format's definition, not from its code. */
+const WEIGHTS: Readonly<Record<string, (call: Call, width: number) => Weight>> = {
+  "formats/f32": elements,
+  "formats/f16": elements,
+  "formats/bf16": elements,
+};
+
+function elements(call: Call, width: number): Weight {
+  const weight = call.get("weight");
+  return { rows: weight.length / width, at: (row, column) => weight[row * width + column] };
+}
+
+function weights(call: Call, width: number): Weight {
+  const part = call.dispatch.parts.find((name) => name.startsWith("formats/"));
+  const read = part === undefined ? undefined : WEIGHTS[part];
+  if (!read) throw new Error(`the reference does not know the weights of ${part}`);
+  return read(call, width);
+}
+
 function embed(call: Call): void {
   const dim = columns(call, "y");
   const { FIRST: first } = call.dispatch.constants;
-  const weight = call.get("weight");
+  const { rows, at } = weights(call, dim);
   for (let row = 0; row < call.shape.rows; row++) {
-    const at = (call.plan.row(row).token - first) * dim;
-    if (at < 0 || at >= weight.length) continue; // another piece's token
-    for (let i = 0; i < dim; i++) call.put("y", row * dim + i, weight[at + i]);
+    const token = call.plan.row(row).token - first;
+    if (token < 0 || token >= rows) continue; // another piece's token
+    for (let i = 0; i < dim; i++) call.put("y", row * dim + i, at(token, i));
   }
 }
 
@@ -148,9 +173,10 @@ function rmsnorm(call: Call): void {
 
 function linear(call: Call): void {
   const { dispatch } = call;
-  const [k, stride, n] = [columns(call, "x"), columns(call, "y"), dispatch.bind.weight.shape[0]];
+  const [k, stride] = [columns(call, "x"), columns(call, "y")];
   const { COLUMN: column, ADD: add } = dispatch.constants;
-  const [x, weight, y] = [call.get("x"), call.get("weight"), call.get("y")];
+  const { rows: n, at: weight } = weights(call, k);
+  const [x, y] = [call.get("x"), call.get("y")];
   for (let row = 0; row < rowsOf(call); row++) {
     for (let i = 0; i < n; i++) {
       const at = row * stride + column + i;
@@ -158,7 +184,7 @@ function linear(call: Call): void {
       let sum = others[0] + others[1];
       let scale = Math.abs(others[0]) + Math.abs(others[1]);
       for (let j = 0; j < k; j++) {
-        const term = x[row * k + j] * weight[i * k + j];
+        const term = x[row * k + j] * weight(i, j);
         sum += term;
         scale += Math.abs(term);
       }

@@ -1,12 +1,11 @@
 // A sink for weights that keeps them, and the comparison of what arrived with the files.
 import * as assert from "uvu/assert";
-import { type Matrix, stride, type Tensor } from "../../kernels/dispatch.ts";
+import { type Matrix, stride, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { openCheckpoint } from "../../src/checkpoint/index.ts";
 import type { Checkpoint } from "../../src/checkpoint/index.ts";
 import { widen } from "../../kernels/formats/floats.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
-import { tensorBytes } from "../../kernels/index.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
 import { loadWeights } from "../../src/model/weights.ts";
 import type { Weights, WeightSink } from "../../src/model/weights.ts";
@@ -76,8 +75,9 @@ export async function compare(checkpoint: Checkpoint, weights: Weights, sink: Ke
       if (a[i] !== b[i]) assert.unreachable(`${label}[${i}]: ${got[i]} instead of ${want[i]}`);
     count += got.length;
   };
-  const matrix = async (label: string, { rows, columns, pieces }: Matrix, names: string[]) => {
+  const matrix = async (label: string, { name, rows, columns, format, pieces }: Matrix, names: string[]) => {
     const { tensors, values } = await stored(names);
+    assert.is(name, label);
     assert.is(
       rows,
       tensors.reduce((sum, { shape }) => sum + shape[0], 0),
@@ -85,20 +85,23 @@ export async function compare(checkpoint: Checkpoint, weights: Weights, sink: Ke
     );
     assert.is(columns, tensors[0].shape[1], label);
     const kinds = new Set(tensors.map(({ dtype }) => dtype.toLowerCase()));
+    assert.is(format.name, kinds.size === 1 ? [...kinds][0] : "f32", label);
     let firstRow = 0;
-    for (const [i, { tensor, firstRow: at }] of pieces.entries()) {
+    for (const [i, { tensors: parts, rows: tall, firstRow: at }] of pieces.entries()) {
+      assert.equal(Object.keys(parts), ["weight"], label);
+      const tensor = parts.weight;
       seen.add(tensor.name);
       assert.is(at, firstRow, tensor.name);
       assert.is(tensor.name, pieces.length > 1 ? `${label}#${i}` : label);
-      assert.is(tensor.dtype, kinds.size === 1 ? [...kinds][0] : "f32", tensor.name);
-      assert.equal(tensor.shape, [tensor.shape[0], columns]);
+      assert.is(tensor.dtype, format.name, tensor.name);
+      assert.equal(tensor.shape, [tall, columns]);
       if (i < pieces.length - 1 && sink.maxBindingBytes >= 4 * tensorBytes({ ...tensor, shape: [1, columns] })) {
-        assert.is(tensor.shape[0] % 4, 0, `${tensor.name} has ${tensor.shape[0]} rows`);
+        assert.is(tall % 4, 0, `${tensor.name} has ${tall} rows`);
       }
-      firstRow += tensor.shape[0];
+      firstRow += tall;
     }
     assert.is(firstRow, rows, label);
-    same(label, join32(pieces.map(({ tensor }) => sink.values(tensor))), values);
+    same(label, join32(pieces.map(({ tensors: parts }) => sink.values(parts.weight))), values);
   };
   const vector = async (label: string, tensor: Tensor | undefined, names: string[]) => {
     if (!checkpoint.tensors.has(names[0])) return void assert.is(tensor, undefined, label);

@@ -1,0 +1,58 @@
+// format.ts — what a weight format is. Its host half is kernels/formats/F.ts, its WGSL half F.wgsl beside it:
+//   const BLOCK4 = …u;                                        vec4 of weights that are multiplied at a time
+//   fn weight4(i: u32) -> vec4f                               four weights, vec4 i of the piece
+//   fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32      v · block i of the piece: Σ over BLOCK4 vec4
+// and the declarations of its tensors: group 2, any binding but 1, which is the bias.
+
+import type { Tensor } from "../dispatch.ts";
+import type { PartName } from "../wgsl.ts";
+
+/** How the weights of a matrix lie in memory, and how they get there. */
+export interface Format {
+  /** Its key in the table (index.ts) and the name of its two files. */
+  readonly name: string;
+  /** Its WGSL half. */
+  readonly part: PartName;
+  /** Elements along k that are packed together: a multiple of 4 and of 4 · BLOCK4. Rows start on multiples of it. */
+  readonly block: number;
+  /** Columns that a workgroup of matvec makes of it (matvec.ts). */
+  readonly matvecColumns: 4 | 8;
+  /** What a piece of [rows, columns] is made of, by the names that the WGSL half declares. Rows follow each other without gap. */
+  tensors(name: string, rows: number, columns: number): Readonly<Record<string, Tensor>>;
+  /** Bytes of one row in each of the tensors; multiples of 4. */
+  rowBytes(columns: number): Readonly<Record<string, number>>;
+  /** Packs one row, zeros up to a whole block included, as row `at` of the tensors' bytes. */
+  pack(row: Float32Array, to: Readonly<Record<string, Uint8Array>>, at: number): void;
+  /** The reverse: row `at` as f32, exactly what the kernels multiply with. */
+  unpack(from: Readonly<Record<string, Uint8Array>>, at: number, row: Float32Array): void;
+}
+
+/** A run of a matrix' rows that one dispatch reads. */
+export interface Piece {
+  readonly firstRow: number;
+  readonly rows: number;
+  /** As `Format.tensors` says; a dispatch binds them by these names. */
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
+/** A weight matrix [rows, columns] as checkpoints store it ([out, in]); rows may be spread over several pieces. */
+export interface Matrix {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: Format;
+  /** In order. One piece unless a binding limit forces more. */
+  readonly pieces: readonly Piece[];
+}
+
+/** Elements from one row of a matrix to the next: whole blocks. */
+export const rowStride = ({ block }: Format, columns: number): number => Math.ceil(columns / block) * block;
+
+/** A matrix in pieces of `tall` rows, the last one of what is left; where there are several, `#i` follows the name. */
+export function matrixOf(format: Format, name: string, rows: number, columns: number, tall = rows): Matrix {
+  const pieces = Array.from({ length: Math.ceil(rows / tall) }, (_, i): Piece => {
+    const own = { firstRow: i * tall, rows: Math.min(tall, rows - i * tall) };
+    return { ...own, tensors: format.tensors(tall < rows ? `${name}#${i}` : name, own.rows, columns) };
+  });
+  return { name, rows, columns, format, pieces };
+}

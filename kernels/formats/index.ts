@@ -1,0 +1,13 @@
+// formats/index.ts — the weight formats by name. A format is a pair of files and a line here.
+
+import { bf16 } from "./bf16.ts";
+import { f16 } from "./f16.ts";
+import { f32 } from "./f32.ts";
+
+export { type Format, type Matrix, type Piece, matrixOf, rowStride } from "./format.ts";
+
+/** Every weight format. The kinds of floats that checkpoints store are formats of the same name. */
+export const formats = { f32, f16, bf16 } as const;
+
+/** The name of a weight format. */
+export type FormatName = keyof typeof formats;
