@@ -50,6 +50,7 @@ export interface Dispatch {
   readonly bind: Readonly<Record<string, Tensor>>;
   /** One row of the result per output of the step instead of per token row; of kernels that work on either. */
   readonly ofOutputs?: boolean;
+  /** How many workgroups along x, y and z a step needs. */
   readonly workgroups: (step: StepShape) => readonly [number, number, number];
 }
 

@@ -1,4 +1,7 @@
-// llariat/kernels — every kernel binding. Each returns plain records (dispatch.ts) and touches no GPU object.
+/**
+ * Every kernel binding. Each returns plain records (dispatch.ts) and touches no GPU object.
+ * @module llariat/kernels
+ */
 
 export * from "./dispatch.ts";
 export * from "./formats/index.ts";

@@ -20,6 +20,8 @@ export type ErrorCode =
 export class LlariatError extends Error {
   override readonly name = "LlariatError";
   readonly code: ErrorCode;
+
+  /** An error with its sentence, and as `options.cause` the error that led to it. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;

@@ -32,6 +32,7 @@ export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "
 export type { AdapterInfo } from "./device/handle.ts";
 export {
   type Rope,
+  type RopeCommon,
   type RopeScaling,
   describeRope,
   frequencies,
@@ -49,6 +50,7 @@ export interface LoadOptions {
   readonly device?: GPUDevice;
   /** Which adapter to request; the words depend on the platform. Ignored with `device`. */
   readonly adapter?: string;
+  /** Called after each piece of the weights that has been handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
   /** Longest prompt plus answer that any request may have, in tokens. Default: what the RoPE setting reaches. */
@@ -159,7 +161,10 @@ export class Llama {
     return this.#context.engine.kvBytes(tokens);
   }
 
-  /** The engine underneath, for tests and benchmarks; its interface may change in any version. */
+  /**
+   * The engine underneath, for tests and benchmarks; its interface may change in any version.
+   * @internal
+   */
   get engine(): Engine {
     return this.#context.engine;
   }
@@ -205,6 +210,7 @@ export class Llama {
     this.#release();
   }
 
+  /** `close()`, at the end of the block of a `using` declaration. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -241,26 +241,22 @@ test("nothing unfinished, and nothing of one machine, is left in the tree", () =
 
 test("package-lock.json holds no registry address, a hash for every package, and the packages of every platform", () => {
   type Locked = { resolved?: string; integrity?: string; optionalDependencies?: Record<string, string> };
-  const lock = JSON.parse(read("package-lock.json")) as { packages: Record<string, Locked> };
-  const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
-  assert.ok(packages.length > 10);
-  none(
-    packages.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path),
-    "resolved",
-  );
-  none(
-    packages.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path),
-    "no integrity",
-  );
-  // npm ci refuses a lock file that lacks another platform's package, and a lock file made from an incomplete registry does.
-  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
-    Object.keys(optionalDependencies).flatMap((name) =>
-      `${path}/node_modules/${name}` in lock.packages || `node_modules/${name}` in lock.packages
-        ? []
-        : [`${name} of ${path}`],
-    ),
-  );
-  none(missing, "platform packages");
+  const wrong: string[] = [];
+  for (const file of ["package-lock.json", "docs/package-lock.json"]) {
+    const { packages } = JSON.parse(read(file)) as { packages: Record<string, Locked> };
+    const entries = Object.entries(packages);
+    assert.ok(entries.length > 10);
+    for (const [path, { resolved, integrity, optionalDependencies = {} }] of entries) {
+      if (resolved !== undefined) wrong.push(`${file}: ${path} is resolved to an address`);
+      if (path !== "" && integrity === undefined) wrong.push(`${file}: ${path} has no hash`);
+      // npm ci refuses a lock file that lacks another platform's package; one made from an incomplete registry does.
+      for (const name of Object.keys(optionalDependencies)) {
+        if (`${path}/node_modules/${name}` in packages || `node_modules/${name}` in packages) continue;
+        wrong.push(`${file}: ${name} of ${path} is missing`);
+      }
+    }
+  }
+  none(wrong, "lock files");
 });
 
 test("links and npm commands in the documents lead somewhere", () => {

@@ -1,7 +1,12 @@
-// index.ts — text ⇄ ids, as tokenizer.json says.
-//   text → added.ts → normalize.ts → pretokenize.ts → bpe.ts → postprocess.ts → ids
-//   ids → decode.ts (stream.ts) → text          messages → chat.ts → text
-// tokenizer.json is the truth, whatever class tokenizer_config.json names; the config gives special tokens and templates.
+/**
+ * Text ⇄ ids, as tokenizer.json says.
+ *
+ *     text → added.ts → normalize.ts → pretokenize.ts → bpe.ts → postprocess.ts → ids
+ *     ids → decode.ts (stream.ts) → text          messages → chat.ts → text
+ *
+ * tokenizer.json is the truth, whatever class tokenizer_config.json names; the config gives special tokens and templates.
+ * @module llariat/tokenizer
+ */
 
 import { readAddedTokens } from "./added.ts";
 import type { AddedTokens } from "./added.ts";
@@ -220,6 +225,7 @@ export class Tokenizer {
     return new StreamDecoder(this.#decoder, (id) => (skipSpecialTokens && special.has(id) ? undefined : written[id]));
   }
 
+  /** Whether the checkpoint has a chat template, so that messages can be prompts. */
   get hasChatTemplate(): boolean {
     return this.#chat.names.length > 0;
   }

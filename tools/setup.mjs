@@ -1,11 +1,12 @@
 // setup.mjs — installs the npm packages this checkout needs, if they are missing or older than package-lock.json.
-// `npm test` and `npm start` run it first, so that both work on a fresh clone.
+// `npm test` and `npm start` run it first, so that both work on a fresh clone; `npm run docs` with the folder docs, whose
+// packages are its own.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", process.argv[2] ?? "");
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 11)) {
   console.error(`llariat needs Node 20.11 or newer, this is ${process.versions.node}; get one from https://nodejs.org`);

@@ -1,4 +1,7 @@
-// llariat in a browser: checkpoints are File objects or a base URL, devices come from navigator.gpu.
+/**
+ * llariat in a browser: checkpoints are File objects or a base URL, devices come from navigator.gpu.
+ * @module llariat/browser
+ */
 
 import { LlariatError } from "../error.ts";
 import { usePlatform } from "../platform.ts";
@@ -18,6 +21,7 @@ usePlatform({
 });
 
 export * from "../index.ts";
-export { blobFiles } from "./files.ts";
-export { urlFiles } from "../checkpoint/http.ts";
+export { type PickedFile, blobFiles } from "./files.ts";
+export type { DeviceHandle } from "../device/handle.ts";
+export { type UrlOptions, urlFiles } from "../checkpoint/http.ts";
 export { requestDevice } from "./gpu.ts";

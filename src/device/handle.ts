@@ -14,6 +14,7 @@ export interface DeviceHandle {
   readonly adapter: AdapterInfo;
   /** Sentences that a person should see, such as that the adapter is software. */
   readonly notes: readonly string[];
+  /** Destroys the device and every buffer of it. May be called again. */
   release(): void;
 }
 

@@ -1,4 +1,7 @@
-// llariat in Node: checkpoints are folders, devices come from Dawn.
+/**
+ * llariat in Node: checkpoints are folders, devices come from Dawn.
+ * @module llariat
+ */
 
 import { fileURLToPath } from "node:url";
 import { LlariatError } from "../error.ts";
@@ -19,4 +22,4 @@ usePlatform({
 
 export * from "../index.ts";
 export { folderFiles } from "./files.ts";
-export { requestDevice } from "./gpu.ts";
+export { type AdapterFacts, type DeviceOptions, type GpuHandle, requestDevice } from "./gpu.ts";

@@ -29,11 +29,18 @@ export interface Answer {
   readonly rope?: unknown;
 }
 
+/** What turns text into token ids as the engine itself does. */
+export interface Encoder {
+  /** The ids of a text, special tokens included. */
+  encode(text: string): ArrayLike<number>;
+}
+
 /** Anything that completes text. Calls may overlap: an engine that can batch, batches them. */
 export interface Engine {
+  /** The answer to a prompt, greedy, at most `maxNewTokens` long. */
   complete(prompt: string, options: CompleteOptions): Promise<Answer>;
-  /** Token ids of a prompt as the engine itself makes them, special tokens included. Needed to build prompts to length. */
-  readonly tokenizer?: { encode(text: string): ArrayLike<number> } | undefined;
+  /** Needed to build prompts to length. */
+  readonly tokenizer?: Encoder | undefined;
   /** The model's own RoPE setting: tells the trained length, and how far each scaling reaches. */
   readonly rope?: Rope | undefined;
 }

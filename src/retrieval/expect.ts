@@ -5,7 +5,8 @@
 import { LlariatError } from "../error.ts";
 import type { Cell } from "./cell.ts";
 
-type Comparison = ">=" | "<=" | ">" | "<" | "=";
+/** How a measured rate or a length is compared with a stated one. */
+export type Comparison = ">=" | "<=" | ">" | "<" | "=";
 
 /** A parsed condition. */
 export interface Condition {

@@ -1,14 +1,21 @@
-// llariat/retrieval — does this model, with this RoPE scaling, really use its context?
-//   settings → grid → prompts → engine → judge → report        stats perplexity effective client merge beside it
-// Everything takes any object with complete() (perplexity: score() or logits()); a loaded Llama is one.
+/**
+ * Does this model, with this RoPE scaling, really use its context?
+ *
+ *     settings → grid → prompts → engine → judge → report        stats perplexity effective client merge beside it
+ *
+ * Everything takes any object with complete() (perplexity: score() or logits()); a loaded Llama is one.
+ * @module llariat/retrieval
+ */
 
 export {
   type Answer,
   type CompleteOptions,
   type CountTokens,
+  type Encoder,
   type Engine,
   type ScoreOptions,
   type ScoringEngine,
+  type Setting,
 } from "./engine.ts";
 export {
   type BuildOptions,
@@ -29,9 +36,23 @@ export { type RetrievalSettings } from "./settings.ts";
 export { type Preset, preset, presets } from "./presets.ts";
 export { type Progress, type RunOptions, retrieve } from "./run.ts";
 export { mergeReports, parseReport } from "./merge.ts";
-export { type Condition, type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
-export { type Perplexity, type PerplexityRow, type PerplexitySettings, perplexity } from "./perplexity.ts";
-export { type EffectiveContext, type EffectiveRow, type EffectiveSettings, effectiveContext } from "./effective.ts";
+export { type Comparison, type Condition, type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
+export {
+  type Perplexity,
+  type PerplexityEngine,
+  type PerplexityProgress,
+  type PerplexityRow,
+  type PerplexitySettings,
+  perplexity,
+} from "./perplexity.ts";
+export {
+  type EffectiveContext,
+  type EffectivePoint,
+  type EffectiveProgress,
+  type EffectiveRow,
+  type EffectiveSettings,
+  effectiveContext,
+} from "./effective.ts";
 export { type ClientOptions, viaUrl } from "./client.ts";
 export { type Interval, type SequentialRule, exactInterval, sameRate, settled, wilson } from "./stats.ts";
 export { extrapolationBound, interpolationBound, statedInterpolationBound } from "./bound.ts";

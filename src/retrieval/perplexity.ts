@@ -3,7 +3,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
-import type { ScoringEngine } from "./engine.ts";
+import type { Encoder, ScoringEngine } from "./engine.ts";
 import { score } from "./engine.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
@@ -61,7 +61,7 @@ export interface PerplexityProgress {
 
 /** An engine that scores, and its tokenizer if texts are to be given. */
 export type PerplexityEngine = ScoringEngine & {
-  readonly tokenizer?: { encode(text: string): ArrayLike<number> } | undefined;
+  readonly tokenizer?: Encoder | undefined;
 };
 
 /**

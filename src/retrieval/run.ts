@@ -33,6 +33,7 @@ export interface Progress {
 
 /** What goes with a run besides its settings. */
 export interface RunOptions {
+  /** Called after each change of a cell. */
   readonly onProgress?: (progress: Progress) => void;
   /** Called with the report so far after every cell, and before an abort is thrown: write it where `resume` will find it. */
   readonly onSave?: (report: Report) => void | Promise<void>;

@@ -6,7 +6,7 @@
 import { LlariatError } from "../error.ts";
 
 /** What every setting has. All lengths in tokens; all values are the effective ones, with defaults filled in. */
-interface RopeCommon {
+export interface RopeCommon {
   /** θ, the base of the unscaled frequencies b_i = θ^(-2i/d). */
   readonly theta: number;
   /** d, elements per head; even. */

@@ -3,6 +3,7 @@
 
 export {
   type Rope,
+  type RopeCommon,
   type RopeType,
   dependsOnLength,
   describeRope,

@@ -52,7 +52,7 @@ const inConfig = (key: string) => `config.json: ${key}`;
  * original length, else M.
  * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
-export function parseRope(config: Dict): Rope {
+export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
   // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
   const [scaling, parameters] = [section(config, "rope_scaling"), section(config, "rope_parameters")];
   const values = scaling ?? parameters ?? {};

@@ -12,7 +12,7 @@ export function files(folder = ""): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return SKIP.has(entry.name) ? [] : files(path);
+      if (entry.isDirectory()) return SKIP.has(entry.name) || path === join("docs", "api") ? [] : files(path);
       return entry.isFile() ? [relative(".", path).split(sep).join("/")] : [];
     })
     .sort();

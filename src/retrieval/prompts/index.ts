@@ -13,4 +13,15 @@ export type { BuildOptions, Prompt, TaskName } from "./prompt.ts";
 export type { Document, TitleOptions } from "./title.ts";
 
 /** One builder per task, and `fromFixture` for prompts that exist already. All are pure: same options, same prompt. */
-export const prompts = { uuid, passkey, title, needle, fromFixture } as const;
+export const prompts = {
+  /** One value among key/value pairs, as h2oGPT asks for it. */
+  uuid,
+  /** Five digits in a sea of one sentence. */
+  passkey,
+  /** The title of a document, from its text. */
+  title,
+  /** A sentence of your choice in a text of your choice. */
+  needle,
+  /** A prompt that exists already. */
+  fromFixture,
+} as const;

@@ -5,9 +5,13 @@ import { axes, lengthsOf, percent, pool, times } from "./view.ts";
 
 /** How to emphasise; plain by default, so that the text can go anywhere. */
 export interface Paint {
+  /** What passed. */
   readonly good: (text: string) => string;
+  /** What failed. */
   readonly bad: (text: string) => string;
+  /** What matters less. */
   readonly dim: (text: string) => string;
+  /** Headings. */
   readonly bold: (text: string) => string;
 }
 
