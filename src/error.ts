@@ -13,18 +13,51 @@ export type ErrorCode =
   | "aborted" // the caller's AbortSignal
   | "closed"; // used after close()
 
+/** A setting that would help, where the advice of an error proposes one. */
+export interface Hint {
+  /** Of a request, in the keys of a Hugging Face config (RopeScaling). */
+  readonly ropeScaling: object;
+  /** Tokens that a request would reach with it. */
+  readonly reach: number;
+}
+
+/** The parts of an error's sentence, for whoever calls an option by another name, and what made it. */
+export interface ErrorDetails {
+  /** The option or field that the sentence is about and begins with: `ropeScaling.factor`, `maxNewTokens`. */
+  readonly subject?: string;
+  /** What to do: the end of the sentence. */
+  readonly advice?: string;
+  /** The advice as data. */
+  readonly hint?: Hint;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
 /**
- * The one error class of llariat. `message` is one sentence: what, got, needed, what to do.
+ * The one error class of llariat. `message` is one sentence: what, got, needed, what to do; `subject: problem; advice`.
  * It imports nothing, so that kernels/ and tokenizer/ may throw it without depending on src/.
  */
 export class LlariatError extends Error {
   override readonly name = "LlariatError";
   readonly code: ErrorCode;
+  /** The sentence without its subject and its advice. */
+  readonly problem: string;
+  /** See ErrorDetails. */
+  readonly subject?: string;
+  /** See ErrorDetails. */
+  readonly advice?: string;
+  /** See ErrorDetails. */
+  readonly hint?: Hint;
 
-  /** An error with its sentence, and as `options.cause` the error that led to it. */
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  /** An error with its sentence in parts, and as `cause` the error that led to it. */
+  constructor(code: ErrorCode, problem: string, { subject, advice, hint, cause }: ErrorDetails = {}) {
+    const message = `${subject === undefined ? "" : `${subject}: `}${problem}${advice === undefined ? "" : `; ${advice}`}`;
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    this.problem = problem;
+    this.subject = subject;
+    this.advice = advice;
+    this.hint = hint;
   }
 }
 

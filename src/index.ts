@@ -26,7 +26,7 @@ export type { RopeAngles } from "./engine/angles.ts";
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { memoryFiles } from "./checkpoint/memory.ts";
 export type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
-export { type ErrorCode, LlariatError } from "./error.ts";
+export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate/options.ts";
 export type { AdapterInfo } from "./device/handle.ts";
@@ -50,6 +50,11 @@ export interface LoadOptions {
   readonly device?: GPUDevice;
   /** Which adapter to request; the words depend on the platform. Ignored with `device`. */
   readonly adapter?: string;
+  /**
+   * Called once with what config.json says, before a device is requested and a byte of weights is read. What it throws ends
+   * the loading.
+   */
+  readonly onConfig?: (config: LlamaConfig) => void;
   /** Called after each piece of the weights that has been handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -108,7 +113,7 @@ export class Llama {
     const { signal, maxContext, chunkRows } = options;
     for (const [name, value] of Object.entries({ maxContext, chunkRows })) {
       if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
-      throw new LlariatError("request", `${name}: must be a whole number of tokens ≥ 1, got ${value}`);
+      throw new LlariatError("request", `must be a whole number of tokens ≥ 1, got ${value}`, { subject: name });
     }
     const files = isFileSet(source) ? source : await platform().files(source);
     let handle: DeviceHandle | undefined;
@@ -116,6 +121,7 @@ export class Llama {
     try {
       const checkpoint = await openCheckpoint(files, signal);
       const { config, generation, eosIds, texts } = checkpoint;
+      options.onConfig?.(config);
       const tokenizer = texts.tokenizer
         ? Tokenizer.fromFiles({
             tokenizerJson: texts.tokenizer,

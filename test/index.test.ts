@@ -12,6 +12,7 @@ import { memoryFiles } from "../src/checkpoint/memory.ts";
 import { openCheckpoint } from "../src/checkpoint/index.ts";
 import { type FloatKind, widen } from "../kernels/formats/floats.ts";
 import { type Completion, type ErrorCode, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
+import { folderFiles } from "../src/node/files.ts";
 import { platform, usePlatform } from "../src/platform.ts";
 import { deviceFacts } from "../src/device/tune.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
@@ -178,6 +179,41 @@ tests("a load can be stopped at any moment, and its progress is followed to the 
     assert.is(calls.alive.size, 0, `after ${at}`);
   }
   await refused(Llama.load(sweep, { device, signal: AbortSignal.abort() }), "aborted");
+});
+
+tests("onConfig sees the config before weights are read, and may refuse; every file is opened once", async () => {
+  const files = await folderFiles(sweep);
+  const opened: string[] = [];
+  const read: string[] = [];
+  const counting: FileSet = {
+    ...files,
+    async open(name, signal) {
+      opened.push(name);
+      const source = await files.open(name, signal);
+      return (
+        source && {
+          name,
+          size: source.size,
+          read: (...range) => (read.push(`${name} ${range[0]}`), source.read(...range)),
+        }
+      );
+    },
+  };
+  const refusal = new LlariatError("request", "not this one");
+  const error = await refused(
+    Llama.load(counting, {
+      onConfig: ({ rope, layers }) => {
+        assert.equal([rope.type, layers], ["default", 2]);
+        throw refusal;
+      },
+    }),
+    "request",
+  );
+  assert.is(error, refusal);
+  assert.equal([...new Set(opened)], opened, "once each");
+  const weights = read.filter((each) => each.startsWith("model.safetensors"));
+  assert.equal(weights, ["model.safetensors 0", "model.safetensors 8"], "the header's length, and the header");
+  await files.close();
 });
 
 tests("options of load that mean nothing are refused by name", async () => {

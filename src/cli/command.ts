@@ -3,6 +3,7 @@
 import { parseArgs } from "node:util";
 import type pc from "picocolors";
 import { LlariatError } from "../error.ts";
+import { editDistance } from "../text/wording.ts";
 
 /** One option. `kind` is what its value must be; without it the option is a switch. */
 export interface Option {
@@ -23,7 +24,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-/** A command: `llariat NAME …`. A new one is a file beside this one and a line in cli.ts. */
+/** A command: `llariat NAME …`. A new one is a file beside this one and a line in index.ts. */
 export interface Command {
   readonly name: string;
   /** Half a line for the list of commands. */
@@ -40,11 +41,21 @@ export interface Command {
 const USAGE = Symbol("usage");
 
 /** An error in the arguments: the command ends with exit code 2 and points to its help. */
-export function usageError(message: string): LlariatError {
-  return Object.assign(new LlariatError("request", message), { [USAGE]: true });
+export const usageError = (message: string): LlariatError => asUsage(new LlariatError("request", message));
+
+/** Marks an error as one in the arguments. */
+export const asUsage = (error: LlariatError): LlariatError => Object.assign(error, { [USAGE]: true });
+
+/** What the arguments alone make wrong is a usage error too: runs `read` and marks what it throws. */
+export function inUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof LlariatError ? asUsage(error) : error;
+  }
 }
 
-/** Was this error made by `usageError`? */
+/** Was this error made by `usageError` or marked by `inUsage`? */
 export const isUsageError = (error: unknown): boolean => typeof error === "object" && error !== null && USAGE in error;
 
 /** Arguments that were given, by option name, with their kinds checked. */
@@ -136,22 +147,9 @@ const SHORT: Readonly<Record<string, { short: string }>> = {
 /** ", did you mean --x?" for the known option nearest to a mistyped one. */
 function similar(name: string, command: Command): string {
   const known = Object.keys(command.options).find(
-    (each) => each.startsWith(name) || name.startsWith(each) || distance(each, name) <= 2,
+    (each) => each.startsWith(name) || name.startsWith(each) || editDistance(each, name) <= 2,
   );
   return known ? `; did you mean --${known}?` : "";
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length];
 }
 
 type Colors = ReturnType<typeof pc.createColors>;

@@ -2,20 +2,13 @@
 
 import pc from "picocolors";
 import { LlariatError, checkAborted } from "../error.ts";
+import { checkOptions } from "../generate/request.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../index.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
-import { usageError } from "./command.ts";
+import { inUsage, usageError } from "./command.ts";
 import { checkpointPaths, load, loadOptions } from "./load.ts";
-import {
-  type NamedScaling,
-  checkScaling,
-  inOptions,
-  readAngles,
-  readLength,
-  readScaling,
-  ropeOptions,
-} from "./rope.ts";
+import { type NamedScaling, applyScaling, readAngles, readLength, readScaling, ropeOptions } from "./rope.ts";
 
 const options = {
   ...loadOptions,
@@ -44,7 +37,6 @@ const options = {
   ...ropeOptions,
   "allow-beyond": { help: "accept a prompt longer than the RoPE setting is meant for" },
   json: { help: "print one JSON object at the end instead of a stream" },
-  quiet: { help: "nothing on standard error but errors" },
 } as const satisfies Record<string, Option>;
 
 /** `llariat generate`. */
@@ -64,10 +56,10 @@ export const generate: Command = {
     const paths = checkpointPaths(args);
     const scaling = readScaling(args.text("rope-scaling"));
     const request = requestOptions(args, scaling);
+    inUsage(() => checkOptions(request));
     const prompt = await readPrompt(args, terminal);
     const quiet = args.has("quiet");
-    if (scaling) await checkScaling(paths, scaling, terminal.signal);
-    const llama = await load(paths, args, terminal, quiet);
+    const llama = await load(paths, args, terminal, (rope) => scaling && applyScaling(scaling, rope));
     try {
       await answer(llama, prompt, request, terminal, { json: args.has("json"), quiet });
     } finally {
@@ -175,7 +167,7 @@ async function answer(
     if (style.json && signal.aborted)
       stdout.write(`${JSON.stringify({ text: text.join(""), ids, finishReason: "aborted" })}\n`);
     else if (!style.json && ids.length > 0) stdout.write("\n");
-    throw inOptions(error);
+    throw error;
   }
   if (style.json) {
     stdout.write(`${JSON.stringify({ ...done, adapter: llama.adapter?.description, notes: llama.notes })}\n`);

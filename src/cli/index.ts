@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// cli.ts — the command `llariat`. Commands are files in cli/; what they load comes in only when they run.
+// index.ts — the command `llariat`. Commands are files beside this one; what they load comes in only when they run.
 
 import { createRequire } from "node:module";
 import pc from "picocolors";
@@ -11,6 +11,7 @@ import { info } from "./info.ts";
 import { perplexity } from "./perplexity.ts";
 import { report } from "./report.ts";
 import { retrieve } from "./retrieve.ts";
+import { inOptions } from "./words.ts";
 
 const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report];
 
@@ -59,15 +60,15 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
       stderr.write("stopped\n");
       return INTERRUPTED;
     }
-    stderr.write(`${colors.red("llariat:")} ${sentence(error)}\n`);
+    stderr.write(`${colors.red("llariat:")} ${sentence(error, command)}\n`);
     if (!isUsageError(error)) return 1;
     stderr.write(`see: llariat ${command ? `${command.name} ` : ""}--help\n`);
     return 2;
   }
 }
 
-function sentence(error: unknown): string {
-  if (error instanceof LlariatError) return error.message;
+function sentence(error: unknown, command: Command | undefined): string {
+  if (error instanceof LlariatError) return inOptions(error, command?.options ?? {});
   const { stack, message } = error instanceof Error ? error : { stack: undefined, message: String(error) };
   const trace = process.env["LLARIAT_DEBUG"] ? `\n${stack}` : " (unexpected; LLARIAT_DEBUG=1 shows where)";
   return message + trace;

@@ -2,6 +2,7 @@
 
 import type { FileSet } from "../checkpoint/bytes.ts";
 import type { Llama } from "../index.ts";
+import type { Rope } from "../rope/index.ts";
 import { folderFiles } from "../node/files.ts";
 import { listedFiles } from "../node/listed.ts";
 import { formatBytes, startProgress } from "./progress.ts";
@@ -27,6 +28,7 @@ export const sourceOptions = {
 export const loadOptions = {
   ...sourceOptions,
   "max-context": { kind: "integer", value: "N", help: "longest prompt plus answer in tokens" },
+  quiet: { help: "nothing on standard error but errors" },
 } as const satisfies Record<string, Option>;
 
 /** The paths named by --model and whatever follows them, at least one. Throws a usage error for none. */
@@ -43,13 +45,17 @@ export function checkpointPaths(args: Arguments): readonly string[] {
 export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
   paths.length === 1 ? folderFiles(paths[0]) : listedFiles(paths);
 
-/** Loads the model with progress on standard error, and says there what it runs on. The caller closes it. */
+/**
+ * Loads the model with progress on standard error, and says there what it runs on. `check` is called with its RoPE setting
+ * before a byte of weights is read, and may throw, so that nobody waits for them in vain. The caller closes the model.
+ */
 export async function load(
   paths: readonly string[],
   args: Arguments,
   { stderr, signal }: Terminal,
-  quiet: boolean,
+  check: (rope: Rope) => void,
 ): Promise<Llama> {
+  const quiet = args.has("quiet");
   const { Llama } = await import("../node/index.ts");
   const progress = startProgress(stderr, "loading", formatBytes);
   const files = await checkpointFiles(paths);
@@ -59,6 +65,7 @@ export async function load(
       adapter: args.text("adapter"),
       maxContext: args.number("max-context"),
       signal,
+      onConfig: ({ rope }) => check(rope),
       ...(!quiet && { onProgress: ({ loadedBytes, totalBytes }) => progress.update(loadedBytes, totalBytes) }),
     });
   } finally {

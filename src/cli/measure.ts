@@ -1,10 +1,8 @@
 // measure.ts — what the measuring commands have in common: the engine they ask, settings as lists, texts from files.
 
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, resolve } from "node:path";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { openCheckpoint } from "../checkpoint/index.ts";
 import { parseConfig } from "../checkpoint/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
@@ -14,7 +12,8 @@ import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
-import { usageError } from "./command.ts";
+import { asUsage, inUsage, usageError } from "./command.ts";
+import { readText } from "./files.ts";
 import { checkpointFiles, checkpointPaths, load, loadOptions } from "./load.ts";
 
 /** Options of every measuring command. */
@@ -26,7 +25,12 @@ export const measureOptions = {
     multiple: true,
     help: "settings to compare, separated by commas: own, none, dynamic:2, yarn:4,beta_fast=32, … (default own)",
   },
-  quiet: { help: "nothing on standard error but errors" },
+} as const satisfies Record<string, Option>;
+
+/** Options of the commands that ask prompts made from a seed. */
+export const promptOptions = {
+  seed: { kind: "text", value: "TEXT", help: "the same seed gives the same prompts (default 0)" },
+  batch: { kind: "integer", value: "N", help: "prompts decoded together (default 4)" },
 } as const satisfies Record<string, Option>;
 
 /** Options of the commands that can measure a server. */
@@ -42,31 +46,7 @@ export const viaOptions = {
 /** The settings named by --rope-scaling. Throws a usage error for what is none. */
 export function readScalings(args: Arguments): Scaling[] {
   const texts = args.texts("rope-scaling").flatMap(splitRopeOptions);
-  return (texts.length > 0 ? texts : ["own"]).map((text) =>
-    inUsage(() => parseScaling(text, (path) => readFileSync(path, "utf8"))),
-  );
-}
-
-/** Settings of the library and the options that make them. */
-const NAMES: Readonly<Record<string, string>> = {
-  promptLengths: "--prompt-len",
-  "prompt length": "--prompt-len",
-  positions: "--secret-pos",
-  ropeScalings: "--rope-scaling",
-  trainedLength: "--trained-length",
-  answerRoom: "--answer-room",
-  maxNewTokens: "--max-new-tokens",
-  ...Object.fromEntries(["tries", "batch", "shard", "preset", "task"].map((name) => [name, `--${name}`])),
-};
-
-/** What the arguments alone make wrong is a usage error: exit code 2, and a pointer to the help. */
-export function inUsage<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof LlariatError)) throw error;
-    throw usageError(error.message.replace(/^[\w ]+(?=:)/, (name) => NAMES[name] ?? name));
-  }
+  return (texts.length > 0 ? texts : ["own"]).map((text) => inUsage(() => parseScaling(text, readText)));
 }
 
 /** The items of a list option, however often it is given: `--prompt-len 2000,4000 --prompt-len 1.5x`. */
@@ -86,16 +66,6 @@ export const numbers = (args: Arguments, name: string): number[] | undefined =>
     if (!Number.isFinite(value)) throw usageError(`--${name} needs numbers separated by commas, got "${item}"`);
     return value;
   });
-
-/** A text file. @throws LlariatError("source") naming it. */
-export function readText(path: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : (cause as Error).message;
-    throw new LlariatError("source", `${path}: ${why}, needed a text file in UTF-8`, { cause });
-  }
-}
 
 /** This package's version. */
 const version = (): string => (createRequire(import.meta.url)("llariat/package.json") as { version: string }).version;
@@ -124,13 +94,7 @@ export async function openModel(
   check: (rope: Rope) => void,
 ): Promise<Opened<Llama>> {
   const paths = checkpointPaths(args);
-  const files = await checkpointFiles(paths);
-  try {
-    check((await openCheckpoint(files, terminal.signal)).config.rope);
-  } finally {
-    await files.close();
-  }
-  const llama = await load(paths, args, terminal, args.has("quiet"));
+  const llama = await load(paths, args, terminal, check);
   return {
     engine: llama,
     name: modelName(paths),
@@ -183,13 +147,15 @@ function modelName([path]: readonly string[]): string {
   return basename(full.endsWith(".safetensors") ? resolve(full, "..") : full);
 }
 
-/** Throws for a setting that does not suit the model. */
+/** Throws a usage error for a setting that does not suit the model. */
 export function checkScalings(scalings: readonly Scaling[], rope: Rope): void {
   for (const { label, ropeScaling } of scalings) {
     try {
       parseRopeScaling(ropeScaling, rope);
     } catch (error) {
-      throw usageError(`--rope-scaling ${label}: ${(error as Error).message.replace(/^ropeScaling[.:]?\s*/, "")}`);
+      if (!(error instanceof LlariatError)) throw error;
+      const { code, subject, problem, advice } = error;
+      throw asUsage(new LlariatError(code, problem, { subject: `${subject} of ${label}`, advice, cause: error }));
     }
   }
 }

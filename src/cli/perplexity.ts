@@ -1,12 +1,11 @@
 // perplexity.ts — `llariat perplexity`: sliding-window perplexity of a text, by scaling and window.
 
-import { perplexity as measure, terminalTable } from "../retrieval/index.ts";
-import { startProgress } from "./progress.ts";
-import { addToReport } from "./reports.ts";
+import { checkWindows, perplexity as measure } from "../retrieval/perplexity.ts";
 import type { Command, Option } from "./command.ts";
-import { usageError } from "./command.ts";
-import { paintOf } from "./live.ts";
-import { checkScalings, measureOptions, numbers, openModel, readScalings, readText } from "./measure.ts";
+import { inUsage, usageError } from "./command.ts";
+import { readText } from "./files.ts";
+import { checkScalings, measureOptions, numbers, openModel, readScalings } from "./measure.ts";
+import { outputOptions, runMeasurement } from "./measurement.ts";
 
 const options = {
   ...measureOptions,
@@ -14,8 +13,7 @@ const options = {
   window: { kind: "text", value: "LIST", multiple: true, help: "tokens a prediction may see (default 256,512,1024)" },
   stride: { kind: "integer", value: "N", help: "tokens by which the window moves, at most half of it (default 256)" },
   "max-tokens": { kind: "integer", value: "N", help: "only the first tokens of the text" },
-  out: { kind: "text", value: "DIR", help: "add the table to the report in this folder, or begin one" },
-  json: { help: "print JSON instead of a table" },
+  ...outputOptions,
 } as const satisfies Record<string, Option>;
 
 /** `llariat perplexity`. */
@@ -34,46 +32,32 @@ export const perplexity: Command = {
     const scalings = readScalings(args);
     const [stride, maxTokens] = [args.number("stride"), args.number("max-tokens")];
     const windows = numbers(args, "window") ?? [256, 512, 1024];
-    const bad = [...windows, ...(stride === undefined ? [] : [stride])].find(
-      (each) => !Number.isInteger(each) || each < 2,
-    );
-    if (bad !== undefined) throw usageError(`--window and --stride need whole numbers of tokens ≥ 2, got ${bad}`);
-    const { engine, name, environment, close } = await openModel(args, terminal, (rope) =>
-      checkScalings(scalings, rope),
-    );
-    const bar = startProgress(terminal.stderr, "perplexity", (tokens) => `${tokens} tokens`);
+    const lengths = { windows, ...(stride === undefined ? {} : { stride }) };
+    inUsage(() => checkWindows(lengths));
+    const opened = await openModel(args, terminal, (rope) => checkScalings(scalings, rope));
+    const { signal } = terminal;
     const total = scalings.length * windows.length;
-    try {
-      const table = await measure(
-        engine,
-        {
-          text,
-          name: file.replace(/^.*[/\\]/, ""),
-          windows,
-          ropeScalings: scalings,
-          ...(stride === undefined ? {} : { stride }),
-          ...(maxTokens === undefined ? {} : { maxTokens }),
-        },
-        {
-          signal: terminal.signal,
-          ...(args.has("quiet")
-            ? {}
-            : { onProgress: ({ tokens, of, rows }) => bar.update(rows.length * of + tokens, total * of) }),
-        },
-      );
-      bar.end();
-      const model = { name, trainedLength: engine.rope.originalMaxPositions };
-      terminal.stdout.write(
-        args.has("json")
-          ? `${JSON.stringify(table)}\n`
-          : terminalTable({ cells: [], model, perplexity: table }, paintOf(terminal.stdout)),
-      );
-      const out = args.text("out");
-      if (out !== undefined)
-        terminal.stderr.write(`written: ${await addToReport(out, { model, environment }, { perplexity: table })}\n`);
-    } finally {
-      bar.end();
-      close();
-    }
+    await runMeasurement(
+      opened,
+      {
+        key: "perplexity",
+        label: "perplexity",
+        unit: (amount) => `${amount} tokens`,
+        measure: (engine, _, update) =>
+          measure(
+            engine,
+            {
+              text,
+              name: file.replace(/^.*[/\\]/, ""),
+              ...lengths,
+              ropeScalings: scalings,
+              ...(maxTokens === undefined ? {} : { maxTokens }),
+            },
+            { signal, onProgress: ({ tokens, of, rows }) => update(rows.length * of + tokens, total * of) },
+          ),
+      },
+      args,
+      terminal,
+    );
   },
 };

@@ -4,8 +4,7 @@ import { LlariatError } from "../error.ts";
 import { type Report, checkExpectation, mergeReports, parseExpectation } from "../retrieval/index.ts";
 import { readReport } from "./reports.ts";
 import type { Command, Option } from "./command.ts";
-import { usageError } from "./command.ts";
-import { inUsage } from "./measure.ts";
+import { inUsage, usageError } from "./command.ts";
 import { finish } from "./retrieve.ts";
 
 const options = {

@@ -16,17 +16,17 @@ import {
 import { resolveSettings } from "../retrieval/settings.ts";
 import { hasReport, readReport, reportFolder, saveReport, writeReport } from "./reports.ts";
 import type { Command, Option, Terminal } from "./command.ts";
-import { Arguments, usageError } from "./command.ts";
+import { Arguments, inUsage, usageError } from "./command.ts";
 import { paintOf, startLive } from "./live.ts";
+import { readText } from "./files.ts";
 import {
   checkScalings,
-  inUsage,
   list,
   measureOptions,
   numbers,
   openEngine,
+  promptOptions,
   readScalings,
-  readText,
   viaOptions,
 } from "./measure.ts";
 
@@ -47,7 +47,7 @@ const options = {
     help: "where the secret stands, 0 to 1 (default 0.2,0.5,0.8)",
   },
   tries: { kind: "integer", value: "N", help: "prompts per cell (default 10)" },
-  seed: { kind: "text", value: "TEXT", help: "the same seed gives the same prompts (default 0)" },
+  ...promptOptions,
   document: { kind: "text", value: "FILE", multiple: true, help: "a text for title and needle" },
   title: {
     kind: "text",
@@ -76,7 +76,6 @@ const options = {
   },
   "max-new-tokens": { kind: "integer", value: "N", help: "most tokens of an answer" },
   fit: { kind: "text", value: "HOW", help: "exact or whole: whether passkey's filler may be cut (default exact)" },
-  batch: { kind: "integer", value: "N", help: "prompts decoded together (default 4)" },
   "run-hopeless": { help: "also run cells beyond trained length × factor" },
   sequential: { help: "end a cell as soon as its outcome is settled" },
   expect: {

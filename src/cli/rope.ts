@@ -1,17 +1,19 @@
 // rope.ts — RoPE on the command line: its options, checked before a byte of weights is read, and the table of `info`.
 
-import { readFileSync } from "node:fs";
 import { ROPE_ANGLES, type RopeAngles } from "../engine/angles.ts";
-import { openCheckpoint } from "../checkpoint/index.ts";
-import { LlariatError } from "../error.ts";
 import type { RopeScaling } from "../index.ts";
-import { type Rope, describeRope, frequencies, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
-import { showOption } from "../rope/index.ts";
-import { splitRopeOptions } from "../rope/index.ts";
+import {
+  type Rope,
+  describeRope,
+  frequencies,
+  parseRopeOption,
+  parseRopeScaling,
+  splitRopeOptions,
+} from "../rope/index.ts";
 import { formatBytes } from "./progress.ts";
 import type { Arguments, Option } from "./command.ts";
-import { usageError } from "./command.ts";
-import { checkpointFiles } from "./load.ts";
+import { inUsage, usageError } from "./command.ts";
+import { readText } from "./files.ts";
 
 /** Options of a request. */
 export const ropeOptions = {
@@ -37,11 +39,7 @@ export interface NamedScaling {
 /** One `--rope-scaling`; undefined where it is not given. Throws a usage error for a name that does not exist. */
 export function readScaling(text: string | undefined): NamedScaling | undefined {
   if (text === undefined) return undefined;
-  try {
-    return { name: text, setting: parseRopeOption(text, (path) => readFileSync(path, "utf8")) };
-  } catch (error) {
-    throw usageError((error as Error).message);
-  }
+  return { name: text, setting: inUsage(() => parseRopeOption(text, readText)) };
 }
 
 /** `--rope-angles`, or undefined. */
@@ -59,42 +57,9 @@ export function readLength(args: Arguments): number | undefined {
   throw usageError(`--rope-length needs a whole number of tokens above 0, got ${length}`);
 }
 
-/** The setting on this model. Throws a usage error that names the key of the option. */
-export function applyScaling({ setting }: NamedScaling, model: Rope): Rope {
-  try {
-    return parseRopeScaling(setting, model);
-  } catch (error) {
-    throw usageError((error as Error).message.replace(/^ropeScaling/, "--rope-scaling"));
-  }
-}
-
-/** Refuses a setting that does not suit the checkpoint, from its config, so that nobody waits for weights in vain. */
-export async function checkScaling(
-  paths: readonly string[],
-  scaling: NamedScaling,
-  signal: AbortSignal,
-): Promise<void> {
-  const files = await checkpointFiles(paths);
-  try {
-    const { config } = await openCheckpoint(files, signal);
-    applyScaling(scaling, config.rope);
-  } finally {
-    await files.close();
-  }
-}
-
-/** An error of a request in the words of the command line: options instead of properties. */
-export function inOptions(error: unknown): unknown {
-  if (!(error instanceof LlariatError && error.code === "context")) return error;
-  const message = error.message
-    .replace(/ropeScaling: (\{ [^}]* \})/, (_, object: string) => {
-      const setting = JSON.parse(object.replace(/(\w+):/g, '"$1":')) as RopeScaling;
-      return `--rope-scaling ${showOption(setting)}`;
-    })
-    .replace("set allowBeyond: true", "give --allow-beyond")
-    .replace("a maxContext of", "--max-context");
-  return new LlariatError(error.code, message, { cause: error });
-}
+/** The setting on this model. Throws a usage error for one that does not suit it. */
+export const applyScaling = ({ setting }: NamedScaling, model: Rope): Rope =>
+  inUsage(() => parseRopeScaling(setting, model));
 
 /** What `info` compares where no list is given: the types that need nothing but a factor. */
 const USUAL = "none,linear:4,ntk:4,dynamic:4,yarn:4,llama3:4,low_freq_factor=1,high_freq_factor=4";

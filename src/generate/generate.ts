@@ -7,7 +7,7 @@ import { dependsOnLength, describeRope } from "../rope/index.ts";
 import { continuation } from "./continuation.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./options.ts";
 import { Random } from "./random.ts";
-import { isChat, readRequest } from "./request.ts";
+import { isChat, readRequest, stopStrings } from "./request.ts";
 import { type Candidates, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
 import { StopMatcher } from "./stop.ts";
 
@@ -23,7 +23,7 @@ export async function* request(
   const { signal } = options;
   const sampling = samplingOptions(options, generation);
   const { ids, rope, maxNewTokens, capacity, meaning, planned } = readRequest(context, prompt, options);
-  const stops = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
+  const stops = stopStrings(options);
   if (stops.length > 0 && !tokenizer) {
     throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
   }

@@ -36,7 +36,9 @@ export function splitMix64(seed: bigint, count: number): BigUint64Array {
 /** Throws LlariatError "request" unless the seed is a whole number from 0 to 2^53 - 1. */
 export function checkSeed(seed: unknown): asserts seed is number {
   if (!Number.isSafeInteger(seed) || (seed as number) < 0)
-    throw new LlariatError("request", `seed: must be a whole number from 0 to 2^53 - 1, got ${display(seed)}`);
+    throw new LlariatError("request", `must be a whole number from 0 to 2^53 - 1, got ${display(seed)}`, {
+      subject: "seed",
+    });
 }
 
 /** A stream of random numbers. */

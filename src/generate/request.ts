@@ -6,6 +6,8 @@ import { LlariatError } from "../error.ts";
 import type { GenerateOptions, Prompt, RequestContext } from "./options.ts";
 import { type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
 import { scalingThatFits, showScaling } from "../rope/index.ts";
+import { samplingOptions } from "./sample.ts";
+import { checkStops } from "./stop.ts";
 import type { Message } from "../../tokenizer/index.ts";
 import { display } from "../text/wording.ts";
 
@@ -47,11 +49,26 @@ function newTokens(context: RequestContext, options: GenerateOptions, promptToke
     const wanted = context.generation.maxNewTokens ?? 256;
     return Math.max(1, promptTokens < limit ? Math.min(wanted, limit - promptTokens) : wanted);
   }
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) {
-    throw new LlariatError("request", `maxNewTokens: must be a whole number ≥ 1, got ${maxNewTokens}`);
-  }
+  checkNewTokens(maxNewTokens);
   return maxNewTokens;
 }
+
+function checkNewTokens(maxNewTokens: number): void {
+  if (Number.isInteger(maxNewTokens) && maxNewTokens >= 1) return;
+  const got = display(maxNewTokens);
+  throw new LlariatError("request", `must be a whole number ≥ 1, got ${got}`, { subject: "maxNewTokens" });
+}
+
+/** Refuses what no model could be asked: sampling values, stop strings, a number of tokens. Throws `request` naming it. */
+export function checkOptions(options: GenerateOptions): void {
+  samplingOptions(options);
+  checkStops(stopStrings(options));
+  if (options.maxNewTokens !== undefined) checkNewTokens(options.maxNewTokens);
+}
+
+/** The stop strings of a request. */
+export const stopStrings = ({ stop = [] }: GenerateOptions): readonly string[] =>
+  typeof stop === "string" ? [stop] : stop;
 
 /** Refuses a prompt that the setting is not meant for, and names what would fit. */
 function checkReach(rope: Rope, model: Rope, promptTokens: number): void {
@@ -61,8 +78,11 @@ function checkReach(rope: Rope, model: Rope, promptTokens: number): void {
   const reached = maxContext(parseRopeScaling(fit, model));
   throw new LlariatError(
     "context",
-    `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${reach} on this model; ` +
-      `ropeScaling: ${showScaling(fit)} would reach ${reached}, or set allowBeyond: true`,
+    `the prompt has ${promptTokens} tokens, ${rope.type} RoPE reaches ${reach} on this model`,
+    {
+      advice: `ropeScaling: ${showScaling(fit)} would reach ${reached}, or set allowBeyond: true`,
+      hint: { ropeScaling: fit, reach: reached },
+    },
   );
 }
 
@@ -71,11 +91,14 @@ function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: num
   const meaning = ropeAngles ?? "planned";
   if (!ROPE_ANGLES.includes(meaning)) {
     const got = display(meaning);
-    throw new LlariatError("request", `ropeAngles: must be one of ${ROPE_ANGLES.join(", ")}, got ${got}`);
+    throw new LlariatError("request", `must be one of ${ROPE_ANGLES.join(", ")}, got ${got}`, {
+      subject: "ropeAngles",
+    });
   }
   const planned = ropeLength ?? capacity;
   if (!Number.isSafeInteger(planned) || planned < 1) {
-    throw new LlariatError("request", `ropeLength: must be a whole number of tokens ≥ 1, got ${display(planned)}`);
+    const got = display(planned);
+    throw new LlariatError("request", `must be a whole number of tokens ≥ 1, got ${got}`, { subject: "ropeLength" });
   }
   return { meaning, planned };
 }
@@ -84,7 +107,10 @@ function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: num
 function checkLoaded(loaded: number, prompt: number, fresh: number): void {
   if (prompt + fresh <= loaded) return;
   const got = prompt > loaded ? `the prompt has ${prompt} tokens` : `prompt and new tokens are ${prompt} + ${fresh}`;
-  throw new LlariatError("context", `${got}, the model was loaded with a maxContext of ${loaded}; load it with more`);
+  throw new LlariatError("context", `${got}, the model was loaded for ${loaded}`, {
+    subject: "maxContext",
+    advice: "load it with more",
+  });
 }
 
 /** Refuses what one key/value buffer of the device cannot hold. */

@@ -77,7 +77,7 @@ export function samplingOptions(options: SamplingOptions, generation: Defaults =
 
 function check(name: string, value: unknown, valid: (value: number) => boolean, needed: string): void {
   if (value === undefined || (typeof value === "number" && Number.isFinite(value) && valid(value))) return;
-  throw new LlariatError("request", `${name}: must be ${needed}, got ${display(value)}`);
+  throw new LlariatError("request", `must be ${needed}, got ${display(value)}`, { subject: name });
 }
 
 /**

@@ -15,9 +15,7 @@ export class StopMatcher {
 
   /** @throws LlariatError("request") for an empty stop string or something that is no string. */
   constructor(stops: readonly string[]) {
-    for (const stop of stops)
-      if (typeof stop !== "string" || stop === "")
-        throw new LlariatError("request", `stop: must be texts of at least one character, got ${display(stop)}`);
+    checkStops(stops);
     this.#stops = [...stops];
   }
 
@@ -61,5 +59,14 @@ export class StopMatcher {
       for (let length = Math.min(stop.length - 1, text.length); length > longest; length--)
         if (text.endsWith(stop.slice(0, length))) longest = length;
     return longest;
+  }
+}
+
+/** @throws LlariatError("request") for an empty stop string or something that is no string. */
+export function checkStops(stops: readonly string[]): void {
+  for (const stop of stops) {
+    if (typeof stop === "string" && stop !== "") continue;
+    const got = display(stop);
+    throw new LlariatError("request", `must be texts of at least one character, got ${got}`, { subject: "stop" });
   }
 }

@@ -72,6 +72,25 @@ export interface EffectiveProgress {
   readonly of: number;
 }
 
+/** Refuses settings that cannot be meant, without an engine. @throws LlariatError("request") naming the setting. */
+export function checkEffective(settings: Partial<EffectiveSettings>): void {
+  for (const [name, smallest] of [
+    ["window", 1],
+    ["points", 2],
+    ["tries", 1],
+    ["answerRoom", 0],
+    ["batch", 1],
+  ] as const) {
+    const value = settings[name];
+    if (value !== undefined && !(Number.isInteger(value) && value >= smallest)) {
+      throw new LlariatError("request", `must be a whole number ≥ ${smallest}, got ${value}`, { subject: name });
+    }
+  }
+  const { least = 1 } = settings;
+  if (!(least > 0 && least <= 1))
+    throw new LlariatError("request", `must be a rate above 0 and at most 1, got ${least}`, { subject: "least" });
+}
+
 /**
  * Measures k_max for every scaling with the same prompts.
  * @throws LlariatError: "request" for settings, "tokenizer" without a way to count tokens, "rope" for a scaling,
@@ -83,18 +102,7 @@ export async function effectiveContext(
   options: { readonly onProgress?: (progress: EffectiveProgress) => void; readonly signal?: AbortSignal } = {},
 ): Promise<EffectiveContext> {
   const { window, points = 32, tries = 10, least = 0.2, answerRoom = 8, fit = "whole", seed = 0, batch = 4 } = settings;
-  for (const [name, value, smallest] of [
-    ["window", window, 1],
-    ["points", points, 2],
-    ["tries", tries, 1],
-    ["answerRoom", answerRoom, 0],
-    ["batch", batch, 1],
-  ] as const) {
-    if (!(Number.isInteger(value) && value >= smallest)) {
-      throw new LlariatError("request", `${name}: must be a whole number ≥ ${smallest}, got ${value}`);
-    }
-  }
-  if (!(least > 0 && least <= 1)) throw new LlariatError("request", `least: must be a rate above 0, got ${least}`);
+  checkEffective(settings);
   const count = tokenCounter(engine, settings.countTokens);
   const scalings = (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each));
   const tokens = window - answerRoom;

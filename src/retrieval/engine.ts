@@ -77,10 +77,10 @@ export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
 export function trainedLength(engine: Engine, given?: number): number {
   const length = given ?? engine.rope?.originalMaxPositions;
   if (length !== undefined && Number.isInteger(length) && length >= 1) return length;
-  throw new LlariatError(
-    "request",
-    `trainedLength: needs the tokens the model was trained for, got ${length}; it is max_position_embeddings of config.json`,
-  );
+  throw new LlariatError("request", `needs the tokens the model was trained for, got ${length}`, {
+    subject: "trainedLength",
+    advice: "it is max_position_embeddings of config.json",
+  });
 }
 
 /**

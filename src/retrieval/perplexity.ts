@@ -64,6 +64,18 @@ export type PerplexityEngine = ScoringEngine & {
   readonly tokenizer?: Encoder | undefined;
 };
 
+/** Refuses windows and a stride that cannot be meant. @throws LlariatError("request") naming the setting. */
+export function checkWindows({ windows, stride = 256 }: Pick<PerplexitySettings, "windows" | "stride">): void {
+  if (windows.length === 0) throw new LlariatError("request", "needs at least one", { subject: "windows" });
+  for (const [subject, value] of [["stride", stride], ...windows.map((window) => ["windows", window])] as [
+    string,
+    number,
+  ][]) {
+    if (Number.isInteger(value) && value >= 2) continue;
+    throw new LlariatError("request", `must be a whole number of tokens ≥ 2, got ${value}`, { subject });
+  }
+}
+
 /**
  * Perplexity of a text for every scaling and window. Every window is scored afresh, none of its keys come from an earlier
  * one: the first scores all its tokens but the first, each later one its last `stride` (the last: what is left).
@@ -75,17 +87,12 @@ export async function perplexity(
   settings: PerplexitySettings,
   options: { readonly onProgress?: (progress: PerplexityProgress) => void; readonly signal?: AbortSignal } = {},
 ): Promise<Perplexity> {
+  checkWindows(settings);
   const { windows, stride = 256, maxTokens = Infinity, name = "text" } = settings;
   const whole = encode(engine, settings.text);
   const ids = whole.slice(0, maxTokens);
   if (ids.length < 2)
     throw new LlariatError("request", `${name}: perplexity needs at least 2 tokens, got ${ids.length}`);
-  for (const [what, value] of [["stride", stride] as const, ...windows.map((window) => ["window", window] as const)]) {
-    if (!(Number.isInteger(value) && value >= 2)) {
-      throw new LlariatError("request", `${what}: must be a whole number of tokens ≥ 2, got ${value}`);
-    }
-  }
-  if (windows.length === 0) throw new LlariatError("request", "windows: needs at least one");
   const scalings = (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each));
   const rows: PerplexityRow[] = [];
   for (const scaling of scalings) {

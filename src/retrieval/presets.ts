@@ -54,6 +54,7 @@ export function preset(name: string): Preset {
   const near = nearest(name, Object.keys(presets));
   throw new LlariatError(
     "request",
-    `preset: ${JSON.stringify(name)} is none of ${Object.keys(presets).join(", ")}${near ? `; did you mean ${near}?` : ""}`,
+    `${JSON.stringify(name)} is none of ${Object.keys(presets).join(", ")}${near ? `; did you mean ${near}?` : ""}`,
+    { subject: "preset" },
   );
 }

@@ -102,22 +102,22 @@ const KEYS: readonly (keyof RetrievalSettings)[] = [
   ...(["filler", "needle", "fixture", "countTokens", "model"] as const),
 ];
 
-const refuse = (sentence: string): never => {
-  throw new LlariatError("request", sentence);
+const refuse = (problem: string, subject?: string): never => {
+  throw new LlariatError("request", problem, { subject });
 };
 
 function whole(name: string, value: number, least: number): number {
   return Number.isInteger(value) && value >= least
     ? value
-    : refuse(`${name}: must be a whole number ≥ ${least}, got ${value}`);
+    : refuse(`must be a whole number ≥ ${least}, got ${value}`, name);
 }
 
 /** Refuses an empty list and repeated items, which would make cells of the same name. */
 function list<T>(name: string, items: readonly T[], label: (item: T) => string): readonly T[] {
-  if (items.length === 0) refuse(`${name}: needs at least one`);
+  if (items.length === 0) refuse("needs at least one", name);
   const labels = items.map(label);
   const twice = labels.find((each, i) => labels.indexOf(each) !== i);
-  return twice === undefined ? items : refuse(`${name}: ${twice} is given twice`);
+  return twice === undefined ? items : refuse(`${twice} is given twice`, name);
 }
 
 /** A length in tokens: a number, "6000", "1.5x" (times the trained length), or "whole". */
@@ -128,7 +128,8 @@ export function parseLength(given: number | string, trained: number): number | "
   const tokens = times ? Math.floor(Number(times[1]) * trained) : Number(text);
   if (Number.isInteger(tokens) && tokens >= 1 && text !== "") return tokens;
   return refuse(
-    `prompt length: needs tokens, "1.5x" (times the trained length ${trained}) or "whole", got ${JSON.stringify(given)}`,
+    `needs tokens, "1.5x" (times the trained length ${trained}) or "whole", got ${JSON.stringify(given)}`,
+    "promptLengths",
   );
 }
 
@@ -147,7 +148,7 @@ export function resolveSettings(engine: Engine, given: RetrievalSettings): Resol
   for (const task of given.tasks ?? []) {
     if (TASKS.includes(task)) continue;
     const near = nearest(task, TASKS);
-    refuse(`task: ${JSON.stringify(task)} is none of ${TASKS.join(", ")}${near ? `; did you mean ${near}?` : ""}`);
+    refuse(`${JSON.stringify(task)} is none of ${TASKS.join(", ")}${near ? `; did you mean ${near}?` : ""}`, "tasks");
   }
   if (fixture && (given.tasks ?? given.promptLengths ?? given.positions ?? given.tries) !== undefined) {
     refuse("a fixture brings its own tasks, promptLengths, positions and tries; leave these out");
@@ -168,17 +169,18 @@ export function resolveSettings(engine: Engine, given: RetrievalSettings): Resol
       refuse("title: needs documents; give at least one text file");
     if (tasks.includes("needle") && filler.trim() === "") refuse("needle: needs filler; give at least one text file");
     if (promptLengths.includes("whole") && tasks.some((task) => task !== "title")) {
-      refuse('prompt length "whole" is a whole document, so only the title task has it');
+      refuse('"whole" is a whole document, so only the title task has it', "promptLengths");
     }
   }
   for (const position of list("positions", positions, String)) {
-    if (!(position >= 0 && position <= 1)) refuse(`positions: must be between 0 and 1, got ${position}`);
+    if (!(position >= 0 && position <= 1)) refuse(`must be between 0 and 1, got ${position}`, "positions");
   }
   const rule = sequential === true ? DEFAULT_SEQUENTIAL : sequential || null;
   if (rule) settled(0, 0, rule);
   const shard = given.shard ?? { index: 1, count: 1 };
-  whole("shard count", shard.count, 1);
-  if (whole("shard", shard.index, 1) > shard.count) refuse(`shard: ${shard.index} of ${shard.count} does not exist`);
+  whole("shard.count", shard.count, 1);
+  if (whole("shard.index", shard.index, 1) > shard.count)
+    refuse(`${shard.index} of ${shard.count} does not exist`, "shard");
   return {
     tasks,
     scalings: list(

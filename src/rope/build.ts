@@ -46,27 +46,28 @@ export function build(setting: Setting, around: Surroundings): Rope {
       return Object.freeze({ type, ...common });
     case "ntk":
     case "dynamic":
-      if (headDim < 4) refuse(`${where}: ${type} needs head_dim ≥ 4 (its exponent is d / (d - 2)), got ${headDim}`);
+      if (headDim < 4) refuse(where, `${type} needs head_dim ≥ 4 (its exponent is d / (d - 2)), got ${headDim}`);
       return Object.freeze({ type, ...common });
     case "yarn": {
-      if (theta === 1) refuse(`${where}: yarn needs a rope_theta other than 1, it divides by its logarithm`);
+      if (theta === 1) refuse(where, `yarn needs a rope_theta other than 1, it divides by its logarithm`);
       const factor = stated ?? M / M0;
       if (factor < 1)
         refuse(
-          `${at("factor")}: is null and would be max_position_embeddings ${M} / original_max_position_embeddings ${M0}, ` +
+          at("factor"),
+          `is null and would be max_position_embeddings ${M} / original_max_position_embeddings ${M0}, ` +
             "which is below 1; give the factor",
         );
       const [betaFast, betaSlow] = [betaOf(values, at, "beta_fast", 32), betaOf(values, at, "beta_slow", 1)];
-      if (betaFast < betaSlow) refuse(`${where}: beta_fast ${betaFast} must not be below beta_slow ${betaSlow}`);
+      if (betaFast < betaSlow) refuse(where, `beta_fast ${betaFast} must not be below beta_slow ${betaSlow}`);
       const attentionFactor = attentionOr(yarnAttention(factor, values, at));
       // null too: transformers would take it for false while an absent key is true
       if (values.truncate !== undefined && typeof values.truncate !== "boolean")
-        refuse(`${at("truncate")}: must be true or false, got ${display(values.truncate)}`);
+        refuse(at("truncate"), `must be true or false, got ${display(values.truncate)}`);
       const truncate = values.truncate !== false;
       return Object.freeze({ type, ...common, factor, attentionFactor, betaFast, betaSlow, truncate });
     }
     case "longrope": {
-      if (M0 < 2) refuse(`${where}: longrope needs original_max_position_embeddings ≥ 2, got ${M0}`);
+      if (M0 < 2) refuse(where, `longrope needs original_max_position_embeddings ≥ 2, got ${M0}`);
       const factor = stated ?? M / M0;
       // √(1 + ln s / ln M0), LongRoPE, Ding et al. 2024; one value for short and long
       const attentionFactor = attentionOr(factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(M0)));
@@ -78,7 +79,7 @@ export function build(setting: Setting, around: Surroundings): Rope {
       const lowFreqFactor = number(at("low_freq_factor"), values.low_freq_factor, { above: 0 });
       const highFreqFactor = number(at("high_freq_factor"), values.high_freq_factor, { above: 0 });
       if (highFreqFactor <= lowFreqFactor)
-        refuse(`${where}: high_freq_factor ${highFreqFactor} must be above low_freq_factor ${lowFreqFactor}`);
+        refuse(where, `high_freq_factor ${highFreqFactor} must be above low_freq_factor ${lowFreqFactor}`);
       return Object.freeze({ type, ...common, lowFreqFactor, highFreqFactor });
     }
     case "proportional":
@@ -116,6 +117,6 @@ function yarnAttention(s: number, values: Dict, at: (key: string) => string): nu
 function partialRotary(type: RopeType, { name, value, inherited = 1 }: Surroundings["partial"]): number {
   const share = value === undefined ? inherited : number(name, value, { least: 0, most: 1 });
   if (value !== undefined && share !== 1 && type !== "default" && type !== "proportional")
-    refuse(`${name}: ${share} cannot be combined with ${type}, Llama rotates whole heads; only proportional uses it`);
+    refuse(name, `${share} cannot be combined with ${type}, Llama rotates whole heads; only proportional uses it`);
   return share;
 }

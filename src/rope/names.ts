@@ -91,12 +91,12 @@ export function checkNames(setting: Setting): { type: RopeType; ignored: string[
       continue;
     }
     const keys = `keys of ${type}: ${own.join(", ")}`;
-    if (!known.has(key)) refuse(`${where}: unknown key ${display(key)}${didYouMean(key, known)}; ${keys}`);
+    if (!known.has(key)) refuse(where, `unknown key ${display(key)}${didYouMean(key, known)}; ${keys}`);
     const owners = ropeTypes.filter((name) => keysOf(name, request).includes(key));
-    refuse(`${where}: ${key} has no effect on type ${type}, it belongs to ${owners.join(", ")}; ${keys}`);
+    refuse(where, `${key} has no effect on type ${type}, it belongs to ${owners.join(", ")}; ${keys}`);
   }
   for (const key of KEYS[type].required)
-    if (values[key] === undefined) refuse(`${where}: type ${type} needs ${key}, which is missing`);
+    if (values[key] === undefined) refuse(where, `type ${type} needs ${key}, which is missing`);
   return { type, ignored };
 }
 
@@ -107,17 +107,18 @@ export function checkNames(setting: Setting): { type: RopeType; ignored: string[
 function typeOf({ where, values, request }: Setting): RopeType {
   const [newer, older] = [given(values, "rope_type"), given(values, "type")];
   if (request && newer !== undefined && older !== undefined && newer !== older)
-    refuse(`${where}: rope_type is ${display(newer)} but type is ${display(older)}; give one of them`);
+    refuse(where, `rope_type is ${display(newer)} but type is ${display(older)}; give one of them`);
   const type = newer ?? older ?? (request ? undefined : "default");
   // In a config `ntk` would be unknown to transformers, and the file should mean the same everywhere.
   const known = request ? ropeTypes : ropeTypes.filter((name) => name !== "ntk");
   const found = known.find((name) => name === type);
   if (found) return found;
   const list = known.join(", ");
-  if (type === undefined) return refuse(`${where}: has no type, for example type: "dynamic"; known types: ${list}`);
-  if (typeof type !== "string") return refuse(`${where}: the type must be one of ${list}, got ${display(type)}`);
+  if (type === undefined) return refuse(where, `has no type, for example type: "dynamic"; known types: ${list}`);
+  if (typeof type !== "string") return refuse(where, `the type must be one of ${list}, got ${display(type)}`);
   return refuse(
-    `${where}: unknown type ${display(type)}${ELSEWHERE.get(type) ?? didYouMean(type, known)}; known types: ${list}`,
+    where,
+    `unknown type ${display(type)}${ELSEWHERE.get(type) ?? didYouMean(type, known)}; known types: ${list}`,
   );
 }
 

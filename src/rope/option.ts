@@ -57,12 +57,12 @@ export function splitRopeOptions(text: string): string[] {
 function typed(option: string, readFile?: (path: string) => string): Dict {
   const colon = option.indexOf(":");
   const type = (colon < 0 ? option : option.slice(0, colon)).trim();
-  if (type === "") refuse(`${WHERE}: got ${display(option)}; write none, TYPE or TYPE:FACTOR, for example dynamic:2`);
+  if (type === "") refuse(WHERE, `got ${display(option)}; write none, TYPE or TYPE:FACTOR, for example dynamic:2`);
   // without a prototype, so that __proto__ is an unknown key like any other
   const values: Record<string, unknown> = Object.assign(Object.create(null), { rope_type: type });
   const add = (key: string, value: unknown) => {
     if (Object.hasOwn(values, key) && values[key] !== value)
-      refuse(`${WHERE}: ${key} is given twice, as ${display(values[key])} and as ${display(value)}`);
+      refuse(WHERE, `${key} is given twice, as ${display(values[key])} and as ${display(value)}`);
     values[key] = value;
   };
   if (colon < 0) return values;
@@ -79,15 +79,15 @@ function typed(option: string, readFile?: (path: string) => string): Dict {
     } else if (part !== "" && Number.isFinite(Number(part))) {
       add("factor", Number(part));
     } else {
-      refuse(`${WHERE}: ${display(part)} in ${display(option)} is neither a factor, nor key=value, nor @FILE`);
+      refuse(WHERE, `${display(part)} in ${display(option)} is neither a factor, nor key=value, nor @FILE`);
     }
   }
   return values;
 }
 
 function file(path: string, readFile?: (path: string) => string): Dict {
-  if (!readFile) return refuse(`${WHERE}: @${path} names a file, and files cannot be read here; give the JSON itself`);
-  if (path === "") return refuse(`${WHERE}: @ must be followed by the path of a JSON file`);
+  if (!readFile) return refuse(WHERE, `@${path} names a file, and files cannot be read here; give the JSON itself`);
+  if (path === "") return refuse(WHERE, `@ must be followed by the path of a JSON file`);
   return object(readFile(path), `${WHERE}: ${path}`);
 }
 
@@ -95,13 +95,13 @@ function object(text: string, where: string): Dict {
   const value = parseJson(text, where, "rope");
   return isObject(value)
     ? value
-    : refuse(`${where}: must be a JSON object like {"rope_type": "yarn", "factor": 4}, got ${display(value)}`);
+    : refuse(where, `must be a JSON object like {"rope_type": "yarn", "factor": 4}, got ${display(value)}`);
 }
 
 function json(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return refuse(`${where}: must be a number, true, false, null or a [list], got ${display(text)}`);
+    return refuse(where, `must be a number, true, false, null or a [list], got ${display(text)}`);
   }
 }

@@ -92,7 +92,8 @@ function section(config: Dict, key: string): Dict | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value))
     return refuse(
-      `${inConfig(key)}: must be an object like {"rope_type": "linear", "factor": 2} or null, got ${display(value)}`,
+      inConfig(key),
+      `must be an object like {"rope_type": "linear", "factor": 2} or null, got ${display(value)}`,
     );
   return Object.keys(value).length > 0 ? value : undefined;
 }
@@ -116,7 +117,8 @@ export function parseRopeScaling(setting: RopeScaling | "none" | null | undefine
   const values: unknown = setting === null || setting === "none" ? { rope_type: "default" } : setting;
   if (!isObject(values))
     return refuse(
-      `${where}: must be an object like { type: "dynamic", factor: 2 }, "none" or null, got ${display(values)}`,
+      where,
+      `must be an object like { type: "dynamic", factor: 2 }, "none" or null, got ${display(values)}`,
     );
   const stated = (key: string) => {
     const value = given(values, key);
@@ -152,7 +154,8 @@ function requestLengths(where: string, model: Rope, statedM?: number, statedM0?:
         const M = statedM ?? (factor === undefined ? undefined : Math.floor(trained * factor));
         if (M === undefined)
           return refuse(
-            `${where}.factor: yarn needs a factor, or max_position_embeddings to divide by the trained length ${trained}`,
+            `${where}.factor`,
+            `yarn needs a factor, or max_position_embeddings to divide by the trained length ${trained}`,
           );
         return { M, M0: trained };
       }
@@ -162,7 +165,8 @@ function requestLengths(where: string, model: Rope, statedM?: number, statedM0?:
         const M = statedM ?? Math.max(own, Math.floor(trained * (factor ?? 1)));
         if (factor === undefined && M <= trained)
           refuse(
-            `${where}: longrope needs factor or max_position_embeddings on this model, nothing else says how far beyond ` +
+            where,
+            `longrope needs factor or max_position_embeddings on this model, nothing else says how far beyond ` +
               `the trained ${trained} tokens long_factor reaches`,
           );
         return { M, M0: trained };
@@ -184,15 +188,16 @@ function headDimension(config: Dict): number {
   const [stated, hidden, heads] = [size("head_dim"), size("hidden_size"), size("num_attention_heads")];
   // transformers demands this even where head_dim is given (LlamaConfig.validate_architecture)
   if (hidden !== undefined && heads !== undefined && hidden % heads !== 0)
-    refuse(`${inConfig("hidden_size")}: must be a multiple of num_attention_heads ${heads}, got ${hidden}`, "config");
+    refuse(inConfig("hidden_size"), `must be a multiple of num_attention_heads ${heads}, got ${hidden}`, "config");
   const headDim = stated ?? (hidden !== undefined && heads !== undefined ? hidden / heads : undefined);
   if (headDim === undefined)
     return refuse(
-      `${inConfig("head_dim")}: missing, and so is hidden_size or num_attention_heads to compute it from`,
+      inConfig("head_dim"),
+      `missing, and so is hidden_size or num_attention_heads to compute it from`,
       "config",
     );
   const derived = stated === undefined ? " (hidden_size / num_attention_heads)" : "";
   if (headDim % 2 !== 0)
-    refuse(`${inConfig("head_dim")}: must be even, elements turn in pairs; got ${headDim}${derived}`, "config");
+    refuse(inConfig("head_dim"), `must be even, elements turn in pairs; got ${headDim}${derived}`, "config");
   return headDim;
 }

@@ -4,9 +4,9 @@
 import { type ErrorCode, LlariatError } from "../error.ts";
 import { display } from "../text/wording.ts";
 
-/** Throws LlariatError with the sentence: "rope", or another code for what is no RoPE setting. */
-export const refuse = (message: string, code: ErrorCode = "rope"): never => {
-  throw new LlariatError(code, message);
+/** Throws LlariatError "rope", or another code for what is no RoPE setting; `subject` is where the value stands. */
+export const refuse = (subject: string, problem: string, code: ErrorCode = "rope"): never => {
+  throw new LlariatError(code, problem, { subject });
 };
 
 /** What a number must be. */
@@ -40,16 +40,17 @@ export function number(name: string, value: unknown, range: Range = {}): number 
   const kind = [whole ? "a whole number" : "a number", bounds.join(" and ")].filter(Boolean).join(" ");
   const quoted = typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value));
   const advice = quoted ? "write it without quotes" : range.hint;
-  return refuse(`${name}: must be ${kind}, got ${display(value)}${advice ? `; ${advice}` : ""}`, range.code);
+  return refuse(name, `must be ${kind}, got ${display(value)}${advice ? `; ${advice}` : ""}`, range.code);
 }
 
 /** A list of `count` numbers above 0, as an own frozen copy. */
 export function positives(name: string, value: unknown, count: number): readonly number[] {
   if (!Array.isArray(value))
-    return refuse(`${name}: must be a list of ${count} numbers (head_dim / 2), got ${display(value)}`);
+    return refuse(name, `must be a list of ${count} numbers (head_dim / 2), got ${display(value)}`);
   if (value.length !== count)
     return refuse(
-      `${name}: must have ${count} numbers (head_dim / 2), got ${value.length}; use the list made for this model`,
+      name,
+      `must have ${count} numbers (head_dim / 2), got ${value.length}; use the list made for this model`,
     );
   // Array.from, not map: a hole in the list is a missing number
   return Object.freeze(Array.from(value, (item: unknown, i) => number(`${name}[${i}]`, item, { above: 0 })));

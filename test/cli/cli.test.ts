@@ -12,6 +12,7 @@ import { generate } from "../../src/cli/generate.ts";
 import { info } from "../../src/cli/info.ts";
 import { Llama } from "../../src/node/index.ts";
 import { listedFiles } from "../../src/node/listed.ts";
+import { inOptions } from "../../src/cli/words.ts";
 import { formatBytes, startProgress } from "../../src/cli/progress.ts";
 import { describeRope, frequencies, parseRope, parseRopeOption, parseRopeScaling } from "../../src/rope/index.ts";
 import { read, root } from "../tools/source.ts";
@@ -59,7 +60,7 @@ async function refused(command: Command, argv: readonly string[]): Promise<strin
     await command.run(readArguments(command, argv), terminal);
   } catch (error) {
     assert.ok(isUsageError(error), String(error));
-    return (error as Error).message;
+    return inOptions(error as LlariatError, command.options);
   }
   throw new Error("not refused");
 }
@@ -135,6 +136,10 @@ test("arguments that do not fit are refused in one sentence, before anything is 
     [[...model, "--ids", "1,2", "--chat"], /exclude each other/],
     [[...model, "--ids", "1,x"], /^--ids needs whole numbers, got "x"$/],
     [[...model, "--ids", ","], /^--ids needs whole numbers/],
+    [[...model, "--ids", "1", "--temperature", "-1"], /^--temperature: must be a number ≥ 0 \(0 is greedy\), got -1$/],
+    [[...model, "--ids", "1", "--top-p", "2"], /^--top-p: must be a number from 0 to 1/],
+    [[...model, "--ids", "1", "--max-new-tokens", "0"], /^--max-new-tokens: must be a whole number ≥ 1, got 0$/],
+    [[...model, "--ids", "1", "--stop", ""], /^--stop: must be texts of at least one character, got ""$/],
     [
       [...model, "--prompt", "a", "--rope-angles", "later"],
       /^--rope-angles needs planned, current or as-inserted, got "later"$/,
@@ -396,18 +401,13 @@ test("generate: a prompt that is too long is refused in the words of the command
   assert.is(scaled.stderr, sentence("llama3", 512, "llama3:3,low_freq_factor=1,high_freq_factor=4"));
   assert.is(
     capped.stderr,
-    "llariat: the prompt has 600 tokens, the model was loaded with --max-context 100; load it with more\n",
+    "llariat: --max-context: the prompt has 600 tokens, the model was loaded for 100; load it with more\n",
   );
   assert.equal([own.code, scaled.code, capped.code], [1, 1, 1]);
 });
 
 test("generate: values that only the model can judge are refused with exit 1", async () => {
-  const [negative, outside] = await Promise.all([
-    llariat(["generate", "-m", MODEL, "--ids", "1", "--temperature", "-1", "--quiet"]),
-    llariat(["generate", "-m", MODEL, "--ids", "999999", "--quiet"]),
-  ]);
-  assert.is(negative.code, 1);
-  assert.match(negative.stderr, /^llariat: temperature: .*\n$/);
+  const outside = await llariat(["generate", "-m", MODEL, "--ids", "999999", "--quiet"]);
   assert.is(outside.code, 1);
   assert.match(outside.stderr, /^llariat: prompt: id 999999 .*\n$/);
 });

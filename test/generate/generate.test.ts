@@ -467,11 +467,15 @@ tests("maxContext: what the model was loaded for, and what its RoPE setting reac
   await refused(
     llama.complete(ids(40), { maxNewTokens: 11 }),
     "context",
-    /prompt and new tokens are 40 \+ 11, .* maxContext of 50/,
+    /^maxContext: prompt and new tokens are 40 \+ 11, .* loaded for 50/,
   );
-  await refused(llama.complete(ids(51)), "context", /the prompt has 51 tokens, .* maxContext of 50; load it with more/);
+  await refused(
+    llama.complete(ids(51)),
+    "context",
+    /^maxContext: the prompt has 51 tokens, .* loaded for 50; load it with more/,
+  );
   // It is a promise about memory: no option of a request lifts it.
-  await refused(llama.complete(ids(51), { allowBeyond: true }), "context", /maxContext of 50/);
+  await refused(llama.complete(ids(51), { allowBeyond: true }), "context", /loaded for 50/);
   // Left out, as many tokens as are left.
   assert.is((await llama.complete(ids(45), { ignoreEos: true })).ids.length, 5);
   // Without it the setting decides: 64 trained tokens here.

@@ -133,7 +133,7 @@ test("what cannot be measured is refused", async () => {
   await refused(
     perplexity(scorer, { text: ids, windows: [1] }),
     "request",
-    /window: must be a whole number of tokens ≥ 2, got 1/,
+    /windows: must be a whole number of tokens ≥ 2, got 1/,
   );
   await refused(perplexity(scorer, { text: "words", windows: [8] }), "tokenizer", /has no tokenizer/);
   await refused(perplexity({}, { text: ids, windows: [8] }), "request", /needs an engine with score\(\) or logits\(\)/);

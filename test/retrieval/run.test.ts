@@ -353,12 +353,12 @@ test("bad settings are refused by name, before anything is asked", async () => {
   const engine = honest();
   for (const [change, message, code = "request"] of [
     [{ promptLengths: [] }, /promptLengths: needs at least one/],
-    [{ promptLengths: ["long"] }, /prompt length: needs tokens, "1\.5x" .* got "long"/],
+    [{ promptLengths: ["long"] }, /promptLengths: needs tokens, "1\.5x" .* got "long"/],
     [{ promptLengths: [200, "200"] }, /promptLengths: 200 is given twice/],
     [{ promptLengths: ["whole"] }, /only the title task has it/],
     [{ positions: [0.5, 2] }, /positions: must be between 0 and 1, got 2/],
     [{ tries: 0 }, /tries: must be a whole number ≥ 1, got 0/],
-    [{ tasks: ["uid"] }, /task: "uid" is none of uuid, passkey, title, needle; did you mean uuid\?/],
+    [{ tasks: ["uid"] }, /tasks: "uid" is none of uuid, passkey, title, needle; did you mean uuid\?/],
     [{ tasks: ["title"] }, /title: needs documents/],
     [{ tasks: ["needle"] }, /needle: needs filler/],
     [{ ropeScalings: ["none", "none"] }, /ropeScalings: none is given twice/],

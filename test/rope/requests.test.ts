@@ -168,12 +168,12 @@ test("a request's own lengths do not mislead the advice", async () => {
 
 test("a model loaded with less context says so, and no scaling helps", async () => {
   using small = await Llama.load(folder("/models/kv-llama"), { device, maxContext: 100 });
-  const advice = "the model was loaded with a maxContext of 100; load it with more";
-  await refused(small.complete(ids(101)), "context", `the prompt has 101 tokens, ${advice}`);
+  const advice = "the model was loaded for 100; load it with more";
+  await refused(small.complete(ids(101)), "context", `maxContext: the prompt has 101 tokens, ${advice}`);
   await refused(
     small.complete(ids(90), { maxNewTokens: 11, allowBeyond: true }),
     "context",
-    `prompt and new tokens are 90 + 11, ${advice}`,
+    `maxContext: prompt and new tokens are 90 + 11, ${advice}`,
   );
   assert.is((await small.complete(ids(90), { ignoreEos: true })).ids.length, 10, "what is left of the context");
 });
