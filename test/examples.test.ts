@@ -1,4 +1,5 @@
-// The examples and README's programs, run as a newcomer runs them: plain Node, the built package, the bundled model.
+// The examples, README's programs and the demo, run as a newcomer runs them: plain Node, the built package, the bundled
+// model.
 // Opens a device in child processes and in a browser.
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -27,7 +28,8 @@ test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a program of the small clone to its end. Two minutes are no speed limit: they mean a hang. */
 function run(program: string, input = ""): string {
-  const options = { cwd: folder, input, encoding: "utf8", timeout: 120_000 } as const;
+  const env = { ...process.env, NO_COLOR: "1" };
+  const options = { cwd: folder, input, env, encoding: "utf8", timeout: 120_000 } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [program], options);
   assert.is(status, 0, `${program}: ${stdout}${stderr}`);
   return stdout;
@@ -77,6 +79,16 @@ test("rope.mjs: beyond the trained context yarn and dynamic find the value, no s
   const expected = { "default 1": false, "linear 2": false, "dynamic 2": true, "yarn 2": true, "yarn 4": true };
   assert.equal(found, expected, rows.join("\n"));
   for (const row of rows) assert.is(row.includes(`'${value}'`), row.includes(": found: "), row);
+});
+
+test("the demo of npm start answers inside the trained context, and beyond it with RoPE scaling", () => {
+  const stdout = run("dist/src/cli/demo.js");
+  const [head, ...scenes] = stdout.split(/\n\n/);
+  assert.match(head, /^kv-llama is a tiny Llama\..* 512 tokens \(pieces of words\)\.\n/);
+  assert.is(scenes.length, 5, "four questions, and what they show");
+  const verdicts = scenes.slice(0, 4).map((scene) => /(✓ right|✗ wrong, it is '\w{4}')\n/.exec(scene)?.[1].slice(0, 7));
+  assert.equal(verdicts, ["✓ right", "✗ wrong", "✓ right", "✓ right"]);
+  assert.match(scenes[2], /RoPE yarn, factor 2/);
 });
 
 const PAGE = "browser.html answers in a browser, from a picked folder, and says what is wrong with another";

@@ -1,5 +1,5 @@
 // demo.ts — `npm start`: one small model, loaded once, asked the same kind of question inside and beyond its trained
-// context, without and with RoPE scaling.
+// context, without and with RoPE scaling. Written for a person who has heard of neither.
 
 import pc from "picocolors";
 import { LlariatError } from "../error.ts";
@@ -14,16 +14,17 @@ const MAX_NEW_TOKENS = 40;
 
 /** One question: the prompt's length over the trained context, and the scaling that answers it. */
 interface Scene {
+  /** What is new about it; the prompt's length in tokens follows. */
   readonly title: string;
   readonly length: number;
   readonly scaling: GenerateOptions["ropeScaling"];
 }
 
 const scenes: readonly Scene[] = [
-  { title: "inside the trained context", length: 0.9, scaling: null },
-  { title: "1.9 × the trained context, no scaling", length: 1.9, scaling: null },
-  { title: "the same prompt, yarn 2", length: 1.9, scaling: { rope_type: "yarn", factor: 2 } },
-  { title: "the same prompt, dynamic 2", length: 1.9, scaling: { rope_type: "dynamic", factor: 2 } },
+  { title: "1. A list that fits", length: 0.9, scaling: null },
+  { title: "2. A list twice as long, beyond what the model was trained on", length: 1.9, scaling: null },
+  { title: '3. The same list, with RoPE scaling "yarn"', length: 1.9, scaling: { rope_type: "yarn", factor: 2 } },
+  { title: '4. The same list, with RoPE scaling "dynamic"', length: 1.9, scaling: { rope_type: "dynamic", factor: 2 } },
 ];
 
 async function demo(): Promise<boolean> {
@@ -34,12 +35,14 @@ async function demo(): Promise<boolean> {
   });
   progress.end();
   const { config, memory, adapter } = llama;
+  const seconds = ((performance.now() - loading) / 1000).toFixed(1);
   stdout.write(
-    `kv-llama: ${config.layers} layers of ${config.dim}, trained on ${config.maxPositions} tokens of context; ` +
-      `${formatBytes(memory.weights)} loaded in ${((performance.now() - loading) / 1000).toFixed(1)} s\n` +
-      `adapter:  ${adapter?.description}\n`,
+    `${pc.bold("kv-llama")} is a tiny Llama. It was trained to remember lists of keys and values, on texts of at most ` +
+      `${config.maxPositions} tokens (pieces of words).\n` +
+      `It has ${config.layers} layers of ${config.dim} and ${formatBytes(memory.weights)} of weights, loaded in ${seconds} s.\n` +
+      `It runs on: ${adapter?.description}\n`,
   );
-  for (const note of llama.notes) stdout.write(pc.yellow(`note:     ${note}\n`));
+  for (const note of llama.notes) stdout.write(pc.yellow(`Note: ${note}\n`));
 
   let right = true;
   for (const { title, length, scaling } of scenes) {
@@ -50,7 +53,7 @@ async function demo(): Promise<boolean> {
       key: ["demo", String(length)],
     });
     const question = text.slice(text.lastIndexOf("What is"));
-    stdout.write(`\n${pc.bold(title)} — ${tokens} tokens, secret at 10 %\n${pc.dim(`… ${question}`)}\n`);
+    stdout.write(`\n${pc.bold(title)}: ${tokens} tokens\n${pc.dim(`… ${question}`)}\n`);
     const pieces = llama.generate(text, { ropeScaling: scaling, maxNewTokens: MAX_NEW_TOKENS, allowBeyond: true });
     let answer = "";
     let step = await pieces.next();
@@ -63,15 +66,21 @@ async function demo(): Promise<boolean> {
     // Only what the model can do is a condition: without scaling it may find a far secret by luck.
     if (length <= 1 || scaling) right &&= found;
   }
+  stdout.write(
+    "\nA model knows where a word stands by turning vectors a little further for each position (RoPE). RoPE scaling slows\n" +
+      "the turns, so that a longer text looks like one it was trained on. It is an option of each request:\n" +
+      '  llama.complete(text, { ropeScaling: { rope_type: "yarn", factor: 2 } })\n' +
+      "README.md goes on from here.\n",
+  );
   return right;
 }
 
 function figures({ usage, timing, rope }: Completion): string {
   const rate = (value: number) => value.toFixed(0);
   return pc.dim(
-    `${usage.promptTokens} prompt tokens, first token after ${rate(timing.firstTokenMs)} ms · ` +
-      `prefill ${rate(timing.prefillTokensPerSecond)} tokens/s · decode ${rate(timing.decodeTokensPerSecond)} tokens/s · ` +
-      `rope ${rope.type}${rope.factor === 1 ? "" : ` ${rope.factor}`}, n ${rope.n}`,
+    `${usage.promptTokens} tokens read, ${rate(timing.prefillTokensPerSecond)} a second · first token after ` +
+      `${rate(timing.firstTokenMs)} ms · then ${rate(timing.decodeTokensPerSecond)} tokens a second · RoPE ${rope.type}` +
+      (rope.factor === 1 ? "" : `, factor ${rope.factor}`),
   );
 }
 
