@@ -397,7 +397,7 @@ export class Bench {
     const [rows, size] = this.adapter.isSoftware ? [256, 1024] : [2048, 4096];
     const step = stepLayout({ rows, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
     gpu.createStep(4 * (step.pageAt + 4));
-    const shape: StepShape = { rows, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
+    const shape: StepShape = { rows, outputs: 0, singles: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
     let most = 0;
     for (const dtype of ["f16", "f32"] as const) {
       const tensor = (name: string, n: number): Tensor => ({ name: `limits.${name}`, dtype: "f32", shape: [n, size] });

@@ -22,6 +22,6 @@ export function attentionDecodeShuffle(args: AttentionArguments & { partials: Te
     constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: device.subgroup },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
     bind: { qkv, keys, values, table, partials },
-    workgroups: ({ rows, splits }) => [splits, kvHeads * groups, rows],
+    workgroups: ({ singles, splits }) => [splits, kvHeads * groups, singles],
   };
 }

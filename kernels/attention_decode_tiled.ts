@@ -19,6 +19,6 @@ export function attentionDecodeTiled(args: AttentionArguments & { partials: Tens
     },
     lengths: { GROUP: group, HEAD_DIM: step.capacity.headDim, SPLIT },
     bind: { qkv, keys, values, table, partials },
-    workgroups: ({ rows, splits }) => [rows, kvHeads * groups, splits],
+    workgroups: ({ singles, splits }) => [singles, kvHeads * groups, splits],
   };
 }

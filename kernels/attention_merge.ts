@@ -26,6 +26,6 @@ export function attentionMerge(args: {
       WG: span(device).WG,
     },
     bind: { partials, y },
-    workgroups: ({ rows }) => [rows, heads, 1],
+    workgroups: ({ singles }) => [singles, heads, 1],
   };
 }

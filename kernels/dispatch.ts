@@ -26,9 +26,11 @@ export interface StepShape {
   readonly rows: number;
   /** Rows whose logits are wanted. */
   readonly outputs: number;
-  /** Runs of neighbouring rows of one sequence: the unit of prefill attention. */
+  /** Rows that stand alone, the first of the step: the unit of decode attention. */
+  readonly singles: number;
+  /** Runs of neighbouring rows of one sequence, made of the other rows: the unit of prefill attention. */
   readonly tiles: number;
-  /** Parts that the longest key/value sequence of the step is cut into: the unit of decode attention. */
+  /** Parts that the longest key/value sequence of a row that stands alone is cut into. */
   readonly splits: number;
   /** Ranges of the rotary table to be written, and the rows of the longest of them. */
   readonly fills: number;

@@ -25,4 +25,4 @@ export { matvec } from "./matvec.ts";
 export { rmsnorm } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";
 export { swiglu } from "./swiglu.ts";
-export { CANDIDATE_STRIDE, CANDIDATES, topk } from "./topk.ts";
+export { CANDIDATE_STRIDE, type Candidates, CANDIDATES, readCandidates, topk } from "./topk.ts";

@@ -21,3 +21,29 @@ export function topk({ logits, candidates, step }: { logits: Tensor; candidates:
     workgroups: ({ outputs }) => [outputs, 1, 1],
   };
 }
+
+/** What `topk` found for one row. */
+export interface Candidates {
+  /** In no order: the k largest and all that tie with the k-th, as far as there is room. */
+  readonly ids: Uint32Array;
+  /** One per id. */
+  readonly logits: Float32Array;
+  /** log Σ e^logit over the whole row. */
+  readonly logSumExp: number;
+  /** How many there are; more than CANDIDATES are not all among `ids`. */
+  readonly count: number;
+}
+
+/** Row `index` of the words that `topk` wrote, copied. */
+export function readCandidates(words: Uint32Array, index: number): Candidates {
+  const first = index * CANDIDATE_STRIDE;
+  const floats = new Float32Array(words.buffer, words.byteOffset + 4 * first, CANDIDATE_STRIDE);
+  const count = words[first];
+  const held = Math.min(count, CANDIDATES);
+  return {
+    ids: Uint32Array.from({ length: held }, (_, i) => words[first + 4 + 2 * i]),
+    logits: Float32Array.from({ length: held }, (_, i) => floats[5 + 2 * i]),
+    logSumExp: floats[2],
+    count,
+  };
+}

@@ -11,8 +11,8 @@ import { Gpu } from "./device/gpu.ts";
 import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
 import { deviceFacts } from "./device/tune.ts";
 import { weightSink } from "./device/upload.ts";
-import { Batch } from "./engine/batch.ts";
 import { Engine } from "./engine/engine.ts";
+import { Scheduler } from "./engine/scheduler.ts";
 import { LlariatError } from "./error.ts";
 import { request } from "./generate/generate.ts";
 import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
@@ -60,6 +60,16 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Longest prompt plus answer that any request may have, in tokens. Default: what the RoPE setting reaches. */
   readonly maxContext?: number;
+  /**
+   * Most bytes of keys and values that all requests may hold together; the youngest wait for more. Default: what the device
+   * gives. A request that could never fit is refused.
+   */
+  readonly maxKvBytes?: number;
+  /**
+   * Bytes of keys and values kept for prefixes that nobody uses now, before the oldest are forgotten. Default: 64 MiB, or an
+   * eighth of the weights if that is more. They always give way to requests when memory is short.
+   */
+  readonly idleKvBytes?: number;
   /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */
   readonly variants?: Variants;
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
@@ -94,7 +104,7 @@ export class Llama {
     handle: Omit<DeviceHandle, "device" | "adapter"> & { adapter?: AdapterInfo },
   ) {
     this.#context = context;
-    this.config = context.engine.config;
+    this.config = context.scheduler.engine.config;
     this.generation = context.generation;
     this.tokenizer = context.tokenizer;
     this.rope = context.rope;
@@ -110,10 +120,16 @@ export class Llama {
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
   static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
-    const { signal, maxContext, chunkRows } = options;
-    for (const [name, value] of Object.entries({ maxContext, chunkRows })) {
-      if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
-      throw new LlariatError("request", `must be a whole number of tokens ≥ 1, got ${value}`, { subject: name });
+    const { signal, maxContext, chunkRows, maxKvBytes, idleKvBytes } = options;
+    for (const [name, value, least, unit] of [
+      ["maxContext", maxContext, 1, "tokens"],
+      ["chunkRows", chunkRows, 1, "tokens"],
+      ["maxKvBytes", maxKvBytes, 1, "bytes"],
+      ["idleKvBytes", idleKvBytes, 0, "bytes"],
+    ] as const) {
+      if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
+      const problem = `must be a whole number of ${unit} ≥ ${least}, got ${display(value)}`;
+      throw new LlariatError("request", problem, { subject: name });
     }
     const files = isFileSet(source) ? source : await platform().files(source);
     let handle: DeviceHandle | undefined;
@@ -135,11 +151,10 @@ export class Llama {
       const facts = await deviceFacts(device);
       gpu = new Gpu(device, options.variants ? withVariants(facts, options.variants) : facts);
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
-      const engine = new Engine(gpu, config, weights, chunkRows);
+      const engine = new Engine(gpu, config, weights, { maxRows: chunkRows, maxKvBytes, idleKvBytes });
       await gpu.idle();
       const context = {
-        engine,
-        batch: new Batch(engine),
+        scheduler: new Scheduler(engine),
         tokenizer,
         rope: config.rope,
         generation,
@@ -159,12 +174,12 @@ export class Llama {
 
   /** Bytes on the GPU now. */
   get memory(): Memory {
-    return { ...this.#context.engine.gpu.memory };
+    return { ...this.engine.gpu.memory };
   }
 
   /** Bytes of keys and values that `tokens` tokens of one sequence take. */
   kvBytes(tokens: number): number {
-    return this.#context.engine.kvBytes(tokens);
+    return this.engine.memory.kv.bytes(tokens);
   }
 
   /**
@@ -172,7 +187,22 @@ export class Llama {
    * @internal
    */
   get engine(): Engine {
-    return this.#context.engine;
+    return this.#context.scheduler.engine;
+  }
+
+  /** The loop of steps, for tests and benchmarks; its interface may change in any version. */
+  get scheduler(): Scheduler {
+    return this.#context.scheduler;
+  }
+
+  /**
+   * Gives back the memory that running requests do not hold: known prefixes are forgotten, and keys, values and angles shrink
+   * to what is in use. The next requests allocate anew.
+   */
+  async trim(): Promise<void> {
+    this.#open();
+    const { scheduler } = this.#context;
+    await scheduler.between(() => scheduler.engine.memory.trim());
   }
 
   /** Generates token by token. Breaking out of the loop ends the request and frees its cache. */
@@ -212,7 +242,8 @@ export class Llama {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#context.engine.gpu.close();
+    this.engine.gpu.close();
+    this.scheduler.end(closedError());
     this.#release();
   }
 
@@ -222,9 +253,11 @@ export class Llama {
   }
 
   #open(): void {
-    if (this.#closed) throw new LlariatError("closed", "this model is closed; load it again");
+    if (this.#closed) throw closedError();
   }
 }
+
+const closedError = () => new LlariatError("closed", "this model is closed; load it again");
 
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";

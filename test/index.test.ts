@@ -315,9 +315,11 @@ for (const dtype of ["bf16", "f32"] as const) {
       for (const some of [rows.slice(0, 3), rows]) {
         const n = some.length;
         const { rope } = llama;
-        const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+        const sequence = llama.scheduler.open({ capacity: n, rope, meaning: "planned", planned: n });
+        sequence.push(some);
+        assert.is(await engine.memory.reserve(sequence, n), undefined);
         const outputs = some.map((_, i) => i);
-        const segment = { sequence, ids: some, from: 0, count: n, n, outputs, k: 1 };
+        const segment = { sequence, count: n, n, outputs, k: 1 };
         const { dispatches, writer } = engine.dispatches(engine.plan([segment], "candidates"));
         const { shape: step, data } = writer.write([segment]);
         const first = dispatches.filter(({ kernel }) => kernel === "embed");
@@ -326,9 +328,8 @@ for (const dtype of ["bf16", "f32"] as const) {
         const x = await read(llama, first[0].bind.y, n);
         x.forEach((row, i) => assert.is(farthest(row, stored.get(some[i])!).error, 0, `embedding of ${some[i]}`));
 
-        const found = await engine.step([segment], "logits");
-        engine.release(sequence);
-        if (found.kind !== "logits") throw new Error("logits were asked for");
+        const found = await engine.step([segment], "logits", await engine.prepare([segment], "logits"));
+        sequence.close();
         const last = dispatches.filter(({ bind }) => bind.y?.name === "logits");
         assert.is(last.length, embed.pieces.length);
         const hidden = await read(llama, last[0].bind.x, n);
@@ -342,7 +343,7 @@ for (const dtype of ["bf16", "f32"] as const) {
             });
             // As in harness.ts: about √n roundings of half a unit reach a sum of n terms; four times that.
             const allowed = (4 + 4 * Math.sqrt(2048)) * 2 ** -24 * scale;
-            const got = found.values[i * found.stride + row];
+            const got = (found[i] as Float32Array)[row];
             assert.ok(Math.abs(got - sum) <= allowed, `logit ${row} of ${some[i]}: ${got}, needed ${sum}`);
           }
         }

@@ -6,8 +6,8 @@
 struct Step {
   rows: u32, // token rows
   outputs: u32, // rows whose logits are wanted
-  tiles: u32, // prefill attention tiles
-  splits: u32, // decode attention: parts that the longest key/value sequence is cut into
+  tiles: u32, // prefill attention: runs of neighbouring rows
+  splits: u32, // decode attention: parts that the longest key/value sequence of a row that stands alone is cut into
 }
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> plan: array<u32>;

@@ -96,40 +96,48 @@ export class Gpu {
   }
 
   /**
-   * Replaces tensors by larger ones of the same names that start with the old contents: all of them, or none. Throws
-   * `device` if one does not fit a binding or the device is out of memory. Recordings that bind them become invalid.
+   * Replaces tensors by others of the same names and other sizes that start with the old contents: all of them, or none.
+   * Recordings that bind them become invalid. Where memory or a binding does not suffice nothing has changed, and the error
+   * that says so is returned: to wait for memory may help. Throws what else the device has reported.
    */
-  async grow(tensors: readonly Tensor[]): Promise<void> {
+  async resize(tensors: readonly Tensor[]): Promise<LlariatError | undefined> {
     this.check();
     const buffers: GPUBuffer[] = [];
-    try {
-      // Pushed and popped in one go: a device has one stack of scopes for all who use it.
-      this.device.pushErrorScope("out-of-memory");
-      let popped: Promise<GPUError | null>;
-      try {
-        for (const tensor of tensors) buffers.push(this.#allocate(tensor));
-      } finally {
-        popped = this.device.popErrorScope();
-      }
-      const failure = await popped;
-      this.check();
-      if (failure) {
-        const bytes = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
-        const names =
-          tensors.length > 2 ? `${tensors[0].name} … ${tensors.at(-1)!.name}` : tensors.map(({ name }) => name);
-        throw new LlariatError(
-          "device",
-          `the GPU is out of memory: ${names} need ${bytes} bytes; ask for fewer new tokens or fewer requests at a time`,
-        );
-      }
-    } catch (error) {
+    const giveUp = (error: LlariatError): LlariatError => {
       for (const buffer of buffers) buffer.destroy();
-      throw error;
+      return error;
+    };
+    // Pushed and popped in one go: a device has one stack of scopes for all who use it.
+    this.device.pushErrorScope("out-of-memory");
+    let popped: Promise<GPUError | null>;
+    let unfit: LlariatError | undefined;
+    try {
+      for (const tensor of tensors) buffers.push(this.#allocate(tensor));
+    } catch (error) {
+      if (!(error instanceof LlariatError)) throw error;
+      unfit = error;
+    } finally {
+      popped = this.device.popErrorScope();
+    }
+    const failure = await popped;
+    try {
+      this.check();
+    } catch (error) {
+      throw giveUp(error as LlariatError);
+    }
+    if (unfit) return giveUp(unfit);
+    if (failure) {
+      const bytes = tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+      const names =
+        tensors.length > 2 ? `${tensors[0].name} … ${tensors.at(-1)!.name}` : tensors.map(({ name }) => name);
+      const advice = "ask for fewer new tokens or fewer requests at a time";
+      return giveUp(new LlariatError("device", `the GPU is out of memory: ${names} need ${bytes} bytes; ${advice}`));
     }
     const encoder = this.device.createCommandEncoder();
-    for (const [i, { name }] of tensors.entries()) {
-      const old = this.#entry(name);
-      if (old.bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, old.bytes);
+    for (const [i, tensor] of tensors.entries()) {
+      const old = this.#entry(tensor.name);
+      const bytes = Math.min(old.bytes, tensorBytes(tensor));
+      if (bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, bytes);
     }
     this.device.queue.submit([encoder.finish()]);
     for (const [i, tensor] of tensors.entries()) {
@@ -139,6 +147,19 @@ export class Gpu {
       this.#tensors.set(tensor.name, { buffer: buffers[i], bytes, kind });
       this.memory[kind] += bytes - before;
     }
+    return undefined;
+  }
+
+  /** Copies `bytes` bytes from one offset to another within each tensor; runs before whatever is submitted later. */
+  copyWithin(tensors: readonly Tensor[], from: number, to: number, bytes: number): void {
+    // WebGPU copies only between two buffers, so each range passes through one of its own.
+    const passage = this.#reader("copies", bytes, USAGE.COPY_SRC | USAGE.COPY_DST);
+    const encoder = this.device.createCommandEncoder();
+    for (const { name } of tensors) {
+      encoder.copyBufferToBuffer(this.#buffer(name), from, passage, 0, bytes);
+      encoder.copyBufferToBuffer(passage, 0, this.#buffer(name), to, bytes);
+    }
+    this.device.queue.submit([encoder.finish()]);
   }
 
   /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
@@ -255,12 +276,12 @@ export class Gpu {
   }
 
   // One reader per tensor, as large as the largest read asked of it, so that decoding allocates nothing.
-  #reader(name: string, bytes: number): GPUBuffer {
+  #reader(name: string, bytes: number, usage = USAGE.MAP_READ | USAGE.COPY_DST): GPUBuffer {
     const size = Math.ceil(bytes / 4) * 4;
     const old = this.#readers.get(name);
     if (old && old.size >= size && old.mapState === "unmapped") return old;
     old?.destroy();
-    const reader = this.device.createBuffer({ label: `read ${name}`, size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    const reader = this.device.createBuffer({ label: `read ${name}`, size, usage });
     this.#readers.set(name, reader);
     return reader;
   }

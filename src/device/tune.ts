@@ -63,7 +63,7 @@ async function timeMatmul(device: GPUDevice, facts: DeviceFacts): Promise<number
     const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
     const dispatches: Dispatch[] = kernel({ x, weight, y, step, device: facts });
     const recording = await gpu.record(dispatches);
-    const shape = { rows: ROWS, outputs: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
+    const shape = { rows: ROWS, outputs: 0, singles: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
     const data = Uint32Array.of(ROWS, 0, 0, 1);
     let best = Infinity;
     for (let run = 0; run < 4; run++) {

@@ -24,7 +24,7 @@ export interface Setting {
 /** A range of table rows: row `first + i` belongs to the i-th token of its sequences. */
 interface Region {
   first: number;
-  readonly rows: number;
+  rows: number;
   /** Positions below this are written, with the setting below. */
   filled: number;
   setting: Setting;
@@ -40,23 +40,60 @@ export interface Fill {
   readonly setting: Setting;
 }
 
+/** A RoPE setting's frequencies by length, as words; remembered, because a step must not redo big-integer arithmetic. */
+class Frequencies {
+  readonly rope: Rope;
+  readonly #key: string;
+  readonly #settings: Map<string, Setting>;
+  #last: { length: number; setting: Setting } | undefined;
+
+  constructor(rope: Rope, settings: Map<string, Setting>) {
+    this.rope = rope;
+    this.#key = ropeKey(rope);
+    this.#settings = settings;
+  }
+
+  /** The setting at length n. Same key, same words. */
+  at(n: number): Setting {
+    const { rope } = this;
+    const length = effectiveLength(rope, n);
+    if (this.#last?.length === length) return this.#last.setting;
+    const key = `${this.#key} ${length}`;
+    let setting = this.#settings.get(key);
+    if (!setting) {
+      const { omega, attentionScaling } = frequencies(rope, n);
+      const words = new Uint32Array(rope.headDim + 4);
+      words.set(turns(omega));
+      new Float32Array(words.buffer)[rope.headDim] = attentionScaling;
+      if (this.#settings.size > 256) this.#settings.clear(); // dynamic makes one per length
+      this.#settings.set(key, (setting = { key, words }));
+    }
+    this.#last = { length, setting };
+    return setting;
+  }
+}
+
 /** A sequence's view of the table. */
 export class Angles {
-  readonly rope: Rope;
   readonly meaning: RopeAngles;
   readonly region: Region;
   /** Attention rotates the keys of such a sequence as it reads them. */
   readonly rawKeys: boolean;
   /** Position of a row minus its index in the cache: not 0 where a prompt is laid out with gaps. */
   offset = 0;
+  readonly #frequencies: Frequencies;
   readonly #planned: number;
 
-  constructor(rope: Rope, meaning: RopeAngles, region: Region, planned: number) {
-    this.rope = rope;
+  constructor(frequencies: Frequencies, meaning: RopeAngles, region: Region, planned: number) {
     this.meaning = meaning;
     this.region = region;
-    this.rawKeys = meaning === "current" && dependsOnLength(rope);
+    this.rawKeys = meaning === "current" && dependsOnLength(frequencies.rope);
+    this.#frequencies = frequencies;
     this.#planned = planned;
+  }
+
+  get rope(): Rope {
+    return this.#frequencies.rope;
   }
 
   /** Equal for sequences whose frequencies are fixed and equal; undefined where they change or positions have gaps. */
@@ -71,7 +108,7 @@ export class Angles {
 
   /** Frequencies for a step after which the sequence (or the prompt it is part of) has `n` tokens. */
   setting(n: number): Setting {
-    return settingFor(this.rope, this.meaning === "planned" ? this.#planned : n);
+    return this.#frequencies.at(this.meaning === "planned" ? this.#planned : n);
   }
 
   /** Rows to be written before the first `end` are used with the frequencies for `n`; marks them as written. */
@@ -88,30 +125,18 @@ export class Angles {
     region.filled = end;
     return { first: region.first + position, position: position + this.offset, count: end - position, setting };
   }
-}
 
-const settings = new Map<string, Setting>();
-
-/** The setting's words, remembered: a decode step must not redo big-integer arithmetic. Same key, same words. */
-function settingFor(rope: Rope, n: number): Setting {
-  const length = effectiveLength(rope, n);
-  const key = `${ropeKey(rope)} ${length}`;
-  let setting = settings.get(key);
-  if (!setting) {
-    const { omega, attentionScaling } = frequencies(rope, n);
-    const words = new Uint32Array(rope.headDim + 4);
-    words.set(turns(omega));
-    new Float32Array(words.buffer)[rope.headDim] = attentionScaling;
-    if (settings.size > 256) settings.clear(); // dynamic makes one per length
-    settings.set(key, (setting = { key, words }));
+  /** Rows from `length` on are to be written anew: their tokens may come again with other frequencies. */
+  rewind(length: number): void {
+    if (this.shared === undefined) this.region.filled = Math.min(this.region.filled, length);
   }
-  return setting;
 }
 
 /** The table and its ranges. Sequences with equal frequencies share a range. */
 export class AngleTable {
   readonly #regions: Region[] = [];
-  /** Replaced when the table has grown. */
+  readonly #settings = new Map<string, Setting>();
+  /** Replaced when the table is resized. */
   tensor: Tensor;
 
   constructor(gpu: Pick<Gpu, "create">, headDim: number) {
@@ -119,31 +144,49 @@ export class AngleTable {
     gpu.create(this.tensor, "activations");
   }
 
-  /** A range for `rows` tokens; `planned` is the n of `planned` angles, `gaps` says that positions are not 0, 1, 2 …. */
+  /**
+   * A range for the first `rows` tokens; `planned` is the n of `planned` angles. `gaps` says that positions are not 0, 1,
+   * 2 …: such a range cannot be written twice, so it must have all its rows from the start.
+   */
   take(request: { rope: Rope; meaning: RopeAngles; rows: number; planned: number; gaps: boolean }): Angles {
     const { rope, meaning, rows, planned, gaps } = request;
+    const own = new Frequencies(rope, this.#settings);
     const fixed = !gaps && (meaning === "planned" || !dependsOnLength(rope));
-    const setting = settingFor(rope, planned);
+    const setting = own.at(planned);
     const shared = fixed ? setting.key : undefined;
-    const match = shared && this.#regions.find((region) => region.shared === shared && region.rows >= rows);
-    if (match) {
-      match.users++;
-      return new Angles(rope, meaning, match, planned);
-    }
-    const region: Region = { first: this.#gap(rows), rows, filled: 0, setting, users: 1, shared };
-    this.#regions.push(region);
-    this.#regions.sort((a, b) => a.first - b.first);
-    return new Angles(rope, meaning, region, planned);
+    let region = shared === undefined ? undefined : this.#regions.find((each) => each.shared === shared);
+    if (region) region.users++;
+    else region = this.#place({ first: 0, rows, filled: 0, setting, users: 1, shared });
+    const angles = new Angles(own, meaning, region, planned);
+    this.fit(angles, rows);
+    return angles;
   }
 
   /**
-   * The larger table that the ranges need, if this one is too small. The caller has the GPU grow to it, then sets
-   * `tensor`.
+   * Gives a range at least `rows` rows; where there is no room behind it, it moves and is written anew. The returned function
+   * takes that back.
    */
-  lacking(): Tensor | undefined {
-    const needed = this.#regions.reduce((most, { first, rows }) => Math.max(most, first + rows), 0);
-    const [rows, headDim] = this.tensor.shape;
-    return needed > rows ? { ...this.tensor, shape: [needed, headDim] } : undefined;
+  fit({ region }: Angles, rows: number): () => void {
+    const { first, rows: before, filled } = region;
+    if (rows <= before) return () => {};
+    this.#regions.splice(this.#regions.indexOf(region), 1);
+    region.rows = rows;
+    this.#place(region);
+    if (region.first !== first) region.filled = 0;
+    return () => {
+      Object.assign(region, { first, rows: before, filled });
+      this.#sort();
+    };
+  }
+
+  /** Rows that the ranges need the table to have. */
+  get rows(): number {
+    return this.#regions.reduce((most, { first, rows }) => Math.max(most, first + rows), 0);
+  }
+
+  /** The table with `rows` rows. The caller has the GPU resize to it, then sets `tensor`. */
+  sized(rows: number): Tensor {
+    return { ...this.tensor, shape: [rows, this.tensor.shape[1]] };
   }
 
   /** Gives a sequence's range back; a shared one stays while others use it. */
@@ -151,13 +194,18 @@ export class AngleTable {
     if (--angles.region.users === 0) this.#regions.splice(this.#regions.indexOf(angles.region), 1);
   }
 
-  // First row of the first gap of `rows` rows between the regions.
-  #gap(rows: number): number {
-    let first = 0;
-    for (const region of this.#regions) {
-      if (region.first - first >= rows) break;
-      first = region.first + region.rows;
-    }
-    return first;
+  /** Puts a range where it is if it fits there, else into the first gap between the others that is large enough. */
+  #place(region: Region): Region {
+    const fits = (first: number) =>
+      this.#regions.every((each) => each.first + each.rows <= first || each.first >= first + region.rows);
+    const ends = this.#regions.map(({ first, rows }) => first + rows);
+    region.first = [region.first, 0, ...ends].find(fits)!;
+    this.#regions.push(region);
+    this.#sort();
+    return region;
+  }
+
+  #sort(): void {
+    this.#regions.sort((a, b) => a.first - b.first);
   }
 }

@@ -1,43 +1,44 @@
 // kvcache.ts — keys and values in a pool of pages shared by all sequences. A sequence is a list of page numbers.
 
-import { PAGE, type Tensor } from "../../kernels/index.ts";
+import { PAGE, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { tensorBytes } from "../../kernels/index.ts";
 import type { KvLayer } from "../model/forward.ts";
 
-/** Pages are added in groups, so that requests of similar length do not each copy the pool. */
-const GROW_PAGES = 8;
+/** The pool's size is a multiple of this many pages: every other size would be a copy more of what is in it. */
+export const GROW_PAGES = 8;
 
-/**
- * The pool. It starts empty and grows to what the open sequences need; it never shrinks, so that the next request of the
- * same size allocates nothing.
- */
+/** Pages that `tokens` tokens take. */
+export const pagesFor = (tokens: number): number => Math.ceil(tokens / PAGE);
+
+/** The pool. It starts empty; whoever resizes it on the GPU tells it with `adopt`. */
 export class KvCache {
   readonly #kvDim: number;
-  readonly #free: number[] = [];
-  readonly #evict: () => number | undefined;
+  /** Descending, so that the lowest page is taken first and the pool can shrink from its end. */
+  #free: number[] = [];
   #pages = 0;
-  /** Per layer; the tensors are replaced when the pool grows. */
+  /** Per layer; the tensors are replaced when the pool is resized. */
   layers: readonly KvLayer[];
   /** Most pages that one binding per layer can hold. */
   readonly maxPages: number;
 
-  /** `evict` gives up a page that is kept only in case it is wanted again. */
   constructor(
     gpu: Pick<Gpu, "create" | "maxBindingBytes">,
     shape: { layers: number; kvHeads: number; headDim: number },
-    evict: () => number | undefined = () => undefined,
   ) {
-    this.#evict = evict;
     this.#kvDim = shape.kvHeads * shape.headDim;
     this.maxPages = Math.floor(gpu.maxBindingBytes / tensorBytes(this.#layer(0, 1).keys));
     this.layers = Array.from({ length: shape.layers }, (_, i) => this.#layer(i, 0));
     for (const { keys, values } of this.layers) for (const tensor of [keys, values]) gpu.create(tensor, "kv");
   }
 
-  /** Bytes that `tokens` more tokens take in all layers, in whole pages. */
+  /** Bytes of one page in all layers. */
+  get pageBytes(): number {
+    return 2 * this.layers.length * tensorBytes(this.#layer(0, 1).keys);
+  }
+
+  /** Bytes that `tokens` tokens take in all layers, in whole pages. */
   bytes(tokens: number): number {
-    return Math.ceil(tokens / PAGE) * 2 * this.layers.length * tensorBytes(this.#layer(0, 1).keys);
+    return pagesFor(tokens) * this.pageBytes;
   }
 
   /** Pages that hold nothing. */
@@ -50,40 +51,38 @@ export class KvCache {
     return this.#pages;
   }
 
-  /**
-   * Makes room for `tokens` tokens by evicting; where that does not suffice, the layers of the larger pool that does. The
-   * caller has the GPU grow to them, then calls `adopt`.
-   */
-  lacking(tokens: number): KvLayer[] | undefined {
-    const count = Math.ceil(tokens / PAGE);
-    while (this.#free.length < count) {
-      const page = this.#evict();
-      if (page === undefined) break;
-      this.#free.push(page);
-    }
-    const missing = count - this.#free.length;
-    if (missing <= 0) return undefined;
-    const rounded = this.#pages + Math.ceil(missing / GROW_PAGES) * GROW_PAGES;
-    const pages = Math.max(Math.min(rounded, this.maxPages), this.#pages + missing);
+  /** Pages up to the last one in use: the pool cannot be smaller. */
+  get usedEnd(): number {
+    const free = new Set(this.#free);
+    let end = this.#pages;
+    while (end > 0 && free.has(end - 1)) end--;
+    return end;
+  }
+
+  /** The layers of a pool of `pages` pages. The caller has the GPU resize to them, then calls `adopt`. */
+  sized(pages: number): KvLayer[] {
     return this.layers.map((_, i) => this.#layer(i, pages));
   }
 
-  /** The pool has grown to these layers. */
+  /** The pool has these layers now. */
   adopt(layers: readonly KvLayer[]): void {
     const pages = layers[0].keys.shape[0] / PAGE;
     for (let page = this.#pages; page < pages; page++) this.#free.push(page);
+    this.#free = this.#free.filter((page) => page < pages).sort((a, b) => b - a);
     this.layers = layers;
     this.#pages = pages;
   }
 
-  /** Takes pages for `tokens` tokens, for which there is room. */
-  take(tokens: number): number[] {
-    return this.#free.splice(0, Math.ceil(tokens / PAGE));
+  /** Takes `count` pages, which are there. */
+  take(count: number): number[] {
+    return count <= 0 ? [] : this.#free.splice(-count).reverse();
   }
 
   /** Gives pages back. Steps already submitted may still read them: later ones that write run after those. */
   release(pages: readonly number[]): void {
+    if (pages.length === 0) return;
     this.#free.push(...pages);
+    this.#free.sort((a, b) => b - a);
   }
 
   #layer(i: number, pages: number): KvLayer {

@@ -1,22 +1,31 @@
 // prefix.ts — computed pages that later requests may use: a tree of token pages per RoPE setting.
 // Keys and values of a token depend on all tokens before it and, in deeper layers, on the RoPE setting, so a page is found
-// by both: the path of token pages from the start, under the setting's key.
+// by both: the path of token pages from the start, under the setting's key. A leaf may hold fewer tokens than a page has.
 
 import { PAGE } from "../../kernels/index.ts";
 
 /** One computed page; `users` sequences read it now. */
 export interface PrefixPage {
   readonly page: number;
+  /** PAGE tokens, or fewer in a leaf. */
+  readonly tokens: readonly number[];
   users: number;
-  readonly tokens: string;
   readonly parent: Branch;
   readonly children: Map<string, PrefixPage>;
   /** Order of last use, for eviction. */
   used: number;
+  /** One user less. */
+  release(): void;
 }
 
 interface Branch {
   readonly children: Map<string, PrefixPage>;
+}
+
+/** What is known of a text: whole pages, and perhaps a page whose first `tokens` tokens are the text's next ones. */
+export interface KnownPrefix {
+  readonly pages: readonly PrefixPage[];
+  readonly begun?: { readonly page: number; readonly tokens: number };
 }
 
 /** Known prefixes. Owns the pages it was given until they are evicted. */
@@ -31,47 +40,88 @@ export class PrefixCache {
   }
 
   /**
-   * The longest known prefix of `ids` in whole pages, marked as used. At least one id is left over, because a request needs
-   * the logits of its last token.
+   * The longest known prefix of `ids`; its whole pages are marked as used. At least one id is left over, because a request
+   * needs the logits of its last token. A page that only begins as `ids` go on is the caller's to copy, at once.
    */
-  match(setting: string, ids: ArrayLike<number>): PrefixPage[] {
-    const found: PrefixPage[] = [];
-    let branch: Branch | undefined = this.#roots.get(setting);
+  match(setting: string, ids: ArrayLike<number>): KnownPrefix {
+    const pages: PrefixPage[] = [];
+    let branch = this.#roots.get(setting) as Branch | undefined;
     for (let first = 0; branch && first + PAGE < ids.length; first += PAGE) {
-      const next: PrefixPage | undefined = branch.children.get(pageText(ids, first));
+      const next: PrefixPage | undefined = branch.children.get(keyOf(ids, first, PAGE));
       if (!next) break;
       next.users++;
       next.used = ++this.#clock;
       this.#idle.delete(next);
-      found.push(next);
+      pages.push(next);
       branch = next;
     }
-    return found;
+    const begun = branch && this.#begun(branch, ids, pages.length * PAGE);
+    return begun ? { pages, begun } : { pages };
+  }
+
+  /** Of the pages below a branch the one that agrees with `ids` from `first` on for longest. */
+  #begun(branch: Branch, ids: ArrayLike<number>, first: number): KnownPrefix["begun"] {
+    let best: PrefixPage | undefined;
+    let tokens = 0;
+    for (const node of branch.children.values()) {
+      const most = Math.min(node.tokens.length, ids.length - 1 - first);
+      let same = 0;
+      while (same < most && node.tokens[same] === ids[first + same]) same++;
+      if (same > tokens) [best, tokens] = [node, same];
+    }
+    if (!best) return undefined;
+    best.used = ++this.#clock;
+    return { page: best.page, tokens };
   }
 
   /**
-   * Takes a sequence's computed pages into the tree: those after `held`, as far as `ids` fill whole pages. Returns the pages
-   * that now belong to the tree and are used by the sequence; stops where the tree has such a page already.
+   * Takes a sequence's computed pages into the tree: those after `held`, as far as `ids` reach; a last page that `ids` do not
+   * fill only with `tail`, when the sequence writes no more. Returns the pages that now belong to the tree and are used by
+   * the sequence; stops where the tree has such a page already. `freed` gets pages that the new ones make needless.
    */
   publish(
     setting: string,
     ids: ArrayLike<number>,
     pages: readonly number[],
     held: readonly PrefixPage[],
+    options: { tail?: boolean; freed?: number[] } = {},
   ): PrefixPage[] {
     let root = this.#roots.get(setting);
     if (!root) this.#roots.set(setting, (root = { children: new Map() }));
     let parent: Branch = held.length > 0 ? held[held.length - 1] : root;
     const added: PrefixPage[] = [];
-    for (let i = held.length; (i + 1) * PAGE <= ids.length; i++) {
-      const tokens = pageText(ids, i * PAGE);
-      if (parent.children.has(tokens)) break;
-      const node = { page: pages[i], users: 1, tokens, parent, children: new Map(), used: ++this.#clock };
-      parent.children.set(tokens, node);
+    for (let i = held.length; i * PAGE < ids.length; i++) {
+      const count = Math.min(PAGE, ids.length - i * PAGE);
+      if (count < PAGE && !options.tail) break;
+      const key = keyOf(ids, i * PAGE, count);
+      if (parent.children.has(key)) break;
+      const tokens = Array.from({ length: count }, (_, j) => ids[i * PAGE + j]);
+      if (this.#supersede(parent, tokens, options.freed)) break;
+      const node: PrefixPage = {
+        ...{ page: pages[i], tokens, users: 1, parent, children: new Map(), used: ++this.#clock },
+        release: () => this.release([node]),
+      };
+      parent.children.set(key, node);
       added.push(node);
       parent = node;
     }
     return added;
+  }
+
+  /** Forgets idle leaves that `tokens` go on from; whether, the other way round, a known page goes on from `tokens`. */
+  #supersede({ children }: Branch, tokens: readonly number[], freed: number[] = []): boolean {
+    for (const node of children.values()) {
+      const shorter = Math.min(node.tokens.length, tokens.length);
+      if (node.tokens.length === tokens.length) continue;
+      let same = 0;
+      while (same < shorter && node.tokens[same] === tokens[same]) same++;
+      if (same < shorter) continue;
+      if (node.tokens.length > tokens.length) return true;
+      if (!this.#idle.has(node)) continue;
+      this.#forget(node);
+      freed.push(node.page);
+    }
+    return false;
   }
 
   /** A sequence no longer uses these pages; they stay known. */
@@ -85,12 +135,19 @@ export class PrefixCache {
     for (const node of this.#idle) {
       if (node.children.size === 0 && (!oldest || node.used < oldest.used)) oldest = node;
     }
-    if (!oldest) return undefined;
-    this.#idle.delete(oldest);
-    oldest.parent.children.delete(oldest.tokens);
-    return oldest.page;
+    if (oldest) this.#forget(oldest);
+    return oldest?.page;
+  }
+
+  #forget(node: PrefixPage): void {
+    this.#idle.delete(node);
+    node.parent.children.delete(keyOf(node.tokens, 0, node.tokens.length));
   }
 }
 
-const pageText = (ids: ArrayLike<number>, first: number): string =>
-  Array.from({ length: PAGE }, (_, i) => ids[first + i]).join();
+/** `count` ids from `first` on as the key of a page. */
+function keyOf(ids: ArrayLike<number>, first: number, count: number): string {
+  let key = "";
+  for (let i = 0; i < count; i++) key += `${ids[first + i]},`;
+  return key;
+}

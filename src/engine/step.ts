@@ -1,28 +1,12 @@
 // step.ts — fills the step buffer: which rows a step computes, for which sequences, and what is wanted of them.
 
 import { PAGE, SPLIT, type StepLayout, type StepShape, tileRows } from "../../kernels/index.ts";
-import type { Angles, Fill, Setting } from "./angles.ts";
-import type { PrefixPage } from "./prefix.ts";
+import type { Fill, Setting } from "./angles.ts";
+import type { Sequence } from "./sequence.ts";
 
-/** A sequence in the cache. */
-export interface Sequence {
-  readonly pages: readonly number[];
-  readonly angles: Angles;
-  /** Tokens whose keys and values are in the cache. */
-  length: number;
-  /** Most tokens its pages and angles hold. */
-  readonly capacity: number;
-  /** The first of its pages, as far as they are shared with other sequences (src/engine/prefix.ts). */
-  readonly prefix: PrefixPage[];
-}
-
-/** Neighbouring tokens of one sequence to be computed in a step. */
+/** The next tokens of one sequence, to be computed in a step: those after `sequence.length`. */
 export interface Segment {
   readonly sequence: Sequence;
-  /** Token ids, at positions sequence.length …. */
-  readonly ids: ArrayLike<number>;
-  /** First id of this segment and number of ids. */
-  readonly from: number;
   readonly count: number;
   /** Total length that decides length-dependent frequencies: a chunk of a prompt has the whole prompt's. */
   readonly n: number;
@@ -30,6 +14,27 @@ export interface Segment {
   readonly outputs: readonly number[];
   /** Candidates wanted per output. */
   readonly k: number;
+}
+
+/** Rows of a step that attention may take one by one, each over parts of its keys that run side by side. */
+export const MAX_SINGLES = 16;
+
+/**
+ * Rows of one sequence up to which they are taken one by one: each reads the keys for itself, but their parts fill a device
+ * that one tile does not (bench/kernels.ts).
+ */
+const FEW_ROWS = 4;
+
+/** The segments whose rows stand alone, and those whose rows make tiles. */
+export function splitSegments(segments: readonly Segment[]): { alone: Segment[]; tiled: Segment[] } {
+  const [alone, tiled]: Segment[][] = [[], []];
+  let room = MAX_SINGLES;
+  for (const segment of segments) {
+    const fits = segment.count <= Math.min(FEW_ROWS, room);
+    (fits ? alone : tiled).push(segment);
+    if (fits) room -= segment.count;
+  }
+  return { alone, tiled };
 }
 
 /** A step ready to run: its shape and the filled part of the step buffer (valid until the next `write`). */
@@ -53,48 +58,65 @@ export class StepWriter {
     return this.#words.byteLength;
   }
 
-  /** Lays the segments out as rows. The caller has checked that they fit the capacity. */
+  /**
+   * Lays the segments out as rows, those that stand alone first; outputs are in the segments' order. The caller has checked
+   * that they fit the capacity.
+   */
   write(segments: readonly Segment[]): StepData {
     const { rowAt, tileAt, fillAt, outputAt, sequenceAt, turnsAt, turnsStride, pageAt, capacity } = this.layout;
     const words = this.#words;
     const tileLimit = tileRows(capacity.headDim);
-    const settings: Setting[] = [];
     const fills: Fill[] = [];
-    let [rows, tiles, outputs, pages, longest] = [0, 0, 0, 0, 1];
-    for (const [s, { sequence, ids, from, count, n, outputs: wanted, k }] of segments.entries()) {
-      const { angles, length } = sequence;
+    const firstRow = new Map<Segment, number>();
+    const { alone, tiled } = splitSegments(segments);
+    let [rows, singles, tiles, outputs, pages, longest] = [0, 0, 0, 0, 0, 1];
+    for (const [s, segment] of [...alone, ...tiled].entries()) {
+      const { sequence, count, n } = segment;
+      const { angles, length, tokens } = sequence;
+      const single = s < alone.length;
+      firstRow.set(segment, rows);
       const fill = angles.fill(length + count, n);
       if (fill) fills.push(fill);
       words.set([pages, angles.first, Number(angles.rawKeys), 0], sequenceAt + 4 * s);
       const used = Math.ceil((length + count) / PAGE);
       for (let i = 0; i < used; i++) words[pageAt + pages + i] = sequence.pages[i];
       pages += used;
-      longest = Math.max(longest, length + count);
-      for (let first = 0; first < count; first += tileLimit) {
+      if (single) longest = Math.max(longest, length + count);
+      if (single) singles += count;
+      for (let first = 0; first < count && !single; first += tileLimit) {
         words.set([rows + first, Math.min(tileLimit, count - first), s, 0], tileAt + 4 * tiles++);
       }
-      for (const row of wanted) words.set([rows + row, k], outputAt + 2 * outputs++);
       for (let i = 0; i < count; i++) {
         const position = length + i;
-        words.set([ids[from + i], position, s, angles.first + position], rowAt + 4 * (rows + i));
+        words.set([tokens[position], position, s, angles.first + position], rowAt + 4 * (rows + i));
       }
       rows += count;
     }
-    let fillRows = 0;
+    for (const segment of segments) {
+      for (const row of segment.outputs) {
+        words.set([firstRow.get(segment)! + row, segment.k], outputAt + 2 * outputs++);
+      }
+    }
+    const fillRows = this.#writeFills(fills, fillAt, turnsAt, turnsStride);
+    const splits = Math.ceil(longest / SPLIT);
+    words.set([rows, outputs, tiles, splits]);
+    return {
+      shape: { rows, outputs, singles, tiles, splits, fills: fills.length, fillRows },
+      data: words.subarray(0, pageAt + pages),
+    };
+  }
+
+  /** The table rows to write, and each setting they are written with once; the rows of the longest range. */
+  #writeFills(fills: readonly Fill[], fillAt: number, turnsAt: number, turnsStride: number): number {
+    const settings: Setting[] = [];
     for (const [i, { first, position, count, setting }] of fills.entries()) {
       let slot = settings.indexOf(setting);
       if (slot < 0) {
         slot = settings.push(setting) - 1;
-        words.set(setting.words, turnsAt + turnsStride * slot);
+        this.#words.set(setting.words, turnsAt + turnsStride * slot);
       }
-      words.set([first, position, count, slot], fillAt + 4 * i);
-      fillRows = Math.max(fillRows, count);
+      this.#words.set([first, position, count, slot], fillAt + 4 * i);
     }
-    const splits = Math.ceil(longest / SPLIT);
-    words.set([rows, outputs, tiles, splits]);
-    return {
-      shape: { rows, outputs, tiles, splits, fills: fills.length, fillRows },
-      data: words.subarray(0, pageAt + pages),
-    };
+    return fills.reduce((most, { count }) => Math.max(most, count), 0);
   }
 }

@@ -1,15 +1,25 @@
-// generate.ts — one request: prompt in, tokens out.
+// generate.ts — one request: prompt in, tokens out. Tokens are drawn inside the scheduler's loop and handed over through a
+// bounded queue.
 
-import { CANDIDATES } from "../../kernels/index.ts";
-import { type Row, checkSignal } from "../engine/batch.ts";
-import { LlariatError } from "../error.ts";
+import { CANDIDATES, type Candidates } from "../../kernels/index.ts";
+import type { Output, Sequence, Turn } from "../engine/sequence.ts";
+import { LlariatError, aborted, checkAborted } from "../error.ts";
 import { dependsOnLength, describeRope } from "../rope/index.ts";
-import { continuation } from "./continuation.ts";
+import { type TextStream, continuation } from "./continuation.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./options.ts";
+import { Queue } from "./queue.ts";
 import { Random } from "./random.ts";
 import { isChat, readRequest, stopStrings } from "./request.ts";
-import { type Candidates, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
+import { type Sampling, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
 import { StopMatcher } from "./stop.ts";
+
+/**
+ * Pieces that may wait for a consumer before its request rests. Enough that one who awaits something per piece never holds
+ * the step up; few enough that little is computed in vain for one who leaves.
+ */
+const AHEAD = 16;
+
+const WHAT = "computing a request";
 
 /** Runs a request, giving out pieces; its return value is the whole. */
 export async function* request(
@@ -17,106 +27,172 @@ export async function* request(
   prompt: Prompt,
   options: GenerateOptions = {},
 ): AsyncGenerator<Piece, Completion, undefined> {
-  const started = performance.now();
-  const { engine, batch, tokenizer, generation } = context;
-  const { config } = engine;
-  const { signal } = options;
-  const sampling = samplingOptions(options, generation);
-  const { ids, rope, maxNewTokens, capacity, meaning, planned } = readRequest(context, prompt, options);
-  const stops = stopStrings(options);
-  if (stops.length > 0 && !tokenizer) {
-    throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
-  }
-  const stop = new StopMatcher(stops);
-  // An answer to messages is a text of its own; any other continues the prompt.
-  const decoder = isChat(prompt) ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
-  const random = new Random(sampling.seed);
-  const needed = candidatesNeeded(sampling, config.vocab);
-  const k = needed <= CANDIDATES ? needed : Infinity;
-  const eos = new Set(context.eosIds);
-  const out = { text: "", ids: [] as number[], logprobs: [] as number[] };
-  let finishReason: Completion["finishReason"] = "length";
-  const history = Array.from(ids);
-
-  checkSignal(signal);
-  options.onAllocate?.({ tokens: capacity, kvBytes: engine.kvBytes(capacity) });
-  const known = options.reusePrefix === false ? undefined : ids;
-  const sequence = await engine.open({ capacity, rope, meaning, planned, ids: known });
-  const cachedTokens = sequence.length;
-  const opened = performance.now();
-  let firstToken = 0;
+  const generation = new Generation(context, prompt, options);
   try {
-    // Every length-dependent frequency of the prompt is the whole prompt's, whatever the chunks.
-    const feed = async (next: Uint32Array, onProgress?: (done: number) => void): Promise<Row> => {
-      const n = sequence.length + next.length;
-      const [row] = await batch.submit({ sequence, ids: next, n, rows: "last", k, signal, onProgress });
-      if (row.kind === "logits" || isComplete(row, k)) return row;
-      // More ties with the k-th candidate than there is room for: ask for the whole row. Its keys are in the cache, so the
-      // last token is computed once more at its own position.
-      sequence.length--;
-      const last = next.subarray(next.length - 1);
-      return (await batch.submit({ sequence, ids: last, n, rows: "last", k: Infinity, signal }))[0];
-    };
-    const { onPrefill } = options;
-    let row = await feed(
-      ids.subarray(cachedTokens),
-      onPrefill && ((done) => onPrefill(cachedTokens + done, ids.length)),
-    );
-    if (known) engine.publish(sequence, ids);
+    generation.start();
     for (;;) {
-      const { id, logprob } = sample(rowCandidates(row), sampling, history, random);
-      firstToken ||= performance.now();
-      history.push(id);
-      out.ids.push(id);
-      const ended = eos.has(id) && !options.ignoreEos;
-      const last = ended || out.ids.length === maxNewTokens;
-      let text = decoder ? stop.push(decoder.push(id)) : "";
-      if (last && decoder) text += stop.push(decoder.end()) + stop.end();
-      out.text += text;
-      if (options.logprobs) out.logprobs.push(logprob);
-      yield { id, text, ...(options.logprobs && { logprob }) };
-      if (ended || stop.stopped) finishReason = "stop";
-      if (last || stop.stopped) break;
-      row = await feed(Uint32Array.of(id));
+      const piece = await generation.pieces.next();
+      if (!piece) return generation.completion();
+      yield piece;
     }
   } finally {
-    if (known) engine.publish(sequence, history);
-    engine.release(sequence);
+    generation.close();
   }
-  const decodeMs = performance.now() - firstToken;
-  const prefillMs = firstToken - opened;
-  return {
-    text: out.text,
-    ids: out.ids,
-    ...(options.logprobs && { logprobs: out.logprobs }),
-    finishReason,
-    usage: { promptTokens: ids.length, cachedTokens, completionTokens: out.ids.length },
-    timing: {
-      firstTokenMs: firstToken - started,
-      prefillMs,
-      decodeMs,
-      prefillTokensPerSecond: (1000 * (ids.length - cachedTokens)) / prefillMs,
-      decodeTokensPerSecond: out.ids.length > 1 ? (1000 * (out.ids.length - 1)) / decodeMs : 0,
-    },
-    rope: {
-      ...describeRope(rope),
-      n: meaning === "planned" && dependsOnLength(rope) ? planned : ids.length + out.ids.length,
-      angles: meaning,
-    },
-  };
 }
 
-const isComplete = (row: Row & { kind: "candidates" }, k: number): boolean =>
-  row.words[0] >= k && row.words[0] <= CANDIDATES;
+/** One request under way. */
+class Generation {
+  readonly pieces: Queue<Piece>;
+  readonly #options: GenerateOptions;
+  readonly #request: ReturnType<typeof readRequest>;
+  readonly #sampling: Sampling;
+  readonly #random: Random;
+  readonly #eos: ReadonlySet<number>;
+  readonly #stop: StopMatcher;
+  readonly #decoder: TextStream | undefined;
+  readonly #sequence: Sequence;
+  /** Candidates that decide a draw; undefined: whole rows of logits do. */
+  readonly #k: number | undefined;
+  readonly #out = { text: "", ids: [] as number[], logprobs: [] as number[] };
+  readonly #times = { called: performance.now(), started: 0, first: 0, last: 0 };
+  readonly #onAbort = () => this.#fail(aborted(this.#options.signal!, WHAT));
+  #finishReason: Completion["finishReason"] = "length";
+  #cachedTokens = 0;
+  /** The turn that waits for the consumer. */
+  #next: Turn | undefined;
 
-/** A row as the sampler takes it: whole logits, or candidates. */
-function rowCandidates(row: Row): Float32Array | Candidates {
-  if (row.kind === "logits") return row.logits;
-  const [count] = row.words;
-  const floats = new Float32Array(row.words.buffer, row.words.byteOffset, row.words.length);
-  return {
-    ids: Uint32Array.from({ length: count }, (_, i) => row.words[4 + 2 * i]),
-    logits: Float32Array.from({ length: count }, (_, i) => floats[5 + 2 * i]),
-    logSumExp: floats[2],
-  };
+  /** Checks everything that can be checked; opens a sequence, which takes no memory yet. */
+  constructor(context: RequestContext, prompt: Prompt, options: GenerateOptions) {
+    const { scheduler, tokenizer, generation } = context;
+    const { config, memory } = scheduler.engine;
+    this.#options = options;
+    this.#sampling = samplingOptions(options, generation);
+    this.#request = readRequest(context, prompt, options);
+    const { ids, rope, capacity, meaning, planned } = this.#request;
+    const stops = stopStrings(options);
+    if (stops.length > 0 && !tokenizer) {
+      throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
+    }
+    this.#stop = new StopMatcher(stops);
+    // An answer to messages is a text of its own; any other continues the prompt.
+    this.#decoder = isChat(prompt) ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
+    this.#random = new Random(this.#sampling.seed);
+    const needed = candidatesNeeded(this.#sampling, config.vocab);
+    this.#k = needed <= CANDIDATES ? needed : undefined;
+    this.#eos = new Set(context.eosIds);
+    checkAborted(options.signal, WHAT);
+    options.onAllocate?.({ tokens: capacity, kvBytes: memory.kv.bytes(capacity) });
+    const shared = options.reusePrefix !== false;
+    this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared });
+    this.pieces = new Queue(AHEAD, () => this.#resume());
+  }
+
+  /** Hands the prompt to the scheduler. */
+  start(): void {
+    const { ids } = this.#request;
+    const { signal, onPrefill } = this.#options;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#sequence.submit({
+      ...this.#turn(ids),
+      onStart: (cached) => {
+        this.#cachedTokens = cached;
+        this.#times.started = performance.now();
+      },
+      onProgress: onPrefill && ((done) => onPrefill(done, ids.length)),
+    });
+  }
+
+  /** Gives back what the request holds; what it has computed of its tokens stays known to others. */
+  close(): void {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#sequence.close();
+  }
+
+  #fail(reason: unknown): void {
+    this.pieces.fail(reason);
+    this.close();
+  }
+
+  #resume(): void {
+    const turn = this.#next;
+    this.#next = undefined;
+    if (turn) this.#sequence.submit(turn);
+  }
+
+  /** Feeds `ids` and draws from the logits of the last. */
+  #turn(ids: ArrayLike<number>, k = this.#k): Turn {
+    return {
+      ids,
+      rows: "last",
+      want: k === undefined ? "logits" : "candidates",
+      k: k ?? 1,
+      done: ([row]) => this.#draw(row),
+      failed: (reason) => this.#fail(reason),
+    };
+  }
+
+  /** Takes the logits of the last token, and says what to feed next: nothing at the end, or while nobody reads. */
+  #draw(row: Output): Turn | undefined {
+    const sequence = this.#sequence;
+    if (!(row instanceof Float32Array) && !isComplete(row, this.#k!)) {
+      // More ties with the k-th candidate than there is room for: ask for the whole row. Its keys are in the cache, so the last
+      // token is computed once more at its own position.
+      const last = sequence.tokens[sequence.length - 1];
+      sequence.rewind(sequence.length - 1);
+      return { ...this.#turn([last]), want: "logits" };
+    }
+    const out = this.#out;
+    if (out.ids.length === 0) sequence.publish(); // the prompt, for whoever begins with it while this one generates
+    const { id, logprob } = sample(row, this.#sampling, sequence.tokens, this.#random);
+    this.#times.last = performance.now();
+    this.#times.first ||= this.#times.last;
+    out.ids.push(id);
+    const ended = this.#eos.has(id) && !this.#options.ignoreEos;
+    const last = ended || out.ids.length === this.#request.maxNewTokens;
+    let text = this.#decoder ? this.#stop.push(this.#decoder.push(id)) : "";
+    if (last && this.#decoder) text += this.#stop.push(this.#decoder.end()) + this.#stop.end();
+    out.text += text;
+    if (this.#options.logprobs) out.logprobs.push(logprob);
+    this.pieces.push({ id, text, ...(this.#options.logprobs && { logprob }) });
+    if (ended || this.#stop.stopped) this.#finishReason = "stop";
+    if (last || this.#stop.stopped) {
+      this.close();
+      this.pieces.end();
+      return undefined;
+    }
+    const next = this.#turn([id]);
+    if (!this.pieces.full) return next;
+    this.#next = next;
+    return undefined;
+  }
+
+  /** What came of it, once the pieces have ended. */
+  completion(): Completion {
+    const { ids, rope, meaning, planned } = this.#request;
+    const out = this.#out;
+    const { called, started, first, last } = this.#times;
+    const [prefillMs, decodeMs] = [first - started, last - first];
+    const later = out.ids.length - 1;
+    return {
+      text: out.text,
+      ids: out.ids,
+      ...(this.#options.logprobs && { logprobs: out.logprobs }),
+      finishReason: this.#finishReason,
+      usage: { promptTokens: ids.length, cachedTokens: this.#cachedTokens, completionTokens: out.ids.length },
+      timing: {
+        firstTokenMs: first - called,
+        prefillMs,
+        decodeMs,
+        prefillTokensPerSecond: (1000 * (ids.length - this.#cachedTokens)) / prefillMs,
+        decodeTokensPerSecond: later > 0 ? (1000 * later) / decodeMs : 0,
+      },
+      rope: {
+        ...describeRope(rope),
+        n: meaning === "planned" && dependsOnLength(rope) ? planned : ids.length + out.ids.length,
+        angles: meaning,
+      },
+    };
+  }
 }
+
+const isComplete = ({ count }: Candidates, k: number): boolean => count >= k && count <= CANDIDATES;

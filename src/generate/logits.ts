@@ -1,7 +1,7 @@
 // logits.ts — whole rows of logits, and the log-probabilities of a text: one pass, nothing generated.
 
-import { type Row, checkSignal } from "../engine/batch.ts";
-import { LlariatError } from "../error.ts";
+import type { Output } from "../engine/sequence.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import { type RopeScaling, parseRopeScaling } from "../rope/index.ts";
 import { display } from "../text/wording.ts";
 import type { RequestContext } from "./options.ts";
@@ -30,7 +30,7 @@ export async function logits(
   ids: readonly number[] | Uint32Array,
   options: LogitsOptions = {},
 ): Promise<Float32Array> {
-  const { engine, batch } = context;
+  const { scheduler } = context;
   const { rows = "all", signal } = options;
   if (rows !== "all" && rows !== "last") {
     throw new LlariatError("request", `rows: must be all or last, got ${display(rows)}`);
@@ -40,22 +40,22 @@ export async function logits(
   const runs = contiguous(tokens, options.positions);
   const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
   const gaps = runs.length > 1 || runs[0].position > 0;
-  checkSignal(options.signal);
-  const sequence = await engine.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
+  checkAborted(signal, "computing logits");
+  const sequence = scheduler.open({ capacity: tokens.length, rope, meaning: "planned", planned: n, gaps });
   try {
-    const found: Row[] = [];
+    const found: Output[] = [];
     for (const run of runs) {
-      sequence.angles.offset = run.position - sequence.length;
-      const own = await batch.submit({ sequence, ids: run.ids, n, rows, k: Infinity, signal });
+      if (gaps) sequence.at(run.position);
+      const own = await sequence.feed(run.ids, { rows, signal });
       if (rows === "last") found.length = 0;
       found.push(...own);
     }
-    const { vocab } = engine.config;
+    const { vocab } = scheduler.engine.config;
     const result = new Float32Array(found.length * vocab);
-    found.forEach((row, i) => row.kind === "logits" && result.set(row.logits, i * vocab));
+    found.forEach((row, i) => result.set(row as Float32Array, i * vocab));
     return result;
   } finally {
-    engine.release(sequence);
+    sequence.close();
   }
 }
 
@@ -68,23 +68,23 @@ export async function score(
   ids: readonly number[] | Uint32Array,
   options: ScoreOptions = {},
 ): Promise<Float64Array> {
-  const { engine, batch } = context;
+  const { scheduler } = context;
+  const { maxOutputs } = scheduler.engine;
   const tokens = promptIds(context, ids);
   const rope = parseRopeScaling(options.ropeScaling, context.rope);
   const n = tokens.length;
-  checkSignal(options.signal);
-  const sequence = await engine.open({ capacity: n, rope, meaning: "planned", planned: n });
+  const { signal } = options;
+  checkAborted(signal, "computing logits");
+  const sequence = scheduler.open({ capacity: n, rope, meaning: "planned", planned: n });
   const scores = new Float64Array(n - 1);
   try {
-    for (let first = 0; first < n - 1; first += engine.maxOutputs) {
-      const chunk = tokens.subarray(first, Math.min(first + engine.maxOutputs, n - 1));
-      const rows = await batch.submit({ sequence, ids: chunk, n, rows: "all", k: Infinity, signal: options.signal });
-      rows.forEach((row, i) => {
-        if (row.kind === "logits") scores[first + i] = logProbability(row.logits, tokens[first + i + 1]);
-      });
+    for (let first = 0; first < n - 1; first += maxOutputs) {
+      const chunk = tokens.subarray(first, Math.min(first + maxOutputs, n - 1));
+      const rows = await sequence.feed(chunk, { rows: "all", signal });
+      rows.forEach((row, i) => (scores[first + i] = logProbability(row as Float32Array, tokens[first + i + 1])));
     }
     return scores;
   } finally {
-    engine.release(sequence);
+    sequence.close();
   }
 }

@@ -3,8 +3,7 @@
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/config.ts";
 import type { RopeAngles } from "../engine/angles.ts";
-import type { Batch } from "../engine/batch.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Scheduler } from "../engine/scheduler.ts";
 import type { Rope, RopeScaling, describeRope } from "../rope/index.ts";
 import type { SamplingOptions } from "./sample.ts";
 
@@ -86,8 +85,7 @@ export interface Completion {
 
 /** What a request needs of the loaded model. */
 export interface RequestContext {
-  readonly engine: Engine;
-  readonly batch: Batch;
+  readonly scheduler: Scheduler;
   readonly tokenizer: Tokenizer | undefined;
   readonly rope: Rope;
   readonly generation: GenerationConfig;

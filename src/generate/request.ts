@@ -1,7 +1,7 @@
 // request.ts — what a request means, settled before anything is computed: ids, lengths, RoPE setting.
 
 import { ROPE_ANGLES } from "../engine/angles.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { SequenceMemory } from "../engine/memory.ts";
 import { LlariatError } from "../error.ts";
 import type { GenerateOptions, Prompt, RequestContext } from "./options.ts";
 import { type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
@@ -17,8 +17,8 @@ export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
 
 /** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
-  const { tokenizer, engine } = context;
-  const { vocab } = engine.config;
+  const { tokenizer, scheduler } = context;
+  const { vocab } = scheduler.engine.config;
   let ids: ArrayLike<number>;
   if (typeof prompt === "string" || isChat(prompt)) {
     if (!tokenizer) {
@@ -113,10 +113,10 @@ function checkLoaded(loaded: number, prompt: number, fresh: number): void {
   });
 }
 
-/** Refuses what one key/value buffer of the device cannot hold. */
-function checkRoom(engine: Engine, capacity: number): void {
-  if (capacity <= engine.maxTokens) return;
-  const most = `one key/value buffer of this device holds ${engine.maxTokens}`;
+/** Refuses what the device, or the limit on keys and values, could never hold. */
+function checkRoom({ maxTokens }: SequenceMemory, capacity: number): void {
+  if (capacity <= maxTokens) return;
+  const most = `keys and values of one request on this device hold ${maxTokens}`;
   throw new LlariatError("context", `prompt and new tokens are ${capacity}, ${most}; ask for fewer new tokens`);
 }
 
@@ -124,13 +124,13 @@ function checkRoom(engine: Engine, capacity: number): void {
 export function readRequest(context: RequestContext, prompt: Prompt, options: GenerateOptions) {
   const rope = parseRopeScaling(options.ropeScaling, context.rope);
   const ids = promptIds(context, prompt, options.chat);
-  const { maxContext: loaded = Infinity, engine } = context;
+  const { maxContext: loaded = Infinity, scheduler } = context;
   checkLoaded(loaded, ids.length, 1);
   if (!options.allowBeyond) checkReach(rope, context.rope, ids.length);
   const maxNewTokens = newTokens(context, options, ids.length, Math.min(maxContext(rope), loaded));
   const capacity = ids.length + maxNewTokens;
   checkLoaded(loaded, ids.length, maxNewTokens);
-  checkRoom(engine, capacity);
+  checkRoom(scheduler.engine.memory, capacity);
   return { ids, rope, maxNewTokens, capacity, ...angleOptions(options, capacity) };
 }
 

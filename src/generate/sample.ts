@@ -3,6 +3,7 @@
 // Everything is computed in f64 from the f32 logits, and a draw walks the kept ids in ascending order: the same logits,
 // options and seed give the same id, from a whole row as from a list of candidates.
 
+import type { Candidates } from "../../kernels/index.ts";
 import { LlariatError } from "../error.ts";
 import type { Random } from "./random.ts";
 import { checkSeed } from "./random.ts";
@@ -34,17 +35,8 @@ export interface SamplingOptions {
 /** Sampling options with every default filled in; temperature 0 is greedy, topK 0 is off. */
 export type Sampling = Readonly<Required<Omit<SamplingOptions, "seed">>> & Pick<SamplingOptions, "seed">;
 
-/**
- * The largest logits of a row: at least as many as `candidatesNeeded` says, with every id that ties with the least of them,
- * in any order.
- */
-export interface Candidates {
-  readonly ids: Uint32Array;
-  /** One per id. */
-  readonly logits: Float32Array;
-  /** log Σ e^logit over the whole row. */
-  readonly logSumExp: number;
-}
+/** A row of logits: all of them [vocab], or at least as many of the largest as `candidatesNeeded` says, with all that tie. */
+type Row = Float32Array | Omit<Candidates, "count">;
 
 type Defaults = Omit<SamplingOptions, "seed"> & { readonly doSample?: boolean };
 
@@ -97,7 +89,7 @@ export function candidatesNeeded({ temperature, topK, repetitionPenalty }: Sampl
  * @throws LlariatError("kernel") if a logit is NaN or +∞, if all are -∞, or if the options need more than candidates.
  */
 export function sample(
-  row: Float32Array | Candidates,
+  row: Row,
   sampling: Sampling,
   history: ArrayLike<number>,
   random: Random,
@@ -114,7 +106,7 @@ export function sample(
  * @throws as `sample`.
  */
 export function distribution(
-  row: Float32Array | Candidates,
+  row: Row,
   sampling: Sampling,
   history: ArrayLike<number>,
 ): { ids: Uint32Array; probabilities: Float64Array } {
@@ -136,7 +128,7 @@ interface Opened {
 }
 
 /** Checks the row and brings both of its forms into one. */
-function open(row: Float32Array | Candidates, sampling: Sampling): Opened {
+function open(row: Row, sampling: Sampling): Opened {
   const whole = row instanceof Float32Array;
   const logits = whole ? row : row.logits;
   const ids = whole ? undefined : row.ids;

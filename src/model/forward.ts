@@ -54,8 +54,8 @@ export interface Plan {
   /** Linear layers: `few` rows read each weight once per row, `many` rows share it. */
   readonly rows: "few" | "many";
   readonly outputs: "few" | "many";
-  /** `decode` when every row stands alone, `prefill` when neighbouring rows share a sequence. */
-  readonly attention: "decode" | "prefill";
+  /** `decode` for rows that stand alone, `prefill` for neighbouring rows of a sequence, `both` where a step has both. */
+  readonly attention: "decode" | "prefill" | "both";
   /** Whether some sequence caches raw keys. */
   readonly rawKeys: boolean;
   /** Whether top candidates are wanted, rather than whole rows of logits. */
@@ -75,9 +75,11 @@ export interface Model {
 const manyRows = (device: DeviceFacts): Linear => (device.variants === "shuffle" ? matmulShuffle : matmulTiled);
 
 function attention(plan: Plan, args: AttentionArguments & { partials: Tensor }): Dispatch[] {
-  const subgroup = args.device.variants === "shuffle";
-  if (plan.attention === "prefill") return [subgroup ? attentionPrefillShuffle(args) : attentionPrefillTiled(args)];
-  return [subgroup ? attentionDecodeShuffle(args) : attentionDecodeTiled(args), attentionMerge(args)];
+  const shuffle = args.device.variants === "shuffle";
+  const prefill = () => [shuffle ? attentionPrefillShuffle(args) : attentionPrefillTiled(args)];
+  const decode = () => [shuffle ? attentionDecodeShuffle(args) : attentionDecodeTiled(args), attentionMerge(args)];
+  if (plan.attention === "both") return [...prefill(), ...decode()];
+  return plan.attention === "prefill" ? prefill() : decode();
 }
 
 /**

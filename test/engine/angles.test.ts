@@ -42,8 +42,8 @@ tests("equal frequencies share a range, and each row is written once", () => {
   assert.equal(written(b, 21), [0 + 20, 20, 1]);
   assert.is(written(a, 21), undefined);
   const c = take(YARN, 60);
-  assert.is.not(c.region, a.region, "a longer sequence does not fit the range");
-  assert.is(c.first, 50);
+  assert.is(c.region, a.region, "a longer sequence makes the range longer");
+  assert.equal([a.first, a.region.rows, a.region.filled], [0, 60, 21], "there was room behind it");
   assert.is.not(take(own, 10).region, a.region);
 });
 
@@ -121,22 +121,49 @@ tests("rows with gaps between their positions belong to one sequence", () => {
   assert.equal(written(a, 6), [4, 70_004, 2]);
 });
 
-tests("ranges never overlap, gaps are filled, and the table grows to what is needed", () => {
+tests("ranges never overlap, gaps are filled, and the table says how many rows they need", () => {
   const { angles, take, created } = table();
   assert.equal(created, [{ name: "table", dtype: "f32", shape: [64, 8] }]);
   const settings = Array.from({ length: 6 }, (_, i) => rope({ rope_type: "linear", factor: 2 + i }));
   const [a, b, c] = [take(settings[0], 30), take(settings[1], 20), take(settings[2], 14)];
   assert.equal([a.first, b.first, c.first], [0, 30, 50]);
-  assert.is(angles.lacking(), undefined);
+  assert.is(angles.rows, 64);
   angles.release(b);
   assert.is(take(settings[3], 21).first, 64, "the gap is one row too small");
   assert.is(take(settings[4], 20).first, 30);
-  const larger = angles.lacking()!;
-  assert.equal(larger, { name: "table", dtype: "f32", shape: [85, 8] });
-  angles.tensor = larger;
-  assert.is(angles.lacking(), undefined);
+  assert.is(angles.rows, 85);
+  assert.equal(angles.sized(85), { name: "table", dtype: "f32", shape: [85, 8] });
   angles.release(a);
   assert.is(take(settings[5], 30).first, 0);
+});
+
+tests("a range that grows stays where there is room, else it moves and is written anew; both can be taken back", () => {
+  const { angles, take } = table();
+  const [a, b] = [take(rope({ type: "linear", factor: 2 }), 20), take(rope({ type: "linear", factor: 3 }), 10)];
+  written(a, 15);
+  written(b, 5);
+  angles.fit(b, 40);
+  assert.equal([b.first, b.region.rows, b.region.filled], [20, 40, 5]);
+  const undo = angles.fit(a, 21);
+  assert.equal([a.first, a.region.rows, a.region.filled], [60, 21, 0]);
+  assert.equal(written(a, 16), [60, 0, 16]);
+  undo();
+  assert.equal([a.first, a.region.rows, a.region.filled], [0, 20, 15]);
+  assert.is(angles.rows, 60);
+  angles.fit(a, 20)();
+  assert.equal([a.first, a.region.rows, a.region.filled], [0, 20, 15], "nothing to do, nothing to take back");
+});
+
+tests("rows of tokens that come again are written again, unless their frequencies are fixed", () => {
+  const { take } = table();
+  const [a, b] = [take(DYNAMIC, 100, { meaning: "as-inserted" }), take(YARN, 100)];
+  written(a, 70);
+  written(b, 70);
+  a.rewind(66);
+  b.rewind(66);
+  const fill = a.fill(68, 68)!;
+  assert.equal([fill.position, fill.count, fill.setting.key], [66, 2, a.setting(68).key]);
+  assert.is(written(b, 70), undefined);
 });
 
 tests("a shared range stays until its last sequence goes", () => {

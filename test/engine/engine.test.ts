@@ -6,7 +6,8 @@ import { type Dispatch, type KernelName, kernels, PAGE } from "../../kernels/ind
 import type { RopeAngles } from "../../src/engine/angles.ts";
 import { Llama } from "../../src/node/index.ts";
 import { type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
-import type { Segment, Sequence } from "../../src/engine/step.ts";
+import type { Sequence } from "../../src/engine/sequence.ts";
+import type { Segment } from "../../src/engine/step.ts";
 import { lockstep } from "../tools/harness.ts";
 import { countCalls, farthest, feed, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
@@ -25,30 +26,33 @@ interface Run {
 
 /** Runs steps of several sequences in lockstep; returns the kernels that ran and the worst error per kernel. */
 async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): Promise<Map<KernelName, number>> {
-  const { engine } = llama;
+  const { engine, scheduler } = llama;
   const worst = new Map<KernelName, number>();
   const sequences: Sequence[] = [];
   for (const [i, { meaning = "planned", ropeScaling }] of steps[0].entries()) {
     const capacity = steps.reduce((sum, step) => sum + (step[i]?.count ?? 0), 0);
     const rope = parseRopeScaling(ropeScaling, llama.rope);
-    sequences.push(await engine.open({ capacity, rope, meaning, planned: capacity }));
+    sequences.push(scheduler.open({ capacity, rope, meaning, planned: capacity }));
   }
   const reference = new Reference(engine.dispatches({ ...PLAN }).layout);
   for (const [at, step] of steps.entries()) {
-    const segments = step.map(({ count }, i): Segment => {
+    const segments: Segment[] = [];
+    for (const [i, { count }] of step.entries()) {
       const sequence = sequences[i];
-      const own = ids(sequence.length + count, engine.config.vocab, i);
+      const end = sequence.length + count;
+      sequence.push(ids(end, engine.config.vocab, i).slice(-count));
+      assert.is(await engine.memory.reserve(sequence, end), undefined);
       const outputs = at % 2 === 0 ? [count - 1] : Array.from({ length: count }, (_, row) => row);
-      return { sequence, ids: own, from: sequence.length, count, n: sequence.length + count, outputs, k: 3 };
-    });
+      segments.push({ sequence, count, n: end, outputs, k: 3 });
+    }
     const { dispatches, writer } = engine.dispatches(engine.plan(segments, "candidates"));
     const { shape, data } = writer.write(segments);
     for (const found of await lockstep(engine.gpu, reference, dispatches, shape, data)) {
       worst.set(found.kernel, Math.max(worst.get(found.kernel) ?? 0, found.worst));
     }
-    segments.forEach(({ sequence, count }) => (sequence.length += count));
+    segments.forEach(({ sequence, count }) => sequence.advance(count));
   }
-  sequences.forEach((sequence) => engine.release(sequence));
+  sequences.forEach((sequence) => sequence.close());
   return worst;
 }
 
@@ -132,10 +136,10 @@ tests("what other requests left in the cache reaches no result, were it NaN", as
     const prompt = ids(45, 256);
     const want = await feed(llama, prompt, [37, 1, 3]);
     const got = await feed(llama, prompt, [37, 1, 3], { raw: true });
-    const nan = new Float32Array(engine.kv.pages * PAGE * engine.config.kvHeads * engine.config.headDim).fill(NaN);
+    const { kv } = engine.memory;
+    const nan = new Float32Array(kv.pages * PAGE * engine.config.kvHeads * engine.config.headDim).fill(NaN);
     const spoil = () => {
-      for (const { keys, values } of engine.kv.layers)
-        for (const tensor of [keys, values]) engine.gpu.write(tensor, 0, nan);
+      for (const { keys, values } of kv.layers) for (const tensor of [keys, values]) engine.gpu.write(tensor, 0, nan);
     };
     spoil();
     assert.is(farthest(await feed(llama, prompt, [37, 1, 3]), want).error, 0, variants);
@@ -167,16 +171,17 @@ tests("a request that no binding can hold is refused by its length, and changes 
   const options = { ignoreEos: true, allowBeyond: true, reusePrefix: false } as const;
   const want = await llama.complete(ids(20, 64), { ...options, maxNewTokens: 5 });
   const before = { ...llama.memory };
-  const most = engine.maxTokens;
-  assert.ok(most < engine.kv.maxPages * PAGE, "the keys are not what binds here");
+  const { kv, maxTokens: most } = engine.memory;
+  assert.ok(most < kv.maxPages * PAGE, "the keys are not what binds here");
   await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: most }), "context", /ask for fewer new tokens/);
   await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: 2 ** 30 }), "context", /ask for fewer/);
   assert.equal({ ...llama.memory }, before);
   const { rope } = llama;
-  const open = (capacity: number) => engine.open({ capacity, rope, meaning: "planned", planned: capacity });
+  const open = async (capacity: number) =>
+    llama.scheduler.open({ capacity, rope, meaning: "planned", planned: capacity });
   await refused(open(most + 1), "context", /one sequence on this device holds \d+ at most/);
   assert.equal({ ...llama.memory }, before);
-  assert.is(engine.kv.freePages, engine.kv.pages);
+  assert.is(kv.freePages, kv.pages);
   assert.equal((await llama.complete(ids(20, 64), { ...options, maxNewTokens: 5 })).ids, want.ids);
   await refused(llama.logits(new Uint32Array(most + 1)), "context", /this device holds/);
 });
@@ -212,11 +217,11 @@ tests(
       await refused(llama.logits(ids(700, 256)), "device", /out of memory/);
       own.device.popErrorScope = pop;
     }
-    assert.is(failures, 2);
+    assert.ok(failures >= 2, `${failures}`);
     assert.equal(got, want.ids);
     assert.equal({ ...llama.memory }, before);
     assert.is(calls.alive.size, alive);
-    assert.is(engine.kv.freePages, engine.kv.pages);
+    assert.is(engine.memory.kv.freePages, engine.memory.kv.pages);
     // With memory back, the same request runs, and the pool keeps what others had in it.
     const long = await llama.complete(ids(900, 256), options);
     assert.is(long.ids.length, 24);

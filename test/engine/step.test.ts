@@ -4,7 +4,8 @@ import * as assert from "uvu/assert";
 import { PAGE, SPLIT, stepLayout, tileRows } from "../../kernels/index.ts";
 import { AngleTable, type RopeAngles } from "../../src/engine/angles.ts";
 import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
-import { type Segment, type Sequence, StepWriter } from "../../src/engine/step.ts";
+import { Sequence } from "../../src/engine/sequence.ts";
+import { MAX_SINGLES, type Segment, StepWriter, splitSegments } from "../../src/engine/step.ts";
 
 const tests = suite("step");
 const HEAD_DIM = 8;
@@ -12,16 +13,17 @@ const layout = stepLayout({ rows: 200, outputs: 50, sequences: 4, fills: 4, head
 const own = parseRope({ head_dim: HEAD_DIM, rope_theta: 10_000, max_position_embeddings: 64 });
 const DYNAMIC = parseRopeScaling({ rope_type: "dynamic", factor: 2 }, own);
 
+const host = { submit: () => {}, publish: () => {}, close: () => {} };
+
 function setUp() {
   const table = new AngleTable({ create: () => {} }, HEAD_DIM);
   let page = 40;
-  const sequence = (rope: Rope, capacity: number, meaning: RopeAngles = "planned"): Sequence => ({
-    pages: Array.from({ length: Math.ceil(capacity / PAGE) }, () => page--),
-    angles: table.take({ rope, meaning, rows: capacity, planned: capacity, gaps: false }),
-    length: 0,
-    capacity,
-    prefix: [],
-  });
+  const sequence = (rope: Rope, capacity: number, meaning: RopeAngles = "planned"): Sequence => {
+    const angles = table.take({ rope, meaning, rows: capacity, planned: capacity, gaps: false });
+    const made = new Sequence(host, { capacity, angles, shared: false });
+    made.extend(Array.from({ length: Math.ceil(capacity / PAGE) }, () => page--));
+    return made;
+  };
   const writer = new StepWriter(layout, 20);
   const write = (segments: readonly Segment[]) => {
     const { shape, data } = writer.write(segments);
@@ -42,49 +44,61 @@ function setUp() {
   return { sequence, write };
 }
 
-const feed = (sequence: Sequence, count: number, more: Partial<Segment> = {}): Segment => ({
-  sequence,
-  ids: Array.from({ length: count }, (_, i) => 100 + i),
-  from: 0,
-  count,
-  n: sequence.length + count,
-  outputs: [count - 1],
-  k: 1,
-  ...more,
-});
+/** A segment of `count` new tokens: 100, 101, … */
+const feed = (sequence: Sequence, count: number, more: Partial<Segment> = {}): Segment => {
+  sequence.push(Array.from({ length: count }, (_, i) => 100 + i));
+  return { sequence, count, n: sequence.tokens.length, outputs: [count - 1], k: 1, ...more };
+};
 
-tests("a prompt, then single tokens of two sequences", () => {
+tests("a prompt beside rows that stand alone, then single tokens of two sequences", () => {
   const { sequence, write } = setUp();
   const [a, b] = [sequence(own, 70), sequence(own, 40)];
   const tile = tileRows(HEAD_DIM);
   const first = write([feed(a, 33), feed(b, 2, { outputs: [0, 1], k: 7 })]);
-  assert.equal(first.shape, { rows: 35, outputs: 3, tiles: 4, splits: 1, fills: 1, fillRows: 33 });
-  assert.equal(first.head, [35, 3, 4, 1]);
-  assert.equal(first.rows[32], [132, 32, 0, 32]);
-  assert.equal(first.rows.slice(33), [
+  assert.equal(first.shape, { rows: 35, outputs: 3, singles: 2, tiles: 3, splits: 1, fills: 2, fillRows: 31 });
+  assert.equal(first.head, [35, 3, 3, 1]);
+  assert.equal(first.rows.slice(0, 3), [
+    [100, 0, 0, 0],
+    [101, 1, 0, 1],
     [100, 0, 1, 0],
-    [101, 1, 1, 1],
   ]);
-  assert.equal(first.tiles, [
-    [0, tile, 0, 0],
-    [tile, tile, 0, 0],
-    [32, 1, 0, 0],
-    [33, 2, 1, 0],
-  ]);
-  assert.equal(first.outputs, [
-    [32, 1],
-    [33, 7],
-    [34, 7],
-  ]);
+  assert.equal(first.rows[34], [132, 32, 1, 32]);
+  assert.equal(
+    first.tiles,
+    [
+      [2, tile, 1, 0],
+      [2 + tile, tile, 1, 0],
+      [34, 1, 1, 0],
+    ],
+    "the rows that stand alone are in none",
+  );
+  assert.equal(
+    first.outputs,
+    [
+      [34, 1],
+      [0, 7],
+      [1, 7],
+    ],
+    "in the segments' order",
+  );
   assert.equal(first.sequences, [
     [0, 0, 0, 0],
-    [2, 0, 0, 0],
+    [1, 0, 0, 0],
   ]);
-  assert.equal(first.pages, [40, 39, 37], "as many as are in use, not as many as there are");
-  assert.equal(first.fills, [[0, 0, 33, 0]], "the second sequence's rows are among the first's");
+  assert.equal(first.pages, [37, 40, 39], "as many as are in use, not as many as there are");
+  assert.equal(
+    first.fills,
+    [
+      [0, 0, 2, 0],
+      [2, 2, 31, 0],
+    ],
+    "both have one range of the table",
+  );
 
-  [a.length, b.length] = [33, 2];
+  a.advance(33);
+  b.advance(2);
   const second = write([feed(b, 1), feed(a, 1)]);
+  assert.equal(second.shape.singles, 2);
   assert.equal(second.rows, [
     [100, 2, 0, 2],
     [100, 33, 1, 33],
@@ -95,6 +109,20 @@ tests("a prompt, then single tokens of two sequences", () => {
     [1, 0, 0, 0],
   ]);
   assert.equal(second.pages, [37, 40, 39]);
+});
+
+tests("few rows of a sequence stand alone as far as there is room; all others make tiles", () => {
+  const { sequence } = setUp();
+  const counts = (list: readonly number[]) => {
+    const { alone, tiled } = splitSegments(list.map((count) => feed(sequence(own, 40), count)));
+    return [alone.map(({ count }) => count), tiled.map(({ count }) => count)];
+  };
+  assert.equal(counts([1, 4, 5, 2, 30]), [
+    [1, 4, 2],
+    [5, 30],
+  ]);
+  assert.equal(counts([4, 4, 4, 3, 4, 1]), [[4, 4, 4, 3, 1], [4]]);
+  assert.equal(counts(Array.from({ length: MAX_SINGLES }, () => 1))[1], []);
 });
 
 tests("settings are written once each; raw keys and the start of a range belong to the sequence", () => {
@@ -120,20 +148,21 @@ tests("settings are written once each; raw keys and the start of a range belong 
   assert.is(step.shape.fillRows, 70);
 });
 
-tests("parts of attention follow from the longest sequence", () => {
+tests("parts of attention follow from the longest sequence whose rows stand alone", () => {
   const { sequence, write } = setUp();
-  const [a, b] = [sequence(own, SPLIT + 5), sequence(own, 40)];
-  a.length = SPLIT - 1;
+  const [a, b, c] = [sequence(own, SPLIT + 5), sequence(own, 40), sequence(own, 3 * SPLIT)];
+  write([feed(a, SPLIT - 1)]);
+  a.advance(SPLIT - 1);
   assert.is(write([feed(b, 1), feed(a, 1)]).shape.splits, 1);
-  assert.is(write([feed(b, 1), feed(a, 2)]).shape.splits, 2);
+  assert.is(write([feed(b, 1), feed(a, 1, { count: 2 }), feed(c, 2 * SPLIT)]).shape.splits, 2);
 });
 
-tests("a segment is a part of its ids", () => {
+tests("a segment is the next part of its sequence's tokens", () => {
   const { sequence, write } = setUp();
   const a = sequence(own, 50);
-  a.length = 8;
-  const ids = Array.from({ length: 30 }, (_, i) => 500 + i);
-  const { rows } = write([feed(a, 3, { ids, from: 8 })]);
+  a.push(Array.from({ length: 30 }, (_, i) => 500 + i));
+  a.advance(8);
+  const { rows } = write([{ sequence: a, count: 3, n: 30, outputs: [2], k: 1 }]);
   assert.equal(rows, [
     [508, 8, 0, 8],
     [509, 9, 0, 9],

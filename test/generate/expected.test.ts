@@ -6,10 +6,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CANDIDATE_STRIDE } from "../../kernels/index.ts";
 import { type GenerateOptions, Llama } from "../../src/node/index.ts";
-import type { StepOutputs } from "../../src/engine/engine.ts";
-import type { Sequence } from "../../src/engine/step.ts";
+import type { Output, Sequence } from "../../src/engine/sequence.ts";
 import { farthest, firstDifference, folder, openDevice } from "../tools/models.ts";
 
 interface Result {
@@ -59,22 +57,22 @@ class Cell {
 /** Loads a model whose steps always keep five candidates and hand them to the cell that asked. */
 async function load(model: string): Promise<Llama> {
   const llama = await Llama.load(folder(`/models/${model}`), { device });
-  const { engine } = llama;
+  const { engine, scheduler } = llama;
   const cells = new WeakMap<Sequence, Cell>();
-  const [open, step] = [engine.open.bind(engine), engine.step.bind(engine)];
-  engine.open = async (options) => {
-    const [cell, sequence] = [running.getStore(), await open(options)];
+  const [open, step] = [scheduler.open.bind(scheduler), engine.step.bind(engine)];
+  scheduler.open = (options) => {
+    const [cell, sequence] = [running.getStore(), open(options)];
     if (cell) cells.set(sequence, cell);
     return sequence;
   };
-  engine.step = async (segments, want) => {
+  engine.step = async (segments, ...rest) => {
     const found = await step(
       segments.map((segment) => ({ ...segment, k: 5 })),
-      want,
+      ...rest,
     );
     let row = 0;
     for (const { sequence, outputs } of segments) {
-      for (let i = 0; i < outputs.length; i++) cells.get(sequence)?.best.push(five(found, row++, llama.config.vocab));
+      for (let i = 0; i < outputs.length; i++) cells.get(sequence)?.best.push(five(found[row++]));
     }
     return found;
   };
@@ -82,17 +80,11 @@ async function load(model: string): Promise<Llama> {
 }
 
 /** The five best [id, logit] of an output row, best first, of equal ones the smaller id first; or more where the fifth ties. */
-function five(found: StepOutputs, row: number, vocab: number): [number, number][] {
-  let pairs: [number, number][];
-  if (found.kind === "none") throw new Error("a step with outputs gave none");
-  if (found.kind === "logits") {
-    const logits = found.values.subarray(row * found.stride, row * found.stride + vocab);
-    pairs = Array.from(logits, (logit, id) => [id, logit]);
-  } else {
-    const words = found.words.subarray(row * CANDIDATE_STRIDE, (row + 1) * CANDIDATE_STRIDE);
-    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
-    pairs = Array.from({ length: words[0] }, (_, j) => [words[4 + 2 * j], floats[5 + 2 * j]]);
-  }
+function five(row: Output): [number, number][] {
+  const pairs: [number, number][] =
+    row instanceof Float32Array
+      ? Array.from(row, (logit, id) => [id, logit])
+      : Array.from(row.ids, (id, i) => [id, row.logits[i]]);
   return pairs.sort((a, b) => b[1] - a[1] || a[0] - b[0]);
 }
 
@@ -198,7 +190,7 @@ async function recompute(llama: Llama, job: Job): Promise<void> {
       rows: "last",
       ropeScaling: options.ropeScaling,
     });
-    const best = five({ kind: "logits", values: logits, stride: logits.length }, 0, logits.length);
+    const best = five(logits);
     if (step === 0) compareTop5(what, best, want.top5);
     const gap = best[0][1] - best[1][1];
     assert.ok(gap >= want.min_gap - 2 * TOLERANCE, `${what}, step ${step}: gap ${gap}, smallest ${want.min_gap}`);

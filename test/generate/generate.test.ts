@@ -29,7 +29,7 @@ const KV_PROMPT =
 
 /** All pages are back: free, or kept as a prefix that nobody uses. */
 function nothingHeld(llama: Llama, what: string): void {
-  const { kv: pool, prefixes } = llama.engine;
+  const { kv: pool, prefixes } = llama.engine.memory;
   assert.is(pool.freePages + prefixes.idle, pool.pages, what);
 }
 
@@ -270,9 +270,9 @@ tests("more ties with the k-th candidate than there is room for: the whole row d
   using llama = await tied();
   const wants: string[] = [];
   const step = llama.engine.step.bind(llama.engine);
-  llama.engine.step = (segments, want) => {
+  llama.engine.step = (segments, want, recording) => {
     wants.push(want);
-    return step(segments, want);
+    return step(segments, want, recording);
   };
   const prompt = ids(40, 300);
   for (const options of [
@@ -330,8 +330,8 @@ tests("after the first token nothing is allocated, bound or compiled, whatever t
   }
 });
 
-tests("keys and values for what a request can use, not for the model's maximum", async () => {
-  using llama = await Llama.load(folder("/models/kv-llama"), { device });
+tests("keys and values for what a request uses, not for what it may come to use", async () => {
+  using llama = await Llama.load(folder("/models/kv-llama"), { device, idleKvBytes: 0 });
   assert.is(llama.memory.kv, 0);
   const { layers, kvHeads, headDim } = llama.config;
   const perToken = 2 * layers * kvHeads * headDim * 4;
@@ -340,6 +340,13 @@ tests("keys and values for what a request can use, not for the model's maximum",
   await llama.complete(ids(40, 768), { ...asked, maxNewTokens: 20 });
   // 60 tokens take two pages; pages come in groups of eight.
   assert.is(llama.memory.kv, 8 * PAGE * perToken);
+  const { activations } = llama.memory;
+  for await (const _ of llama.generate(ids(40, 768, 3), { ...asked, maxNewTokens: 20_000 })) {
+    assert.is(llama.memory.kv, 8 * PAGE * perToken, "20,000 may come; so far there are few");
+    // Angles and parts of attention come for 256 tokens at a time.
+    assert.ok(llama.memory.activations - activations < 2 ** 18, `${activations} → ${llama.memory.activations}`);
+    break;
+  }
   await llama.complete(ids(40, 768, 2), { ...asked, maxNewTokens: 20 });
   assert.is(llama.memory.kv, 8 * PAGE * perToken, "the next one uses the same");
   await llama.complete(ids(700, 768), { ...asked, maxNewTokens: 20 });
@@ -350,7 +357,7 @@ tests("keys and values for what a request can use, not for the model's maximum",
 
 tests("pages come back however a request ends", async () => {
   using llama = await Llama.load(sweep, { device, chunkRows: 16 });
-  const { kv: pool } = llama.engine;
+  const { kv: pool } = llama.engine.memory;
   const options = { ...asked, reusePrefix: false, maxNewTokens: 20 } as const;
   const free = (what: string) => assert.is(pool.freePages, pool.pages, what);
   await llama.complete(ids(40), options);
@@ -404,7 +411,7 @@ tests("abort ends a request at once, in its prompt and while it generates", asyn
   const second = new AbortController();
   const slow = llama.complete(prompt, { ...asked, signal: second.signal, maxNewTokens: 500, reusePrefix: false });
   setTimeout(() => second.abort(), 30);
-  await refused(slow, "aborted", /aborted by its signal/);
+  await refused(slow, "aborted", /aborted while computing a request/);
   // While it generates.
   const third = new AbortController();
   let tokens = 0;

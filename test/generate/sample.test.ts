@@ -2,7 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "../../src/generate/random.ts";
-import type { Candidates, Sampling, SamplingOptions } from "../../src/generate/sample.ts";
+import type { Candidates } from "../../kernels/index.ts";
+import type { Sampling, SamplingOptions } from "../../src/generate/sample.ts";
 import { candidatesNeeded, distribution, sample, samplingOptions } from "../../src/generate/sample.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { refusedSync } from "../tools/refused.ts";
@@ -17,8 +18,11 @@ function normals(random: Random, count: number, deviation: number): Float32Array
   return Float32Array.from({ length: count }, () => deviation * Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())); // prettier-ignore
 }
 
+/** Candidates as the sampler takes them. */
+type Listed = Omit<Candidates, "count">;
+
 /** The k largest of a row with their ties, shuffled, as the GPU hands them over. */
-function candidatesOf(row: Float32Array, k: number, random: Random): Candidates {
+function candidatesOf(row: Float32Array, k: number, random: Random): Listed {
   const least = row.toSorted().at(-Math.min(k, row.length))!;
   const ids = Array.from(row.keys()).filter((id) => row[id] >= least);
   const keys = ids.map(() => random.float());
@@ -327,7 +331,7 @@ test("options that make no sense are refused by name", () => {
 test("logits that are none are an error, not an id", () => {
   const advice = "needed numbers; the weights overflow or a kernel fails on this device, try another adapter";
   for (const options of [{}, { temperature: 1 }, { temperature: 1, topK: 0 }, { repetitionPenalty: 2 }]) {
-    const draw = (row: Float32Array | Candidates) => () => sample(row, samplingOptions(options), [0], new Random(1));
+    const draw = (row: Float32Array | Listed) => () => sample(row, samplingOptions(options), [0], new Random(1));
     refusedSync(draw(Float32Array.of(1, 2, NaN)), "kernel", `logits: got NaN for id 2, ${advice}`);
     refusedSync(draw(Float32Array.of(1, Infinity)), "kernel", `logits: got Infinity for id 1, ${advice}`);
     refusedSync(draw(Float32Array.of(-Infinity, -Infinity)), "kernel", `logits: got -Infinity for every id, ${advice}`);

@@ -220,7 +220,6 @@ function neighbours(setting: RopeScaling, theta: number): RopeScaling[] {
 for (const meaning of ["planned", "current", "as-inserted"] as const satisfies readonly RopeAngles[]) {
   test(`steps that change the frequencies beyond 60,000 while a cache lives: ${meaning}`, async () => {
     const { llama, checkpoint, ids, allowed } = await subject("rope_sweep", 30);
-    const { engine } = llama;
     const half = llama.config.headDim / 2;
     const longrope = settings(2 * half).find(({ rope_type }) => rope_type === "longrope")!;
     for (const setting of [
@@ -229,30 +228,28 @@ for (const meaning of ["planned", "current", "as-inserted"] as const satisfies r
     ] as const satisfies RopeScaling[]) {
       const own = parseRopeScaling(setting, llama.rope);
       const planned = FAR + ids.length;
-      const sequence = await engine.open({ capacity: ids.length, rope: own, meaning, planned, gaps: true });
-      sequence.angles.offset = FAR;
+      const sequence = llama.scheduler.open({ capacity: ids.length, rope: own, meaning, planned, gaps: true });
       const reference = new Llama64(checkpoint, meaning === "current");
       let from = 0;
       for (const count of [10, 1, 7, 3, 1, 1, 5, 1, 1]) {
         const n = FAR + from + count;
         const fed = ids.slice(from, from + count);
-        const outputs = list(count, (row) => row);
-        const found = await engine.step([{ sequence, ids: fed, from: 0, count, n, outputs, k: 1 }], "logits");
-        if (found.kind !== "logits") throw new Error("logits were asked for");
+        sequence.at(FAR + from);
+        const found = await sequence.feed(fed, { rows: "all" });
         const want = reference.step(
           fed,
           list(count, (row) => FAR + from + row),
           frequencies(own, meaning === "planned" ? planned : n),
         );
         const { vocab } = llama.config;
-        for (const row of outputs) {
-          const got = found.values.subarray(row * found.stride, row * found.stride + vocab);
-          near(`${own.type}, id ${from + row}`, got, want.subarray(row * vocab, (row + 1) * vocab), allowed);
+        for (const [row, got] of found.entries()) {
+          const needed = want.subarray(row * vocab, (row + 1) * vocab);
+          near(`${own.type}, id ${from + row}`, got as Float32Array, needed, allowed);
         }
         from += count;
       }
       assert.is(from, ids.length);
-      engine.release(sequence);
+      sequence.close();
     }
     llama.close();
   });

@@ -64,9 +64,9 @@ test("settings side by side in the same steps: nothing is loaded, built, allocat
   const { engine } = llama;
   const step = engine.step.bind(engine);
   const steps: (readonly Segment[])[] = [];
-  engine.step = (segments, want) => {
+  engine.step = (segments, ...rest) => {
     steps.push(segments);
-    return step(segments, want);
+    return step(segments, ...rest);
   };
   calls.reset();
   modules = 0;

@@ -147,9 +147,9 @@ tests("two settings in one step each give what transformers gives", async () => 
   const steps: number[] = [];
   const { engine } = llama;
   const step = engine.step.bind(engine);
-  engine.step = (segments, want) => {
+  engine.step = (segments, ...rest) => {
     steps.push(segments.length);
-    return step(segments, want);
+    return step(segments, ...rest);
   };
   const wanted = await Promise.all(variants.map(golden));
   const all = await Promise.all(

@@ -267,6 +267,7 @@ export function planStep(
   const shape = {
     rows,
     outputs: outputs.length,
+    singles: rows, // every row may be taken alone and in a tile: a kernel test runs one or the other
     tiles: tile,
     splits: Math.ceil(longest / SPLIT),
     fills: fills.length,

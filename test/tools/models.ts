@@ -134,26 +134,21 @@ export async function feed(
   sizes: readonly number[],
   options: FeedOptions = {},
 ): Promise<Float32Array> {
-  const { engine } = llama;
-  const { vocab } = engine.config;
+  const { vocab } = llama.config;
   const rope = parseRopeScaling(options.ropeScaling, llama.rope);
   const { meaning = "planned", planned = ids.length } = options;
-  const sequence = await engine.open({ capacity: ids.length, rope, meaning, planned });
+  const sequence = llama.scheduler.open({ capacity: ids.length, rope, meaning, planned });
   if (options.raw) Object.defineProperty(sequence.angles, "rawKeys", { value: true });
   const logits = new Float32Array(ids.length * vocab);
   try {
     for (let from = 0, i = 0; from < ids.length; i++) {
       const count = Math.min(sizes[Math.min(i, sizes.length - 1)], ids.length - from);
-      const outputs = Array.from({ length: count }, (_, row) => row);
-      const found = await engine.step([{ sequence, ids, from, count, n: from + count, outputs, k: 1 }], "logits");
-      if (found.kind !== "logits") throw new Error("logits were asked for");
-      for (const row of outputs) {
-        logits.set(found.values.subarray(row * found.stride, row * found.stride + vocab), (from + row) * vocab);
-      }
+      const rows = await sequence.feed(ids.slice(from, from + count), { rows: "all" });
+      rows.forEach((row, at) => logits.set(row as Float32Array, (from + at) * vocab));
       from += count;
     }
   } finally {
-    engine.release(sequence);
+    sequence.close();
   }
   return logits;
 }

@@ -306,7 +306,7 @@ function attention(call: Call): void {
 
 function attentionDecode(call: Call): void {
   const [d, { HEADS: heads }] = [columns(call, "table"), call.dispatch.constants];
-  for (let row = 0; row < call.shape.rows; row++) {
+  for (let row = 0; row < call.shape.singles; row++) {
     for (let head = 0; head < heads; head++) {
       for (let first = 0; first <= call.plan.row(row).position; first += SPLIT) {
         const { top, mass, sum, scale, roundings } = attend(call, row, head, first, first + SPLIT - 1);
@@ -322,7 +322,7 @@ function attentionDecode(call: Call): void {
 function attentionMerge(call: Call): void {
   const { headDim: d } = { headDim: call.dispatch.constants.HEAD_DIM };
   const [heads, partials] = [columns(call, "y") / d, call.get("partials")];
-  for (let row = 0; row < call.shape.rows; row++) {
+  for (let row = 0; row < call.shape.singles; row++) {
     const parts = range(Math.floor(call.plan.row(row).position / SPLIT) + 1);
     for (let head = 0; head < heads; head++) {
       const at = parts.map((part) => ((row * heads + head) * call.shape.splits + part) * (d + 2));

@@ -9,7 +9,7 @@ import { seeded } from "../tools/damage.ts";
 import { goldenEntry } from "../tools/goldens.ts";
 import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 
-const tests = suite("batch");
+const tests = suite("scheduler");
 const handle = await openDevice();
 const { device } = handle;
 const path = folder("goldens/rope_sweep");
@@ -21,9 +21,9 @@ function recordSteps(llama: Llama): (readonly Segment[])[] {
   const { engine } = llama;
   const steps: (readonly Segment[])[] = [];
   const step = engine.step.bind(engine);
-  engine.step = (segments, want) => {
+  engine.step = (segments, ...rest) => {
     steps.push(segments);
-    return step(segments, want);
+    return step(segments, ...rest);
   };
   return steps;
 }
@@ -136,7 +136,7 @@ tests("a prompt does not wait until those that generate have ended", async () =>
 tests("one that is aborted is gone; the other notices nothing", async () => {
   using llama = await Llama.load(path, { device, chunkRows: 16 });
   const want = await llama.complete(requests[0].prompt, requests[0].options);
-  const { kv } = llama.engine;
+  const { kv } = llama.engine.memory;
   // During its prompt, then while it generates.
   for (const when of ["prefill", "decode"] as const) {
     const abort = new AbortController();
@@ -177,7 +177,7 @@ tests("a progress callback that throws ends its own request, with its own error"
   );
   assert.instance(error, RangeError);
   same("the other", await mine, want);
-  assert.is(llama.engine.kv.freePages, llama.engine.kv.pages);
+  assert.is(llama.engine.memory.kv.freePages, llama.engine.memory.kv.pages);
 });
 
 tests("a consumer that pauses holds nobody up, and one that leaves takes nobody along", async () => {
@@ -192,7 +192,7 @@ tests("a consumer that pauses holds nobody up, and one that leaves takes nobody 
   const got = [(first.value as { id: number }).id];
   for await (const { id } of slow) got.push(id);
   assert.equal(got, alone[0].ids);
-  assert.is(llama.engine.kv.freePages, llama.engine.kv.pages);
+  assert.is(llama.engine.memory.kv.freePages, llama.engine.memory.kv.pages);
 });
 
 tests("one request's tokens are asked for one after the other; a second call for the next waits its turn", async () => {
@@ -294,7 +294,7 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
       cached += got.usage.cachedTokens;
     }
     assert.ok(stayed > 15 && cut > 5 && cached > 100, `${stayed} stayed, ${cut} were cut off, ${cached} tokens shared`);
-    const { kv, prefixes } = busy.engine;
+    const { kv, prefixes } = busy.engine.memory;
     assert.is(kv.freePages + prefixes.idle, kv.pages, "every page is free or kept for a prefix");
   }
 });

@@ -1,0 +1,335 @@
+// scheduler.ts — who computes next: it owns the loop of steps. Prompts go in chunks, the next tokens of all others beside
+// them; whoever finds no memory waits, and the youngest gives way.
+
+import { LlariatError } from "../error.ts";
+import type { Rope } from "../rope/index.ts";
+import type { RopeAngles } from "./angles.ts";
+import type { Engine } from "./engine.ts";
+import { pagesFor } from "./kvcache.ts";
+import { type Output, Sequence, type Turn } from "./sequence.ts";
+import type { Segment } from "./step.ts";
+
+/** An open sequence, its turn, and what of it is done. */
+interface Entry {
+  readonly sequence: Sequence;
+  /** Order of opening: when memory is short, the older goes on. */
+  readonly age: number;
+  /** Undefined: it rests. */
+  turn: Turn | undefined;
+  /** Tokens before those of the turn. */
+  from: number;
+  outputs: Output[];
+  /** It may take pages: what is known of its tokens has been looked up. */
+  started: boolean;
+  /** It was started before, and has lost its pages since. */
+  again: boolean;
+  /** `memory.released` when it last found no room. */
+  short: number;
+  /** The last step it had a part in: of those that each need one row, the one that waited longest comes first. */
+  stepped: number;
+}
+
+interface Chosen {
+  readonly entry: Entry;
+  readonly turn: Turn;
+  readonly segment: Segment;
+}
+
+/** How to open a sequence. */
+export interface OpenOptions {
+  /** Most tokens it will have. */
+  readonly capacity: number;
+  readonly rope: Rope;
+  readonly meaning: RopeAngles;
+  /** The n of `planned` angles. */
+  readonly planned: number;
+  /** Positions will not be 0, 1, 2 …: the caller uses `at`. */
+  readonly gaps?: boolean;
+  /** Use keys and values of equal beginnings, and let others use its own. Default false. */
+  readonly shared?: boolean;
+}
+
+/**
+ * Collects the turns of all sequences and runs them in steps, one after another. Rows of different sequences do not influence
+ * each other, so a sequence gets the same outputs alone and in company.
+ */
+export class Scheduler {
+  readonly engine: Engine;
+  readonly #entries = new Map<Sequence, Entry>();
+  #opened = 0;
+  #steps = 0;
+  #loop: Promise<void> | undefined;
+  #closed: LlariatError | undefined;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /**
+   * Opens an empty sequence; nothing is allocated before its first turn.
+   * @throws LlariatError("context") for a capacity that this device, or the limit on keys and values, cannot hold.
+   */
+  open(options: OpenOptions): Sequence {
+    const { capacity, rope, meaning, planned, gaps = false, shared = false } = options;
+    const { memory } = this.engine;
+    if (capacity > memory.maxTokens) {
+      const most = `one sequence on this device holds ${memory.maxTokens} at most`;
+      throw new LlariatError("context", `${capacity} tokens are asked for, ${most}; use fewer, or another adapter`);
+    }
+    const angles = memory.angles.take({ rope, meaning, rows: gaps ? capacity : 0, planned, gaps });
+    const sequence = new Sequence(this, { capacity, angles, shared });
+    memory.add(sequence);
+    const age = this.#opened++;
+    const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, stepped: 0 };
+    this.#entries.set(sequence, { sequence, age, ...fresh });
+    return sequence;
+  }
+
+  /** Takes a turn of a sequence that rests. Used by Sequence. */
+  submit(sequence: Sequence, turn: Turn): void {
+    const entry = this.#entries.get(sequence);
+    if (this.#closed || !entry) {
+      turn.failed(this.#closed ?? new LlariatError("closed", "this sequence is closed; open another"));
+      return;
+    }
+    if (entry.turn) throw new LlariatError("kernel", "a sequence was fed before its last turn had ended");
+    this.#begin(entry, turn);
+    this.#loop ??= this.#run();
+  }
+
+  /** Shares whole pages of what is computed. Used by Sequence. */
+  publish(sequence: Sequence): void {
+    if (this.#entries.has(sequence)) this.engine.memory.publish(sequence);
+  }
+
+  /** Ends a sequence and gives back what it holds. Used by Sequence. */
+  close(sequence: Sequence): void {
+    if (this.#entries.delete(sequence)) this.engine.memory.release(sequence);
+  }
+
+  /** Runs `work` between two steps. */
+  async between<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#loop) await this.#loop;
+    const result = work();
+    // Turns that come meanwhile wait for it.
+    this.#loop = result.then(
+      () => this.#run(),
+      () => this.#run(),
+    );
+    return result;
+  }
+
+  /** Fails every turn, now and later. */
+  end(reason: LlariatError): void {
+    this.#closed = reason;
+    for (const entry of this.#entries.values()) this.#fail(entry, reason);
+  }
+
+  #begin(entry: Entry, turn: Turn): void {
+    entry.from = entry.sequence.tokens.length;
+    entry.sequence.push(turn.ids);
+    entry.turn = turn;
+    entry.outputs = [];
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // requests of the same moment share the first step
+    for (;;) {
+      await this.#admit();
+      const chosen = await this.#choose();
+      if (chosen.length > 0) await this.#step(chosen);
+      else if (this.#active().length === 0) break;
+    }
+    this.#loop = undefined;
+  }
+
+  /** Entries with a turn, the oldest first. */
+  #active(): Entry[] {
+    return [...this.#entries.values()].filter(({ turn }) => turn);
+  }
+
+  /** Starts those that wait, the oldest first, as long as all their tokens fit beside those of who has started. */
+  async #admit(): Promise<void> {
+    const { memory } = this.engine;
+    for (const entry of this.#active().filter(({ started }) => !started)) {
+      const { sequence, turn } = entry;
+      while (!memory.fits(sequence.tokens.length, this.#promised())) {
+        const resting = this.#victim(entry, true);
+        if (resting) this.#preempt(resting);
+        else if (this.#mayWait(entry)) return; // and nobody younger overtakes it
+        else break; // there is nobody to wait for: its own first chunk will say what is missing
+      }
+      await this.#guarded(entry, async () => {
+        const cached = await memory.begin(sequence);
+        entry.started = true;
+        if (!entry.again) turn?.onStart?.(cached);
+        return true;
+      });
+    }
+  }
+
+  /** Pages that those who have started need beyond what they hold, for tokens they have already. */
+  #promised(): number {
+    return this.#active().reduce(
+      (sum, { started, sequence: { tokens, pages } }) =>
+        sum + (started ? Math.max(0, pagesFor(tokens.length) - pages.length) : 0),
+      0,
+    );
+  }
+
+  // Single rows first, then as much of the prompts as there is room for; one place is kept for a prompt.
+  async #choose(): Promise<Chosen[]> {
+    const { maxRows, maxOutputs, maxSequences } = this.engine;
+    let [rows, outputs] = [maxRows, maxOutputs];
+    const active = this.#active().filter(({ started }) => started);
+    const singles = active.filter(({ sequence }) => sequence.pending === 1);
+    const prompts = active.filter(({ sequence }) => sequence.pending > 1);
+    singles.sort((a, b) => a.stepped - b.stepped || a.age - b.age);
+    const places = Math.min(maxSequences, rows, outputs) - Number(prompts.length > 0);
+    const chosen: Chosen[] = [];
+    for (const entry of [...singles.slice(0, places), ...prompts]) {
+      if (chosen.length === maxSequences || rows === 0 || outputs === 0) break;
+      const { sequence, turn } = entry;
+      if (!turn || !entry.started) continue; // it gave way, or is over, while memory was made for another
+      const chunk = sequence.chunk(turn.rows === "all" ? Math.min(rows, outputs) : rows);
+      if (!(await this.#room(entry, sequence.length + chunk.count, chosen))) continue;
+      const segment = segmentOf(entry, turn, chunk);
+      chosen.push({ entry, turn, segment });
+      rows -= chunk.count;
+      outputs -= segment.outputs.length;
+    }
+    return chosen.filter((each) => this.#goesOn(each));
+  }
+
+  /** Makes room for an entry's first `tokens` tokens, if need be of others that are younger or rest. */
+  #room(entry: Entry, tokens: number, chosen: readonly Chosen[]): Promise<boolean> {
+    const { sequence } = entry;
+    const { memory } = this.engine;
+    return this.#guarded(entry, async () => {
+      if (entry.short === memory.released && !this.#victim(entry, false, chosen) && this.#mayWait(entry)) return false;
+      for (;;) {
+        // What cannot give way must not come to wait halfway: it takes all that it will need.
+        const short = await memory.reserve(sequence, sequence.pinned ? sequence.capacity : tokens);
+        if (!this.#entries.has(sequence)) return false;
+        if (!short) return true;
+        const victim = this.#victim(entry, false, chosen);
+        entry.short = memory.released;
+        if (victim) this.#preempt(victim);
+        else if (this.#mayWait(entry)) return false;
+        else throw short;
+      }
+    });
+  }
+
+  /** Runs what may throw for reasons of one entry; that entry fails then, and no other. */
+  async #guarded(entry: Entry, work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return (await work()) && this.#entries.has(entry.sequence);
+    } catch (error) {
+      this.#fail(entry, error);
+      return false;
+    }
+  }
+
+  /** Who gives its pages up for `entry`: the youngest that rests, else the youngest of those younger than it. */
+  #victim(entry: Entry, restingOnly: boolean, chosen: readonly Chosen[] = []): Entry | undefined {
+    const able = [...this.#entries.values()].filter(
+      (other) =>
+        other !== entry &&
+        other.sequence.pages.length > 0 &&
+        !other.sequence.pinned &&
+        !chosen.some((each) => each.entry === other),
+    );
+    const resting = able.findLast(({ turn }) => !turn);
+    if (resting || restingOnly) return resting;
+    return able.findLast(({ age }) => age > entry.age);
+  }
+
+  /** Whether older ones that go on hold pages, which they will give back: the oldest of all never waits. */
+  #mayWait(entry: Entry): boolean {
+    return this.#active().some(
+      (other) => other !== entry && other.sequence.pages.length > 0 && this.#goesFirst(other, entry),
+    );
+  }
+
+  /** Whether `other` goes on when both want the same page. */
+  #goesFirst(other: Entry, entry: Entry): boolean {
+    return other.age < entry.age || other.sequence.pinned;
+  }
+
+  #preempt(entry: Entry): void {
+    this.engine.memory.giveUp(entry.sequence);
+    entry.started = false;
+    entry.again = true;
+  }
+
+  #fail(entry: Entry, reason: unknown): void {
+    const { turn } = entry;
+    entry.turn = undefined;
+    this.close(entry.sequence);
+    turn?.failed(reason);
+  }
+
+  async #step(all: readonly Chosen[]): Promise<void> {
+    const { engine } = this;
+    let chosen = all;
+    try {
+      for (;;) {
+        const segments = chosen.map(({ segment }) => segment);
+        const whole = chosen.some(({ turn, segment }) => segment.outputs.length > 0 && turn.want === "logits");
+        const want = whole ? "logits" : "candidates";
+        const recording = await engine.prepare(segments, want);
+        // Kernels may have been compiled; who was closed meanwhile has no pages to write to.
+        const alive = chosen.filter((each) => this.#goesOn(each));
+        if (alive.length < chosen.length) {
+          chosen = alive;
+          if (chosen.length === 0) return;
+          continue;
+        }
+        this.#steps++;
+        const outputs = await engine.step(segments, want, recording);
+        let first = 0;
+        for (const each of chosen) {
+          const own = outputs.slice(first, (first += each.segment.outputs.length));
+          if (this.#goesOn(each)) this.#take(each.entry, each.turn, own);
+        }
+        return;
+      }
+    } catch (error) {
+      for (const each of chosen) if (this.#goesOn(each)) this.#fail(each.entry, error);
+    }
+  }
+
+  /** Whether the turn that was chosen is still its entry's. */
+  #goesOn({ entry, turn }: Chosen): boolean {
+    return entry.turn === turn && this.#entries.has(entry.sequence);
+  }
+
+  /** Hands a step's outputs to whom they belong. What its functions throw is its own end, and nobody else's. */
+  #take(entry: Entry, turn: Turn, outputs: readonly Output[]): void {
+    const { sequence } = entry;
+    entry.stepped = this.#steps;
+    entry.outputs.push(...outputs);
+    try {
+      const done = sequence.length - entry.from;
+      if (done > 0) turn.onProgress?.(done);
+      if (entry.turn !== turn || sequence.pending > 0) return;
+      entry.turn = undefined;
+      const next = turn.done(entry.outputs);
+      if (next && this.#entries.has(sequence)) this.#begin(entry, next);
+    } catch (error) {
+      entry.turn = turn;
+      this.#fail(entry, error);
+    }
+  }
+}
+
+/** The rows of a chunk, and those of them whose logits are wanted and not there yet. */
+function segmentOf(entry: Entry, turn: Turn, { count, n }: { count: number; n: number }): Segment {
+  const { sequence, from, outputs } = entry;
+  const end = sequence.tokens.length;
+  const wanted = turn.rows === "all" ? from + outputs.length : end - 1;
+  const first = Math.max(0, wanted - sequence.length);
+  const list = Array.from({ length: Math.max(0, count - first) }, (_, i) => first + i);
+  return { sequence, count, n, outputs: list, k: turn.want === "candidates" ? turn.k : 1 };
+}

@@ -1,0 +1,227 @@
+// sequence.ts — one text on its way through the model: its tokens, and how far their keys and values are in the cache.
+// What is computed can be given up at any time and computed again from the tokens; that is how requests wait for memory.
+
+import { type Candidates, PAGE } from "../../kernels/index.ts";
+import { LlariatError, aborted } from "../error.ts";
+import { dependsOnLength, effectiveLength } from "../rope/index.ts";
+import type { Angles } from "./angles.ts";
+import type { PrefixPage } from "./prefix.ts";
+
+/** What a step gives back for one row: the largest logits, or all of them [vocab], valid until the caller's next turn. */
+export type Output = Candidates | Float32Array;
+
+/** Tokens to compute, and what is wanted of them. Its functions are called between two steps and must not wait. */
+export interface Turn {
+  /** They follow the tokens the sequence has. */
+  readonly ids: ArrayLike<number>;
+  /** Rows whose logits are wanted: of the last of `ids`, or of each. */
+  readonly rows: "last" | "all";
+  readonly want: "candidates" | "logits";
+  /** Candidates wanted per row, with all that tie with the k-th. */
+  readonly k: number;
+  /** Called when the sequence gets its first pages, with the tokens that a known prefix spares it. */
+  readonly onStart?: (cached: number) => void;
+  /** Called after each chunk with the tokens of `ids` that are computed. */
+  readonly onProgress?: (done: number) => void;
+  /** Takes the outputs, one per wanted row. The next turn, which then shares the next step, or undefined to rest. */
+  readonly done: (outputs: readonly Output[]) => Turn | undefined;
+  /** The turn cannot end, or one of its functions has thrown; the sequence is closed. */
+  readonly failed: (reason: unknown) => void;
+}
+
+/** Who computes the turns of a sequence (scheduler.ts). */
+export interface SequenceHost {
+  submit(sequence: Sequence, turn: Turn): void;
+  publish(sequence: Sequence): void;
+  close(sequence: Sequence): void;
+}
+
+/** What a sequence is opened with. */
+export interface SequenceOptions {
+  /** Most tokens it will have. */
+  readonly capacity: number;
+  readonly angles: Angles;
+  /** Keys and values of equal beginnings may be shared with other sequences. */
+  readonly shared: boolean;
+}
+
+/** A sequence in the cache. `feed`, `rewind` and `close` are for who opened it; the rest is the engine's. */
+export class Sequence {
+  readonly capacity: number;
+  readonly angles: Angles;
+  readonly shared: boolean;
+  readonly #host: SequenceHost;
+  readonly #tokens: number[] = [];
+  /** The n that tokens up to `end` were fed with; kept only if frequencies follow it, so that each token keeps its own. */
+  readonly #lengths: { end: number; readonly n: number }[] | undefined;
+  #length = 0;
+  #pages: number[] = [];
+  #prefix: PrefixPage[] = [];
+  #gaps = false;
+
+  constructor(host: SequenceHost, { capacity, angles, shared }: SequenceOptions) {
+    this.#host = host;
+    this.capacity = capacity;
+    this.angles = angles;
+    this.shared = shared && angles.shared !== undefined;
+    this.#lengths = angles.meaning !== "planned" && dependsOnLength(angles.rope) ? [] : undefined;
+  }
+
+  /** Every token fed, computed or not. Read only. */
+  get tokens(): readonly number[] {
+    return this.#tokens;
+  }
+
+  /** Tokens whose keys and values are in the cache. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Tokens that are not computed, or no longer. */
+  get pending(): number {
+    return this.#tokens.length - this.#length;
+  }
+
+  /** Pool pages that hold positions 0 …, in order. */
+  get pages(): readonly number[] {
+    return this.#pages;
+  }
+
+  /** The first of its pages, as far as they are shared with other sequences (prefix.ts). */
+  get prefix(): readonly PrefixPage[] {
+    return this.#prefix;
+  }
+
+  /** Its keys and values cannot be given up: with gaps between positions they are not a function of the tokens alone. */
+  get pinned(): boolean {
+    return this.#gaps;
+  }
+
+  /**
+   * Computes `ids` after the tokens it has; one output per wanted row. At most `capacity` tokens in all.
+   * @throws LlariatError("device") where memory does not suffice, "closed" if the model is closed; `signal` rejects at once.
+   */
+  feed(
+    ids: ArrayLike<number>,
+    options: Partial<Pick<Turn, "rows" | "want" | "k" | "onProgress">> & { signal?: AbortSignal } = {},
+  ): Promise<readonly Output[]> {
+    const { signal, rows = "last", want = "logits", k = 1, onProgress } = options;
+    return new Promise((resolve, reject) => {
+      const stop = () => {
+        this.close();
+        reject(aborted(signal!, "computing a request"));
+      };
+      if (signal?.aborted) return stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      const over = () => signal?.removeEventListener("abort", stop);
+      this.submit({
+        ...{ ids, rows, want, k, onProgress },
+        done(outputs) {
+          over();
+          resolve(outputs);
+          return undefined;
+        },
+        failed(reason) {
+          over();
+          reject(reason);
+        },
+      });
+    });
+  }
+
+  /** As `feed`, for a turn that says what comes after it. */
+  submit(turn: Turn): void {
+    this.#host.submit(this, turn);
+  }
+
+  /** Forgets the tokens from `length` on. Pages that others use as well are not written again: they are let go. */
+  rewind(length: number): void {
+    if (!(length >= 0 && length <= this.#tokens.length)) {
+      throw new LlariatError("kernel", `rewind: needs 0 … ${this.#tokens.length} tokens, got ${length}`);
+    }
+    this.#tokens.length = length;
+    if (this.#lengths) {
+      const kept = this.#lengths.findIndex(({ end }) => end >= length);
+      if (kept >= 0) this.#lengths[kept].end = length;
+      if (kept >= 0) this.#lengths.length = kept + 1;
+    }
+    this.#length = Math.min(this.#length, length);
+    const shared = this.#prefix.length;
+    if (shared * PAGE > this.#length) {
+      const kept = Math.floor(this.#length / PAGE);
+      this.#prefix.splice(kept).forEach((page) => page.release());
+      this.#pages = [...this.#pages.slice(0, kept), ...this.#pages.slice(shared)];
+      this.#length = kept * PAGE;
+    }
+    this.angles.rewind(this.#length);
+  }
+
+  /** Lets others use what is computed of its tokens, in whole pages. */
+  publish(): void {
+    if (this.shared) this.#host.publish(this);
+  }
+
+  /** Gives everything back. A step under way may still write to its pages; later steps that use them run after it. */
+  close(): void {
+    this.#host.close(this);
+  }
+
+  /** The position of the next token is `position`, not the number of tokens: for layouts with gaps. */
+  at(position: number): void {
+    this.#gaps = true;
+    this.angles.offset = position - this.#tokens.length;
+  }
+
+  /** Adds tokens to be computed. */
+  push(ids: ArrayLike<number>): void {
+    if (this.#tokens.length + ids.length > this.capacity) {
+      const got = `${this.#tokens.length} + ${ids.length} tokens`;
+      throw new LlariatError("kernel", `a sequence opened for ${this.capacity} tokens got ${got}; open it for more`);
+    }
+    for (let i = 0; i < ids.length; i++) this.#tokens.push(ids[i]);
+    const end = this.#tokens.length;
+    this.#lengths?.push({ end, n: end + this.angles.offset });
+  }
+
+  /** The next tokens that can be computed in one go, and the total length n that their frequencies are for. */
+  chunk(most: number): { count: number; n: number } {
+    const lengths = this.#lengths;
+    if (!lengths) return { count: Math.min(this.pending, most), n: this.#tokens.length };
+    // After a loss of pages, tokens that came one by one go on together as long as their frequencies are the same.
+    const effective = (i: number) => effectiveLength(this.angles.rope, lengths[i].n);
+    let i = lengths.findIndex(({ end }) => end > this.#length);
+    while (i + 1 < lengths.length && effective(i + 1) === effective(i)) i++;
+    return { count: Math.min(lengths[i].end - this.#length, most), n: lengths[i].n };
+  }
+
+  /** `count` tokens more are in the cache, or on their way there. */
+  advance(count: number): void {
+    this.#length += count;
+  }
+
+  /** Takes pages of the pool; they come after those it has. */
+  extend(pages: readonly number[]): void {
+    this.#pages.push(...pages);
+  }
+
+  /** Starts with pages that hold its first tokens: shared ones, and of its own a copy of `copied` tokens. */
+  adopt(prefix: readonly PrefixPage[], own?: { page: number; tokens: number }): void {
+    this.#prefix = [...prefix];
+    this.#pages = prefix.map(({ page }) => page);
+    if (own) this.#pages.push(own.page);
+    this.#length = prefix.length * PAGE + (own?.tokens ?? 0);
+  }
+
+  /** These pages, after those that are shared already, belong to the prefixes now. */
+  share(pages: readonly PrefixPage[]): void {
+    this.#prefix.push(...pages);
+  }
+
+  /** Gives its pages up: what it was computed into. Its tokens stay, to be computed again. */
+  giveUp(): { own: number[]; prefix: PrefixPage[] } {
+    const [own, prefix] = [this.#pages.slice(this.#prefix.length), this.#prefix];
+    [this.#pages, this.#prefix, this.#length] = [[], [], 0];
+    this.angles.rewind(0);
+    return { own, prefix };
+  }
+}
