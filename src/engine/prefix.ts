@@ -45,7 +45,7 @@ export class PrefixCache {
    */
   match(setting: string, ids: ArrayLike<number>): KnownPrefix {
     const pages: PrefixPage[] = [];
-    let branch = this.#roots.get(setting) as Branch | undefined;
+    let branch: Branch | undefined = this.#roots.get(setting);
     for (let first = 0; branch && first + PAGE < ids.length; first += PAGE) {
       const next: PrefixPage | undefined = branch.children.get(keyOf(ids, first, PAGE));
       if (!next) break;
@@ -98,7 +98,12 @@ export class PrefixCache {
       const tokens = Array.from({ length: count }, (_, j) => ids[i * PAGE + j]);
       if (this.#supersede(parent, tokens, options.freed)) break;
       const node: PrefixPage = {
-        ...{ page: pages[i], tokens, users: 1, parent, children: new Map(), used: ++this.#clock },
+        page: pages[i],
+        tokens,
+        users: 1,
+        parent,
+        children: new Map(),
+        used: ++this.#clock,
         release: () => this.release([node]),
       };
       parent.children.set(key, node);

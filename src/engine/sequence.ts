@@ -115,7 +115,11 @@ export class Sequence {
       signal?.addEventListener("abort", stop, { once: true });
       const over = () => signal?.removeEventListener("abort", stop);
       this.submit({
-        ...{ ids, rows, want, k, onProgress },
+        ids,
+        rows,
+        want,
+        k,
+        onProgress,
         done(outputs) {
           over();
           resolve(outputs);

@@ -67,7 +67,10 @@ test("a page that is not full is known only when its sequence writes no more, an
   cache.release(tail);
   cache.release(used);
   const whole = cache.publish("a", text.slice(0, PAGE), [3], [], { freed });
-  assert.equal(freed.sort(), [1, 2]);
+  assert.equal(
+    freed.toSorted((a, b) => a - b),
+    [1, 2],
+  );
   assert.is(cache.idle, 0);
   cache.release(whole);
   assert.is(cache.evict(), 3);

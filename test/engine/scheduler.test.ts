@@ -7,6 +7,7 @@ import type { RopeScaling } from "../../src/rope/index.ts";
 import type { Segment } from "../../src/engine/step.ts";
 import { seeded } from "../tools/damage.ts";
 import { goldenEntry } from "../tools/goldens.ts";
+import { refused } from "../tools/refused.ts";
 import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 
 const tests = suite("scheduler");
@@ -297,6 +298,198 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
     const { kv, prefixes } = busy.engine.memory;
     assert.is(kv.freePages + prefixes.idle, kv.pages, "every page is free or kept for a prefix");
   }
+});
+
+/** Reads a request with something to wait for after each piece. */
+async function politely(llama: Llama, { prompt, options }: Request, wait: () => Promise<void>): Promise<number[]> {
+  const got: number[] = [];
+  for await (const { id } of llama.generate(prompt, options)) {
+    got.push(id);
+    await wait();
+  }
+  return got;
+}
+
+tests("consumers that wait for something after each piece share every step all the same", async () => {
+  using llama = await Llama.load(path, { device });
+  const four = Array.from({ length: 4 }, (_, i) => ({
+    prompt: ids(12, 256, i),
+    options: { ...options, maxNewTokens: 40 },
+  }));
+  const alone: number[][] = [];
+  for (const { prompt, options } of four) alone.push((await llama.complete(prompt, options)).ids);
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  const uneven = (i: number) => () => new Promise<void>((resolve) => setTimeout(resolve, i % 3));
+  for (const waits of [four.map(() => turn), four.map((_, i) => uneven(i))]) {
+    const steps = recordSteps(llama);
+    const got = await Promise.all(four.map((request, i) => politely(llama, request, waits[i])));
+    assert.equal(got, alone);
+    const rows = steps.reduce((sum, segments) => sum + segments.length, 0) / steps.length;
+    assert.ok(rows > 3.9, `${rows.toFixed(2)} sequences a step`);
+  }
+});
+
+tests(
+  "a consumer that does not read stops its own request, after a bounded number of pieces, and nobody else's",
+  async () => {
+    using llama = await Llama.load(path, { device });
+    const want = await llama.complete(requests[0].prompt, { ...options, maxNewTokens: 90 });
+    const steps = recordSteps(llama);
+    const idle = llama.generate(requests[0].prompt, { ...options, maxNewTokens: 90 });
+    const got = [((await idle.next()).value as { id: number }).id];
+    await llama.complete(ids(5, 256, 9), { ...options, maxNewTokens: 80 });
+    const computed = steps.flat().filter(({ sequence }) => sequence.capacity === requests[0].prompt.length + 90).length;
+    assert.ok(computed >= 10 && computed <= 20, `${computed} steps for one piece read`);
+    for await (const { id } of idle) got.push(id);
+    assert.equal(got, want.ids);
+  },
+);
+
+tests("decoding rows beside a prompt are taken by the kernels made for them", async () => {
+  for (const variants of variantsOf(handle)) {
+    using llama = await Llama.load(path, { device, variants, chunkRows: 40 });
+    const { engine } = llama;
+    const alone = await llama.complete(requests[0].prompt, requests[0].options);
+    const plans = new Set<string>();
+    const prepare = engine.prepare.bind(engine);
+    engine.prepare = (segments, want) => {
+      plans.add(engine.plan(segments, want).attention);
+      return prepare(segments, want);
+    };
+    const first = llama.complete(requests[0].prompt, requests[0].options);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await llama.logits(ids(200, 256, 7));
+    same("beside prompts", await first, alone);
+    assert.equal([...plans].sort(), ["both", "decode", "prefill"]);
+  }
+});
+
+/** Bytes of a pool of `pages` pages. */
+const poolOf = (llama: Llama, pages: number): number => pages * llama.engine.memory.kv.pageBytes;
+
+tests(
+  "when the pool is full the youngest waits and is computed again, with the same tokens under every meaning",
+  async () => {
+    using free = await Llama.load(path, { device, chunkRows: 40 });
+    const crowd = [...requests, ...requests.map(({ prompt, options }) => ({ prompt: prompt.slice(3), options }))].map(
+      ({ prompt, options }) => ({ prompt, options: { ...options, maxNewTokens: 45, reusePrefix: true } }),
+    );
+    const alone: Completion[] = [];
+    for (const { prompt, options } of crowd) {
+      alone.push(await free.complete(prompt, { ...options, reusePrefix: false }));
+    }
+    for (const pages of [7, 9, 14]) {
+      using llama = await Llama.load(path, { device, chunkRows: 40, maxKvBytes: poolOf(free, pages) });
+      const { memory } = llama.engine;
+      const giveUp = memory.giveUp.bind(memory);
+      let preempted = 0;
+      memory.giveUp = (sequence) => {
+        if (sequence.pages.length > 0 && sequence.tokens.length < sequence.capacity - 1) preempted++;
+        giveUp(sequence);
+      };
+      const done = await Promise.all(crowd.map(({ prompt, options }) => llama.complete(prompt, options)));
+      for (const [i, got] of done.entries()) {
+        const found = firstDifference(got.ids, alone[i].ids);
+        const at = found < 0 ? got.ids.length : found;
+        const what = `${pages} pages, request ${i}, token ${at}`;
+        // Computed again in other chunks, two logits as close as their errors may change places.
+        if (found >= 0) assert.ok(Math.abs(got.logprobs![at] - alone[i].logprobs![at]) <= 4 * TOLERANCE, what);
+        const { error } = farthest(got.logprobs!.slice(0, at), alone[i].logprobs!.slice(0, at));
+        assert.ok(error <= 2 * TOLERANCE, `${what}: a log-probability before it differs by ${error}`);
+        assert.is(got.ids.length, 45);
+      }
+      assert.ok(pages > 9 || preempted > 0, `${pages} pages: nobody had to wait`);
+      assert.ok(memory.kv.pages <= pages, `${memory.kv.pages} pages`);
+      assert.is(memory.kv.freePages + memory.prefixes.idle, memory.kv.pages);
+    }
+  },
+);
+
+tests("one that rests gives its memory up for those that go on, and comes to its end all the same", async () => {
+  using free = await Llama.load(path, { device });
+  const [a, b] = [ids(100, 256, 1), ids(150, 256, 2)];
+  const long = { ...options, maxNewTokens: 60 };
+  const want = [await free.complete(a, long), await free.complete(b, long)];
+  using llama = await Llama.load(path, { device, maxKvBytes: poolOf(free, 7) });
+  const slow = llama.generate(a, long);
+  const got = [((await slow.next()).value as { id: number }).id];
+  // 5 pages and 7 pages: both at a time there is no room for.
+  same("the one that goes on", await llama.complete(b, long), want[1]);
+  for await (const { id } of slow) got.push(id);
+  assert.equal(got, want[0].ids);
+});
+
+tests(
+  "what can never fit is refused before it starts; nobody overtakes one that waits for memory for ever",
+  async () => {
+    using free = await Llama.load(path, { device });
+    using llama = await Llama.load(path, { device, maxKvBytes: poolOf(free, 8) });
+    const steps = recordSteps(llama);
+    await refused(llama.complete(ids(100), { ...options, maxNewTokens: 157 }), "context", /hold 256; ask for fewer/);
+    await refused(llama.logits(ids(257)), "context", /one sequence on this device holds 256 at most/);
+    assert.is(steps.length, 0);
+    const order: string[] = [];
+    const run = (name: string, length: number, maxNewTokens: number, seed: number) =>
+      llama.complete(ids(length, 256, seed), { ...options, maxNewTokens }).then(() => order.push(name));
+    await Promise.all([
+      run("first", 60, 30, 1),
+      run("large", 230, 20, 2),
+      ...Array.from({ length: 6 }, (_, i) => run("small", 20, 10, 3 + i)),
+    ]);
+    assert.is(order[0], "first");
+    assert.is(order[1], "large", "six small ones that would have fitted came after it");
+  },
+);
+
+tests("many random comings and goings on a pool that is too small leave no page behind", async () => {
+  using free = await Llama.load(path, { device });
+  using llama = await Llama.load(path, { device, chunkRows: 24, maxKvBytes: poolOf(free, 10) });
+  const below = seeded(11);
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, i) => {
+      await new Promise((resolve) => setTimeout(resolve, below(400)));
+      const abort = new AbortController();
+      const leaves = below(3) === 0 ? below(12) : Infinity;
+      const given = { ...options, maxNewTokens: 1 + below(60), reusePrefix: below(2) === 0, signal: abort.signal };
+      let come = 0;
+      try {
+        for await (const _ of llama.generate(ids(1 + below(200), 256, below(3)), given)) {
+          if (++come < leaves) continue;
+          if (below(2) === 0) abort.abort();
+          else break;
+        }
+      } catch (error) {
+        if (!(error instanceof LlariatError && error.code === "aborted")) throw error;
+      }
+      if (i % 10 === 0) await llama.logits(ids(1 + below(200), 256, i), { positions: undefined });
+    }),
+  );
+  const { kv, prefixes } = llama.engine.memory;
+  assert.is(kv.freePages + prefixes.idle, kv.pages);
+  await llama.trim();
+  assert.equal([kv.pages, kv.freePages, prefixes.idle, llama.memory.kv], [0, 0, 0, 0]);
+  const again = await llama.complete(ids(40, 256, 3), { ...options, maxNewTokens: 5 });
+  same("after all that", again, await free.complete(ids(40, 256, 3), { ...options, maxNewTokens: 5 }));
+});
+
+tests("trim gives back what nobody holds, while others go on", async () => {
+  using llama = await Llama.load(path, { device });
+  const long = { ...options, maxNewTokens: 60, reusePrefix: true };
+  const want = await llama.complete(ids(50, 256, 4), long);
+  await Promise.all([1, 2, 3].map((seed) => llama.complete(ids(190, 256, seed), long)));
+  const before = llama.memory;
+  const running = llama.generate(ids(50, 256, 4), { ...long, reusePrefix: false });
+  const got: number[] = [];
+  for await (const { id } of running) {
+    got.push(id);
+    if (got.length === 20) await llama.trim();
+  }
+  assert.equal(got, want.ids);
+  const after = llama.memory;
+  assert.ok(after.kv < before.kv, `${before.kv} → ${after.kv}`);
+  await llama.trim();
+  assert.is(llama.memory.kv, 0);
+  assert.ok(llama.memory.activations < before.activations);
 });
 
 tests.after(() => handle.release());
