@@ -245,16 +245,11 @@ export class Scheduler {
     return able.findLast(({ age }) => age > entry.age);
   }
 
-  /** Whether older ones that go on hold pages, which they will give back: the oldest of all never waits. */
+  /** Whether others go first, which will give their pages back: the oldest of all never waits. */
   #mayWait(entry: Entry): boolean {
-    return this.#active().some(
-      (other) => other !== entry && other.sequence.pages.length > 0 && this.#goesFirst(other, entry),
-    );
-  }
-
-  /** Whether `other` goes on when both want the same page. */
-  #goesFirst(other: Entry, entry: Entry): boolean {
-    return other.age < entry.age || other.sequence.pinned;
+    const goesFirst = (other: Entry) =>
+      other.age < entry.age || (other.sequence.pinned && other.sequence.pages.length > 0);
+    return this.#active().some((other) => other !== entry && other.started && goesFirst(other));
   }
 
   #preempt(entry: Entry): void {

@@ -125,7 +125,7 @@ test("the engine computes an equal prefix once, and answers as without", async (
 
 test("idle prefixes stay as long as they are below their limit; beyond it they give way before the pool grows", async () => {
   const options = { maxNewTokens: 4, ignoreEos: true } as const;
-  const texts = Array.from({ length: 6 }, (_, shift) => ids(200, shift));
+  const texts = Array.from({ length: 6 }, (_, shift) => ids(200, 256, shift + 1));
   for (const [idleKvBytes, grows] of [
     [0, false],
     [undefined, true],
