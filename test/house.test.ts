@@ -279,6 +279,26 @@ test("links and npm commands in the documents lead somewhere", () => {
   none(wrong, "dead links");
 });
 
+test("paths in backticks in the documents for contributors exist", () => {
+  const wrong: string[] = [];
+  const documents = ["CONTRIBUTING.md", "ARCHITECTURE.md"];
+  documents.push(...["kernels", "bench", "test", "test/fixtures", "models"].map((folder) => `${folder}/README.md`));
+  for (const document of documents.filter((path) => all.includes(path))) {
+    const prose = read(document).replace(/^```[^]*?^```/gm, "");
+    for (const [, path] of prose.matchAll(/`([^`\s]+)`/g)) {
+      const isPath = /^[\w.-]+(\/[\w.-]*)+$|^[\w-][\w.-]*\.(ts|mjs|wgsl|md|json|html|svg|sh|py)$/.test(path);
+      // A lone capital stands for a name of the reader's choice; what the programs write is not in the tree.
+      if (!isPath || /(^|\/)[A-Z](\.\w+)*($|\/)|NAME/.test(path) || path.startsWith(".cache/")) continue;
+      const beside = posix.join(posix.dirname(document), path);
+      // `lib/step` is the name of a part, `topk.wgsl` of a file whose folder the sentence gives.
+      const places = [path, beside, `${beside}.wgsl`].some((each) => existsSync(join(root, each)));
+      const byName = !path.includes("/") && all.some((each) => posix.basename(each) === path);
+      if (!places && !byName) wrong.push(`${document}: ${path}`);
+    }
+  }
+  none(wrong, "paths that lead nowhere");
+});
+
 /** Anchors that a Markdown file's headings get. */
 const anchors = (text: string): string[] =>
   [...text.matchAll(/^#+\s+(.*)$/gm)].map(([, heading]) =>
