@@ -384,11 +384,17 @@ export interface Lab {
   close(): void;
 }
 
-/** Opens the adapter that LLARIAT_ADAPTER names, or the default one. */
+/**
+ * Opens the adapter that LLARIAT_ADAPTER names, or the default one. LLARIAT_LANES is how many lanes its subgroups must have:
+ * test/lanes.ts asks the driver for them, and an adapter with others would prove nothing.
+ */
 export async function openLab(): Promise<Lab> {
   const { device, adapter, release } = await requestDevice({ log: () => {} });
   const { subgroupMinSize, subgroupMaxSize } = adapter;
   const subgroup = subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
+  const lanes = process.env["LLARIAT_LANES"];
+  if (lanes !== undefined && subgroup !== Number(lanes))
+    throw new Error(`${adapter.name} has subgroups of ${subgroupMinSize} to ${subgroupMaxSize} lanes, needed ${lanes}`);
   const devices: DeviceFacts[] = [{ subgroup: 0, variants: "tiled" }];
   if (subgroup) devices.push({ subgroup, variants: "tiled" }, { subgroup, variants: "shuffle" });
   else console.log(`note: ${adapter.name} has no subgroups of one size, so those kernels are not run here`);
