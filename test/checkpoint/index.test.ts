@@ -217,6 +217,25 @@ tests("missing, extra, misshapen and unsupported tensors are named with got and 
   await check({ [q]: { dtype: "F8_E4M3", shape: [24, 24], data: new Uint8Array(576) } }, /got dtype F8_E4M3/);
 });
 
+tests("an index that leads out of the folder is refused before anything is opened", async () => {
+  const files = await collect(randomFiles({ shape: SHAPES.tiny, shardBytes: 8000 }));
+  const names = Object.keys(parse(files["model.safetensors.index.json"]).weight_map);
+  for (const file of [
+    "../x.safetensors",
+    "/tmp/x.safetensors",
+    "a/x.safetensors",
+    "a\\x.safetensors",
+    "C:x.safetensors",
+  ]) {
+    const index = json({ weight_map: Object.fromEntries(names.map((name) => [name, file])) });
+    await refused(
+      () => openCheckpoint(memoryFiles({ ...files, "model.safetensors.index.json": index })),
+      "checkpoint",
+      /got the file ".*", needed a \.safetensors file directly in the folder/,
+    );
+  }
+});
+
 tests("one shard of several named alone says so", async () => {
   const folder = await folderFiles(join(models, "sharded-bf16/model-00002-of-00005.safetensors"));
   const message =

@@ -208,6 +208,22 @@ tests("a header above 100 MB is refused before it is read", async () => {
   );
 });
 
+tests("half a byte too many is noticed beyond what a float64 can tell", async () => {
+  // 3 · 3,002,399,751,580,331 = 2^53 + 1 elements of 4 bits: their 2^55 + 4 bits round to 2^55, which is what 2^52 bytes hold.
+  const data = 2 ** 52;
+  const head = safetensorsBytes({ x: { dtype: "F4", shape: [3, 3_002_399_751_580_331], data_offsets: [0, data] } }, 0);
+  const source: ByteSource = {
+    name: "vast.safetensors",
+    size: head.length + data,
+    read: async (start, end) => head.subarray(start, end),
+  };
+  await refused(
+    () => readHeader(source),
+    "checkpoint",
+    /got 4503599627370496 bytes of data, needed 36028797018963972 bits/,
+  );
+});
+
 tests("reads a golden through the folder reader as from memory", async () => {
   const files = await folderFiles(join(goldens, "models/odd-everything-bf16"));
   const bytes = new Uint8Array(await readFile(join(goldens, "models/odd-everything-bf16/model.safetensors")));

@@ -1,31 +1,15 @@
-// mutations.ts — breaks the RoPE code in many ways, one at a time, and shows that a test fails for each.
-//   node --import tsx test/mutations.ts [part of a name ...]
-// Works on copies in a temporary folder. A mutation that no test notices is a failure, and so is one that merely does not
-// compile, or whose text is not found exactly once: then the code has moved on and the list must follow.
-// Ends with the line "N passed, N failed".
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
-import { root } from "./tools/source.ts";
+// rope.ts — mutations of RoPE: the rotation, the table, fixed point, frequencies by type, what is asked for, while generating.
+import type { Mutation } from "./mutation.ts";
 
-interface Mutation {
-  readonly name: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** Test files that should notice, the likeliest first. */
-  readonly tests: readonly string[];
-}
-
-const FREQUENCIES = ["rope"];
-const TURNS = ["rope-turns"];
+const FREQUENCIES = ["rope/frequencies"];
+const TURNS = ["rope/turns"];
 const TABLE = ["kernels/angles"];
 const ROTATION = ["kernels/rope"];
-const ENGINE = ["rope-meanings"];
-const REQUEST = ["rope-requests", "rope-meanings"];
+const ENGINE = ["rope/meanings"];
+const REQUEST = ["rope/requests", "rope/meanings"];
 
-const mutations: readonly Mutation[] = [
+/** What must not pass: the rotation, its table, the frequencies of every type, and what a request asks for. */
+export const rope: readonly Mutation[] = [
   // the rotation
   {
     name: "pairing: halves swapped",
@@ -235,14 +219,14 @@ const mutations: readonly Mutation[] = [
     file: "src/rope/names.ts",
     find: "if (!known.has(key)) refuse(",
     replace: "if (!known.has(key)) continue;\n    if (!own) refuse(",
-    tests: ["rope-parse"],
+    tests: ["rope/parse"],
   },
   {
     name: "ropeScaling: null takes the model's own setting",
     file: "src/rope/parse.ts",
     find: "if (setting === undefined) return model;",
     replace: "if (setting === undefined || setting === null) return model;",
-    tests: ["rope-parse"],
+    tests: ["rope/parse"],
   },
   {
     name: "the reach of yarn without its factor",
@@ -330,135 +314,3 @@ const mutations: readonly Mutation[] = [
     tests: ENGINE,
   },
 ];
-
-/** Longest a test file may take. No speed limit: beyond it something hangs. */
-const LIMIT_MS = 180_000;
-
-type Verdict =
-  | { readonly kind: "passed" }
-  | { readonly kind: "noticed" | "broken"; readonly test: string; readonly output: string };
-
-/** A copy of the project in which one mutation at a time is made and taken back. */
-class Copy {
-  readonly folder = mkdtempSync(join(tmpdir(), "llariat-mutations-"));
-  #child: ChildProcess | undefined;
-
-  constructor() {
-    for (const name of ["kernels", "src", "tokenizer", "test", "package.json", "tsconfig.json"]) {
-      const fixtures = join(root, "test/fixtures");
-      cpSync(join(root, name), join(this.folder, name), { recursive: true, filter: (path) => path !== fixtures });
-    }
-    for (const name of ["node_modules", "models", "test/fixtures"])
-      symlinkSync(join(root, name), join(this.folder, name));
-  }
-
-  /** Puts a text in place of a file's and gives back what undoes it. */
-  replace(file: string, text: string): () => void {
-    const path = join(this.folder, file);
-    const before = readFileSync(path, "utf8");
-    const write = (content: string) => {
-      writeFileSync(path, content);
-      if (file.endsWith(".wgsl")) spawnSync(process.execPath, ["kernels/embed.mjs"], { cwd: this.folder });
-    };
-    write(text);
-    return () => write(before);
-  }
-
-  /** Runs one test file. */
-  run(name: string): Promise<Verdict> {
-    return new Promise((resolve) => {
-      const child = spawn(process.execPath, ["--import", "tsx", `test/${name}.test.ts`], {
-        cwd: this.folder,
-        env: { ...process.env, FORCE_COLOR: "0" },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      this.#child = child;
-      let output = "";
-      child.stdout.on("data", (data) => (output += data));
-      child.stderr.on("data", (data) => (output += data));
-      const clock = setTimeout(() => {
-        output += `\nno end within ${LIMIT_MS / 1000} s\n`;
-        child.kill("SIGKILL");
-      }, LIMIT_MS);
-      child.on("close", (code) => {
-        clearTimeout(clock);
-        const failed = /^\s*FAIL\s+\S+\s+"(.*)"/m.exec(output)?.[1];
-        const total = Number(/^\s*Total:\s+(\d+)/m.exec(output)?.[1] ?? 0);
-        // WGSL or TypeScript that does not compile would fail any test and prove nothing about this one.
-        const compiles = !/\.wgsl:\d+:\d+ |(?:Syntax|Reference|Type)Error\b|Transform failed/.test(output);
-        if (code === 0 && total > 0) resolve({ kind: "passed" });
-        else if (failed !== undefined && compiles) resolve({ kind: "noticed", test: `${name}: ${failed}`, output });
-        else resolve({ kind: "broken", test: name, output });
-      });
-    });
-  }
-
-  remove(): void {
-    this.#child?.kill("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-const wanted = process.argv.slice(2);
-const chosen = mutations.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
-const counts = { passed: 0, failed: 0 };
-
-function report(name: string, ok: boolean, note: string): void {
-  counts[ok ? "passed" : "failed"]++;
-  console.log(`${ok ? "ok  " : "FAIL"} ${name.padEnd(56)} ${note}`);
-}
-
-const indented = (output: string): string => `\n${output.trim().replace(/^/gm, "     ")}`;
-
-async function baseline(copy: Copy, name: string): Promise<void> {
-  const verdict = await copy.run(name);
-  report(
-    `unchanged: ${name}`,
-    verdict.kind === "passed",
-    verdict.kind === "passed" ? "passes" : indented(verdict.output),
-  );
-}
-
-async function attempt(copy: Copy, { name, file, find, replace, tests }: Mutation): Promise<void> {
-  const text = readFileSync(join(root, file), "utf8");
-  const count = text.split(find).length - 1;
-  if (count !== 1) return report(name, false, `${file} has ${count} times: ${find}`);
-  const undo = copy.replace(
-    file,
-    text.replace(find, () => replace),
-  );
-  try {
-    for (const each of tests) {
-      const verdict = await copy.run(each);
-      if (verdict.kind === "noticed") return report(name, true, verdict.test);
-      if (verdict.kind === "broken")
-        return report(name, false, `${verdict.test} broke without failing a test${indented(verdict.output)}`);
-    }
-    report(name, false, `${tests.join(", ")}: nothing failed`);
-  } finally {
-    undo();
-  }
-}
-
-// Two at a time where there are two cores; each has a copy of its own.
-const copies = Array.from({ length: Math.min(2, availableParallelism()) }, () => new Copy());
-const stop = () => {
-  for (const copy of copies) copy.remove();
-};
-process.on("exit", stop);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
-
-async function each<T>(items: readonly T[], work: (copy: Copy, item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  await Promise.all(
-    copies.map(async (copy) => {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(copy, item);
-    }),
-  );
-}
-
-if (chosen.length === 0) report(wanted.join(" "), false, "no mutation has such a name");
-await each([...new Set(chosen.flatMap(({ tests }) => tests))], baseline);
-if (counts.failed === 0) await each(chosen, attempt);
-console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
-process.exitCode = counts.failed ? 1 : 0;

@@ -1,0 +1,53 @@
+// checkpoint.ts — mutations of what reads a checkpoint: the safetensors header, shards, and weights on their way to the GPU.
+import { type Mutation, of } from "./mutation.ts";
+
+const HEADER = ["checkpoint/safetensors", "checkpoint/damaged"];
+const SHARDS = ["checkpoint/index", "checkpoint/damaged"];
+const STREAM = ["model/weights-stream", "model/weights"];
+
+/** What must not pass when a file is hostile, and no value may be lost on its way. */
+export const checkpoint: readonly Mutation[] = [
+  ...of("src/checkpoint/safetensors.ts", HEADER, [
+    ["header: longer than the file", "headerBytes > BigInt(source.size - 8) || ", ""],
+    ["header: bytes that are not UTF-8", '"utf-8", { fatal: true, ignoreBOM: true }', '"utf-8", { ignoreBOM: true }'],
+    ["header: gaps between tensors", "if (tensor.start !== end) {", "if (tensor.start < end) {"],
+    ["header: tensors that overlap", "if (tensor.start !== end) {", "if (tensor.start > end) {"],
+    ["header: bytes after the last tensor", "if (end !== source.size) {", "if (end > source.size) {"],
+    ["header: data beyond the file", "if (end > source.size) {\n", "if (end > 2 * source.size) {\n"],
+    ["header: a dtype named like a method", "!Object.hasOwn(BITS, dtype)", "!(dtype in BITS)"],
+    ["header: sizes beyond 2^53", "bits !== BigInt(end - start) * 8n", "Number(bits) !== (end - start) * 8"],
+    ["header: shapes not compared with the bytes", "bits !== BigInt(end - start) * 8n", "bits % 8n !== 0n"],
+    ["header: negative sizes", "Number.isSafeInteger(value) && (value as number) >= 0", "Number.isSafeInteger(value)"],
+    ["header: any number of dimensions", "shape.length > MAX_DIMENSIONS ||", ""],
+    ["header: further keys", 'if (key !== "dtype" && key !== "shape"', 'if (key === "" && key !== "dtype" && key !== "shape"'],
+    ["read: at the place where it happens to lie", "new Uint8Array(await tensor.source.read(tensor.start, tensor.end, signal))", "await tensor.source.read(tensor.start, tensor.end, signal)"],
+    ["read: F16 taken for BF16", 'tensor.dtype === "F16" ? widenF16 : widenBF16', 'tensor.dtype === "BF16" ? widenF16 : widenBF16'],
+  ]),
+  ...of("src/checkpoint/shards.ts", SHARDS, [
+    ["shards: a path out of the folder", 'typeof shard !== "string" || !isPlainName(shard) ||', 'typeof shard !== "string" ||'],
+    ["shards: a tensor the index does not know", "!names.has(name) && !isLegacy(name)", "name === \"\" && !isLegacy(name)"],
+  ]),
+  ...of("src/checkpoint/bytes.ts", ["checkpoint/bytes", "model/weights-stream"], [
+    ["bytes: a range past the end", " && end <= source.size)", ")"],
+    ["bytes: a short read", "if (got.byteLength !== end - start) throw", "if (got.byteLength > end - start) throw"],
+    ["bytes: what the source did not read in place is lost", "target.set(got);", "target.set(got.subarray(0, 0));"],
+  ]),
+  ...of("kernels/formats/floats.ts", ["kernels/floats", "model/weights-stream"], [
+    ["floats: bf16 cut instead of rounded", "(bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16", "bits >>> 16"],
+    ["floats: a tie of bf16 always up", "0x7fff + ((bits >>> 16) & 1)", "0x8000"],
+    ["floats: f16 has no subnormals", "size < 2 ** -14 ? -14 :", "size === 0 ? -14 :"],
+    ["floats: the last odd element is not looked at", "(count + 1) >> 1", "count >> 1"],
+    ["floats: NaN only in upper halves of f16", "0x7c00_7c00 : 0x7f80_7f80", "0x7c00_0000 : 0x7f80_7f80"],
+    ["floats: the wrong half is named", "(hit & 0x8000 ? 0 : 1)", "(hit & 0x8000 ? 1 : 0)"],
+  ]),
+  ...of("src/model/weights.ts", STREAM, [
+    ["weights: the first element may be NaN", "if (bad >= 0) throw", "if (bad > 0) throw"],
+    ["weights: half a word of the chunk before", "if (length % 4 !== 0) stored.fill(0, length, length + 2);", ""],
+    ["weights: padding of widened rows", "values.fill(0, row * wide + columns, (row + 1) * wide);", ""],
+    ["weights: padding of 16-bit rows", "to.fill(0, row * wide + columns, (row + 1) * wide);", ""],
+    ["weights: every chunk from the beginning", "source.start + (firstRow + row) * storedRowBytes", "source.start + firstRow * storedRowBytes"],
+    ["weights: every chunk to the beginning", "targetByte: (targetRow + row) * rowBytes", "targetByte: targetRow * rowBytes"],
+    ["weights: pieces of any height", "most < 4 ? most : most - (most % 4)", "most"],
+    ["weights: progress of what was uploaded", "loadedBytes += storedBytes(job);", "loadedBytes += uploadBytes(job);"],
+  ]),
+]; // prettier-ignore

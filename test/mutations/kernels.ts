@@ -1,0 +1,71 @@
+// kernels.ts — mutations of the kernels that are neither attention nor a linear layer, of what they share, and of their grids.
+import { type Mutation, of } from "./mutation.ts";
+
+/** What must not pass in the small kernels; the grids stand for all that forget rows, outputs or columns. */
+export const kernels: readonly Mutation[] = [
+  ...of(
+    "kernels/rmsnorm.wgsl",
+    ["kernels/rmsnorm"],
+    [
+      ["rmsnorm: ε outside the root", "/ f32(DIM) + EPS);", "/ f32(DIM)) + EPS;"],
+      ["rmsnorm: the mean counts the padding", "f32(DIM)", "f32(max(DIM, 4u * DIM4))"],
+      ["rmsnorm: no weight", "weight[i] * (x[first + i] * scale)", "x[first + i] * scale"],
+    ],
+  ),
+  ...of("kernels/rmsnorm.ts", ["kernels/rmsnorm"], [["rmsnorm: rows for outputs", "[ofOutputs ? outputs : rows, 1, 1]", "[ofOutputs ? rows : rows + 0 * outputs, 1, 1]"]]),
+  ...of("kernels/lib/reduce_workgroup.wgsl", ["kernels/rmsnorm"], [["reduce: a part left out", "for (var i = 1u; i < 8u; i++) { total", "for (var i = 1u; i < 7u; i++) { total"]]),
+  ...of("kernels/lib/reduce_shuffle.wgsl", ["kernels/rmsnorm"], [["reduce: half of a subgroup", "away < WG; away *= 2u) { all += ", "away < WG / 2u; away *= 2u) { all += "]]),
+  ...of(
+    "kernels/swiglu.wgsl",
+    ["kernels/swiglu"],
+    [
+      ["swiglu: gate and up swapped", "exp(min(-gate, 87.0))", "exp(min(-up, 87.0))"],
+      ["swiglu: the exponent held back too early", "min(-gate, 87.0)", "min(-gate, 10.0)"],
+      ["swiglu: writes into the padding", "min((group.x + 1u) * SPAN, HIDDEN)", "min((group.x + 1u) * SPAN, Y_STRIDE)"],
+    ],
+  ),
+  ...of("kernels/swiglu.ts", ["kernels/swiglu"], [["swiglu: one row only", "[Math.ceil(hidden / SPAN), rows, 1]", "[Math.ceil(hidden / SPAN), Math.min(rows, 1), 1]"]]),
+  ...of(
+    "kernels/embed.wgsl",
+    ["kernels/embed"],
+    [
+      ["embed: one token of the next piece", "token >= FIRST + ROWS", "token > FIRST + ROWS"],
+      ["embed: a piece starts at 0", "(token - FIRST) * DIM4", "token * DIM4"],
+    ],
+  ),
+  ...of("kernels/embed.ts", ["kernels/embed"], [["embed: one row fewer", "workgroups: ({ rows }) => [rows, 1, 1]", "workgroups: ({ rows }) => [rows - 1, 1, 1]"]]),
+  ...of("kernels/formats/bf16.wgsl", ["kernels/embed"], [["bf16: halves swapped", "pairs.x << 16u, pairs.x & 0xffff0000u", "pairs.x & 0xffff0000u, pairs.x << 16u"]]),
+  ...of("kernels/formats/f16.wgsl", ["kernels/embed"], [["f16: pairs swapped", "unpack2x16float(pairs.x), unpack2x16float(pairs.y)", "unpack2x16float(pairs.y), unpack2x16float(pairs.x)"]]),
+  ...of("kernels/gather.wgsl", ["kernels/gather"], [["gather: the first rows", "let row = output_row(group.x);", "let row = min(group.x, output_row(group.x) + group.x);"]]),
+  ...of("kernels/gather.ts", ["kernels/gather"], [["gather: one output only", "workgroups: ({ outputs }) => [outputs, 1, 1]", "workgroups: ({ outputs }) => [Math.min(outputs, 1), 1, 1]"]]),
+  ...of(
+    "kernels/append.wgsl",
+    ["kernels/append"],
+    [
+      ["append: keys for values", "qkv[source + KV_DIM + i]", "qkv[source + i]"],
+      ["append: the page table of the first sequence", "sequence_pages(row_sequence(row))", "sequence_pages(0u * row_sequence(row))"],
+    ],
+  ),
+  ...of("kernels/append.ts", ["kernels/append"], [["append: one column of workgroups", "[Math.ceil(kvDim / SPAN), rows, 1]", "[Math.min(1, Math.ceil(kvDim / SPAN)), rows, 1]"]]),
+  ...of(
+    "kernels/lib/step.wgsl",
+    ["kernels/append", "kernels/topk"],
+    [
+      ["slot: the place within a page ignored", "* PAGE + position % PAGE; }", "* PAGE; }"],
+      ["output: k is the row", "plan[OUTPUT_AT + 2u * output + 1u]", "plan[OUTPUT_AT + 2u * output]"],
+    ],
+  ),
+  ...of(
+    "kernels/topk.wgsl",
+    ["kernels/topk"],
+    [
+      ["topk: what ties with the k-th is lost", "if (ordered(value) >= prefix)", "if (ordered(value) > prefix)"],
+      ["topk: minus zero below zero", "select(bitcast<u32>(value), 0u, value == 0.0)", "bitcast<u32>(value)"],
+      ["topk: negative logits upside down", "select(bits | 0x80000000u, ~bits,", "select(bits | 0x80000000u, bits,"],
+      ["topk: candidates beyond the capacity", "if (slot < CAPACITY)", "if (slot <= CAPACITY)"],
+      ["topk: log Σ without the largest", "bitcast<u32>(top + log(total))", "bitcast<u32>(log(total))"],
+      ["topk: greedy also for k = 2", "if (k == 1u) {", "if (k <= 2u) {"],
+      ["topk: the digit before is forgotten", "wanted -= count;", ""],
+    ],
+  ),
+]; // prettier-ignore
