@@ -190,7 +190,10 @@ export class Llama {
     return this.#context.scheduler.engine;
   }
 
-  /** The loop of steps, for tests and benchmarks; its interface may change in any version. */
+  /**
+   * The loop of steps, for tests and benchmarks; its interface may change in any version.
+   * @internal
+   */
   get scheduler(): Scheduler {
     return this.#context.scheduler;
   }

@@ -279,6 +279,15 @@ test("links and npm commands in the documents lead somewhere", () => {
   none(wrong, "dead links");
 });
 
+test("README and CONTRIBUTING.md fit a terminal: 120 columns, tables apart", () => {
+  const long = ["README.md", "CONTRIBUTING.md"].flatMap((path) =>
+    read(path)
+      .split("\n")
+      .flatMap((line, index) => (line.length > 120 && !line.startsWith("|") ? [`${path}:${index + 1}`] : [])),
+  );
+  none(long, "long lines");
+});
+
 test("paths in backticks in the documents for contributors exist", () => {
   const wrong: string[] = [];
   const documents = ["CONTRIBUTING.md", "ARCHITECTURE.md"];
