@@ -192,7 +192,7 @@ export class Scheduler {
       const { sequence, turn } = entry;
       if (!turn || !entry.started) continue; // it gave way, or is over, while memory was made for another
       const chunk = sequence.chunk(turn.rows === "all" ? Math.min(rows, outputs) : rows);
-      if (!(await this.#room(entry, sequence.length + chunk.count, chosen))) continue;
+      if (!(await this.#room(entry, sequence.length + chunk.count))) continue;
       const segment = segmentOf(entry, turn, chunk);
       chosen.push({ entry, turn, segment });
       rows -= chunk.count;
@@ -202,17 +202,17 @@ export class Scheduler {
   }
 
   /** Makes room for an entry's first `tokens` tokens, if need be of others that are younger or rest. */
-  #room(entry: Entry, tokens: number, chosen: readonly Chosen[]): Promise<boolean> {
+  #room(entry: Entry, tokens: number): Promise<boolean> {
     const { sequence } = entry;
     const { memory } = this.engine;
     return this.#guarded(entry, async () => {
-      if (entry.short === memory.released && !this.#victim(entry, false, chosen) && this.#mayWait(entry)) return false;
+      if (entry.short === memory.released && !this.#victim(entry) && this.#mayWait(entry)) return false;
       for (;;) {
         // What cannot give way must not come to wait halfway: it takes all that it will need.
         const short = await memory.reserve(sequence, sequence.pinned ? sequence.capacity : tokens);
         if (!this.#entries.has(sequence)) return false;
         if (!short) return true;
-        const victim = this.#victim(entry, false, chosen);
+        const victim = this.#victim(entry);
         entry.short = memory.released;
         if (victim) this.#preempt(victim);
         else if (this.#mayWait(entry)) return false;
@@ -232,13 +232,9 @@ export class Scheduler {
   }
 
   /** Who gives its pages up for `entry`: the youngest that rests, else the youngest of those younger than it. */
-  #victim(entry: Entry, restingOnly: boolean, chosen: readonly Chosen[] = []): Entry | undefined {
+  #victim(entry: Entry, restingOnly = false): Entry | undefined {
     const able = [...this.#entries.values()].filter(
-      (other) =>
-        other !== entry &&
-        other.sequence.pages.length > 0 &&
-        !other.sequence.pinned &&
-        !chosen.some((each) => each.entry === other),
+      (other) => other !== entry && other.sequence.pages.length > 0 && !other.sequence.pinned,
     );
     const resting = able.findLast(({ turn }) => !turn);
     if (resting || restingOnly) return resting;
@@ -295,9 +291,9 @@ export class Scheduler {
     }
   }
 
-  /** Whether the turn that was chosen is still its entry's. */
+  /** Whether the turn that was chosen is still its entry's, and has not given its pages up for another. */
   #goesOn({ entry, turn }: Chosen): boolean {
-    return entry.turn === turn && this.#entries.has(entry.sequence);
+    return entry.turn === turn && entry.started && this.#entries.has(entry.sequence);
   }
 
   /** Hands a step's outputs to whom they belong. What its functions throw is its own end, and nobody else's. */
