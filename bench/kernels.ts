@@ -117,8 +117,7 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
   const shape = `${heads}/${kvHeads} × ${headDim}`;
   const common = (make: Make, size: Size): Omit<AttentionArguments, "step" | "device"> => ({
     qkv: make("qkv", [size.rows, (heads + 2 * kvHeads) * headDim]),
-    keys: make("keys", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
-    values: make("values", [Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim]),
+    kv: make.kv(Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim),
     table: make("table", [1, headDim]),
     y: make("y", [size.rows, heads * headDim]),
     heads,
@@ -252,8 +251,7 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
       probe: probe((make, of, step, device) => [
         append({
           qkv: make("qkv", [of.rows, width]),
-          keys: make("keys", [slots(of), kvHeads * headDim]),
-          values: make("values", [slots(of), kvHeads * headDim]),
+          kv: make.kv(slots(of), kvHeads * headDim),
           step,
           device,
         }),

@@ -5,12 +5,13 @@ import {
   type DType,
   type Dispatch,
   type Format,
+  type KvLayer,
   type Matrix,
   type StepLayout,
   type DeviceFacts,
   type Tensor,
 } from "../kernels/index.ts";
-import { matrixOf, rowStride, tensorBytes } from "../kernels/index.ts";
+import { caches, kvLayer, matrixOf, rowStride, tensorBytes } from "../kernels/index.ts";
 import { Case, type StepPlan, planStep, random } from "../test/tools/harness.ts";
 import type { Bench, Timing, Work } from "./harness.ts";
 import { randomBytes } from "./random.ts";
@@ -21,6 +22,8 @@ export interface Make {
   (name: string, shape: readonly number[], dtype?: DType): Tensor;
   /** A weight of normal numbers, in as many pieces as bindings allow. */
   matrix(name: string, rows: number, columns: number, format: Format): Matrix;
+  /** Keys and values of a layer, in f32. */
+  kv(slots: number, kvDim: number): KvLayer;
 }
 
 /** What a probe builds: the step and the dispatches. `S` is whatever sizes it depends on. */
@@ -53,6 +56,7 @@ export async function checkProbe<S>(bench: Bench, probe: Probe<S>, device: Devic
   };
   const make: Make = Object.assign(tensor, {
     matrix: (name: string, rows: number, k: number, format: Format) => one.matrix(name, [rows, k], next, format),
+    kv: (slots: number, kvDim: number) => one.kv([slots, kvDim], next),
   });
   const found = await one.run(record(make, small, one.layout, device));
   one.close();
@@ -80,6 +84,12 @@ export async function timeProbe<S>(
         {
           matrix: (name: string, rows: number, columns: number, format: Format) =>
             makeMatrix(bench, tensors, `${name}#${copy}`, rows, columns, format),
+          kv: (slots: number, kvDim: number) => {
+            const layer = kvLayer(caches.f32, copy, slots, kvDim);
+            for (const { name, shape: dims, dtype } of [layer.keys, layer.values])
+              makeTensor(bench, tensors, name, dims, dtype);
+            return layer;
+          },
         },
       ),
       size,

@@ -107,8 +107,7 @@ const attentionProbe = (model: (typeof HEADS)[number], size: Size, decode: boole
       const slots = Math.ceil(context / PAGE) * PAGE;
       const args: AttentionArguments = {
         qkv: make("qkv", [rows, (heads + 2 * kvHeads) * headDim]),
-        keys: make("keys", [slots, kvHeads * headDim]),
-        values: make("values", [slots, kvHeads * headDim]),
+        kv: make.kv(slots, kvHeads * headDim),
         table: make("table", [context, headDim]),
         y: make("y", [rows, heads * headDim]),
         heads,

@@ -40,7 +40,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
       const decode = kernel.startsWith("attention_decode_");
       const read = decode ? keys : longest; // a prefill's rows share their keys
-      const perKey = 8 * columns("keys") + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
+      const perKey = (2 * tensorBytes(bind.keys)) / bind.keys.shape[0] + (constants.RAW_KEYS ? 8 * constants.HALF : 0);
       return {
         bytes: read * perKey + 8 * rows * width,
         flops: 4 * width * keys,

@@ -1,20 +1,20 @@
 // attention.ts — what the attention kernels have in common.
 
 import { LlariatError } from "../src/error.ts";
+import { type KvLayer, kvStride } from "./cache/cache.ts";
 import { type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
 import type { DeviceFacts } from "./device.ts";
 
 /**
  * Causal attention over the paged cache. `qkv` [rows, (heads + 2·kvHeads)·headDim] f32 with rotated queries;
- * `keys`, `values` [slots, kvHeads·headDim] f32; `table` [angle rows, headDim] f32, read where a sequence caches raw keys
+ * `kv`: the layer's cache; `table` [angle rows, headDim] f32, read where a sequence caches raw keys
  * (`rawKeys` compiles that in); `y` [rows, heads·headDim] f32. Query head h reads key/value head ⌊h·kvHeads/heads⌋.
  * Scores are scaled by headDim^-1/2.
  */
 export interface AttentionArguments {
   readonly qkv: Tensor;
-  readonly keys: Tensor;
-  readonly values: Tensor;
+  readonly kv: KvLayer;
   readonly table: Tensor;
   readonly y: Tensor;
   readonly heads: number;
@@ -32,10 +32,15 @@ export const SPLIT = 64;
 
 /** Override constants shared by the kernels that read queries, keys and values. Throws `kernel` where shapes disagree. */
 export function attentionConstants(args: AttentionArguments): Record<string, number> {
-  const { qkv, keys, y, heads, kvHeads, rawKeys, step } = args;
+  const { qkv, kv, y, heads, kvHeads, rawKeys, step } = args;
   const { headDim } = step.capacity;
-  if (heads % kvHeads !== 0 || qkv.shape[1] !== (heads + 2 * kvHeads) * headDim || y.shape[1] !== heads * headDim) {
-    const shapes = `qkv [rows, ${qkv.shape[1]}], y [rows, ${y.shape[1]}]`;
+  if (
+    heads % kvHeads !== 0 ||
+    kv.kvDim !== kvHeads * headDim ||
+    qkv.shape[1] !== (heads + 2 * kvHeads) * headDim ||
+    y.shape[1] !== heads * headDim
+  ) {
+    const shapes = `qkv [rows, ${qkv.shape[1]}], y [rows, ${y.shape[1]}], kv [slots, ${kv.kvDim}]`;
     const model = `${heads} heads, ${kvHeads} key/value heads of ${headDim}`;
     throw new LlariatError("kernel", `attention: ${shapes} do not fit ${model}`);
   }
@@ -45,7 +50,7 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
     HEADS: heads,
     KV_HEADS: kvHeads,
     QKV_STRIDE: stride(qkv.shape[1]),
-    KV_STRIDE: stride(keys.shape[1]),
+    KV_STRIDE: kvStride(kv.format, kv.kvDim),
     TABLE_STRIDE: stride(headDim) / 2,
     SCALE: headDim ** -0.5,
     RAW_KEYS: Number(rawKeys),

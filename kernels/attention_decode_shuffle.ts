@@ -9,7 +9,7 @@ const HEADS = 8;
 
 /** As `attentionDecodeTiled`, on devices with subgroups of one size. */
 export function attentionDecodeShuffle(args: AttentionArguments & { partials: Tensor }): Dispatch {
-  const { qkv, keys, values, table, partials, heads, kvHeads, step, device } = args;
+  const { qkv, kv, table, partials, heads, kvHeads, step, device } = args;
   const { headDim } = step.capacity;
   const chunks = Math.ceil(headDim / device.subgroup);
   const most = Math.min(HEADS, device.subgroup, Math.max(1, Math.floor(SUMS / chunks)));
@@ -18,10 +18,10 @@ export function attentionDecodeShuffle(args: AttentionArguments & { partials: Te
   return {
     kernel: "attention_decode_shuffle",
     enables: ["subgroups"],
-    parts: ["lib/step", "lib/keys", "lib/heads", "lib/reduce_shuffle"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/heads", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: device.subgroup },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
-    bind: { qkv, keys, values, table, partials },
+    bind: { qkv, keys: kv.keys, values: kv.values, table, partials },
     workgroups: ({ singles, splits }) => [splits, kvHeads * groups, singles],
   };
 }

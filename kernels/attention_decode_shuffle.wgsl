@@ -1,7 +1,7 @@
 // attention_decode_shuffle.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
@@ -18,7 +18,7 @@ override SPLIT: u32;
 override WG: u32;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -72,7 +72,7 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
       let second = t >= WG;
       let slot = select(subgroupShuffle(at.x, owner), subgroupShuffle(at.y, owner), second) + lane;
       var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-      for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+      for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
       for (var g = 0u; g < GROUP; g++) {
         let weight = select(subgroupShuffle(score[g].x, owner), subgroupShuffle(score[g].y, owner), second);
         for (var c = 0u; c < CHUNKS; c++) { sum[g][c] = fma(weight, v[c], sum[g][c]); }

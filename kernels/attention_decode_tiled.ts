@@ -6,19 +6,19 @@ import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
  * for `attentionMerge`, parts being those of the step's longest sequence. See attention.ts for the other arguments (`y` is not written).
  */
 export function attentionDecodeTiled(args: AttentionArguments & { partials: Tensor }): Dispatch {
-  const { qkv, keys, values, table, partials, heads, kvHeads, step } = args;
+  const { qkv, kv, table, partials, heads, kvHeads, step } = args;
   const group = Math.min(heads / kvHeads, 8);
   const groups = Math.ceil(heads / kvHeads / group);
   return {
     kernel: "attention_decode_tiled",
-    parts: ["lib/step", "lib/keys", "lib/heads"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/heads"],
     constants: {
       ...attentionConstants(args),
       PARTIALS_STRIDE: stride(partials.shape[1]),
       WG: 64,
     },
     lengths: { GROUP: group, HEAD_DIM: step.capacity.headDim, SPLIT },
-    bind: { qkv, keys, values, table, partials },
+    bind: { qkv, keys: kv.keys, values: kv.values, table, partials },
     workgroups: ({ singles, splits }) => [singles, kvHeads * groups, splits],
   };
 }

@@ -1,7 +1,7 @@
 // attention_decode_tiled.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
 // are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
@@ -16,7 +16,7 @@ override SCALE: f32;
 override WG: u32;
 const NEVER = -1e30; // below any real score, yet finite
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
@@ -89,7 +89,7 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   for (var d = lane; d < 2u * half; d += WG) {
     var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
-      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
+      let v = value_at(kv_slot(pages, first + j) * KV_STRIDE + kv_at + d);
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
     for (var h = 0u; h < own.count; h++) {

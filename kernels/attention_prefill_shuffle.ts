@@ -3,12 +3,12 @@ import { type Dispatch, stride } from "./dispatch.ts";
 
 /** Attention of tiles of neighbouring rows on devices with subgroups of one size. See attention.ts for the arguments. */
 export function attentionPrefillShuffle(args: AttentionArguments): Dispatch {
-  const { qkv, keys, values, table, y, heads, step, device } = args;
+  const { qkv, kv, table, y, heads, step, device } = args;
   const { headDim } = step.capacity;
   return {
     kernel: "attention_prefill_shuffle",
     enables: ["subgroups"],
-    parts: ["lib/step", "lib/keys", "lib/reduce_shuffle"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: device.subgroup },
     lengths: {
       TILE_ROWS: tileRows(headDim),
@@ -16,7 +16,7 @@ export function attentionPrefillShuffle(args: AttentionArguments): Dispatch {
       HEAD_DIM: headDim,
       CHUNKS: Math.ceil(headDim / device.subgroup),
     },
-    bind: { qkv, keys, values, table, y },
+    bind: { qkv, keys: kv.keys, values: kv.values, table, y },
     workgroups: ({ tiles }) => [tiles, heads, 1],
   };
 }

@@ -1,6 +1,6 @@
 // attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
 // head for the sum; queries and weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
@@ -15,7 +15,7 @@ override SCALE: f32;
 override WG: u32;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -74,7 +74,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
       for (var t = 0u; t < lanes; t++) {
         let slot = subgroupShuffle(at.x, t) + lane;
         var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-        for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+        for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
         for (var r = 0u; r < TILE_ROWS; r++) {
           let weight = subgroupShuffle(score[r].x, t);
           for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(weight, v[c], sum[r][c]); }

@@ -1,7 +1,7 @@
 // attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
 //   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
 // scores with a lane per key, then the weighted sum with a lane per element of the head
 // attention_prefill_tiled.ts · test/kernels/attention.test.ts
@@ -15,7 +15,7 @@ override SCALE: f32;
 const KEYS = 32u;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 var<workgroup> scores: array<f32, TILE_ROWS * KEYS>; // [row][key], then the weights
@@ -88,7 +88,7 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
     for (var j = 0u; j < min(keys_per_block, length - block); j++) {
       let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
       for (var c = 0u; c < CHUNKS; c++) {
-        let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
+        let v = value_at(at + min(lane + 64u * c, HEAD_DIM - 1u));
         for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] = fma(scores[r * KEYS + j], v, sum[c][r]); }
       }
     }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "wgsl.ts");
-const PART_FOLDERS = ["formats", "lib"];
+const PART_FOLDERS = ["formats", "cache", "lib"];
 
 /** [name, text] of each .wgsl directly in a folder, by name; `prefix` goes before the name. */
 function sources(folder, prefix) {
@@ -43,7 +43,7 @@ const text = `// wgsl.ts — written by embed.mjs from the .wgsl files beside it
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
 export type KernelName = ${union(kernels)};
 
-/** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
+/** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
 export type PartName = ${union(parts)};
 
 /** WGSL text of each kernel, without its parts. */

@@ -4,6 +4,7 @@
  */
 
 export * from "./dispatch.ts";
+export * from "./cache/index.ts";
 export * from "./formats/index.ts";
 export * from "./step.ts";
 export * from "./device.ts";

@@ -3,8 +3,8 @@
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
-/** A part that kernels are linked with: a .wgsl file in kernels/formats or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
+/** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -64,8 +64,8 @@ fn angles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 `,
   "append": `// append.wgsl — writes each row's keys and values into its slot of the paged cache.
 //   keys[slot(row)] = k(row), values[slot(row)] = v(row)
-// qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_STRIDE] f32; a slot is found through the sequence's page table
-// a workgroup copies SPAN elements of a row, WG lanes stride over them · append.ts · test/kernels/append.test.ts
+// qkv [rows, QKV_STRIDE] f32 · keys, values [slots, KV_STRIDE] as kernels/cache has them; a slot is found through the sequence's page table
+// a workgroup takes SPAN blocks of a row, WG lanes stride over them · append.ts · test/kernels/append.test.ts
 override K_AT: u32; // where the keys of a qkv row start; the values follow
 override KV_DIM: u32;
 override KV_STRIDE: u32;
@@ -73,25 +73,38 @@ override QKV_STRIDE: u32;
 override SPAN: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> qkv: array<f32>;
-@group(1) @binding(1) var<storage, read_write> keys: array<f32>;
-@group(1) @binding(2) var<storage, read_write> values: array<f32>;
+@group(1) @binding(1) var<storage, read_write> keys: array<KvWord>;
+@group(1) @binding(2) var<storage, read_write> values: array<KvWord>;
 
 @compute @workgroup_size(WG)
 fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.y;
   let source = row * QKV_STRIDE + K_AT;
-  let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row)) * KV_STRIDE;
-  let end = min((group.x + 1u) * SPAN, KV_DIM);
-  for (var i = group.x * SPAN + lane; i < end; i += WG) {
-    keys[slot + i] = qkv[source + i];
-    values[slot + i] = qkv[source + KV_DIM + i];
+  let slot = kv_slot(sequence_pages(row_sequence(row)), row_position(row)) * (KV_STRIDE / KV_BLOCK); // in blocks
+  let blocks = (KV_DIM + KV_BLOCK - 1u) / KV_BLOCK;
+  let end = min((group.x + 1u) * SPAN, blocks);
+  for (var b = group.x * SPAN + lane; b < end; b += WG) {
+    var k = array<f32, KV_BLOCK>();
+    var v = array<f32, KV_BLOCK>();
+    for (var i = 0u; i < KV_BLOCK; i++) {
+      let at = b * KV_BLOCK + i;
+      if (at >= KV_DIM) { break; } // the rest of the last block stays zero
+      k[i] = qkv[source + at];
+      v[i] = qkv[source + KV_DIM + at];
+    }
+    let key = kv_encode(k);
+    let value = kv_encode(v);
+    for (var i = 0u; i < KV_WORDS; i++) {
+      keys[(slot + b) * KV_WORDS + i] = key[i];
+      values[(slot + b) * KV_WORDS + i] = value[i];
+    }
   }
 }
 `,
   "attention_decode_shuffle": `// attention_decode_shuffle.wgsl — attention of single rows in parts of SPLIT keys, without workgroup memory.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
@@ -108,7 +121,7 @@ override SPLIT: u32;
 override WG: u32;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -162,7 +175,7 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
       let second = t >= WG;
       let slot = select(subgroupShuffle(at.x, owner), subgroupShuffle(at.y, owner), second) + lane;
       var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-      for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+      for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
       for (var g = 0u; g < GROUP; g++) {
         let weight = select(subgroupShuffle(score[g].x, owner), subgroupShuffle(score[g].y, owner), second);
         for (var c = 0u; c < CHUNKS; c++) { sum[g][c] = fma(weight, v[c], sum[g][c]); }
@@ -185,7 +198,7 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   "attention_decode_tiled": `// attention_decode_tiled.wgsl — attention of single rows, the key/value length cut into parts of SPLIT keys that run side by side.
 //   partials[row, head, part] = (Σ_j e^(s_j − top) v_j,  top,  Σ_j e^(s_j − top)),  s_j = q · k[j] · SCALE
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
 // a workgroup of WG lanes takes one row, one part and GROUP query heads that share a key/value head, so that keys and values
 // are read once for all of them: scores with a lane per key, then the weighted sum with a lane per element of the head
@@ -200,7 +213,7 @@ override SCALE: f32;
 override WG: u32;
 const NEVER = -1e30; // below any real score, yet finite
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> partials: array<f32>;
 
 var<workgroup> queries: array<f32, GROUP * HEAD_DIM>;
@@ -273,7 +286,7 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   for (var d = lane; d < 2u * half; d += WG) {
     var sum = array<f32, GROUP>();
     for (var j = 0u; j < length; j++) {
-      let v = values[kv_slot(pages, first + j) * KV_STRIDE + kv_at + d];
+      let v = value_at(kv_slot(pages, first + j) * KV_STRIDE + kv_at + d);
       for (var h = 0u; h < GROUP; h++) { sum[h] = fma(scores[h * SPLIT + j], v, sum[h]); }
     }
     for (var h = 0u; h < own.count; h++) {
@@ -318,7 +331,7 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
 `,
   "attention_prefill_shuffle": `// attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
 // head for the sum; queries and weights travel by shuffles, so that one memory read serves TILE_ROWS multiply-adds
@@ -333,7 +346,7 @@ override SCALE: f32;
 override WG: u32;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -392,7 +405,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
       for (var t = 0u; t < lanes; t++) {
         let slot = subgroupShuffle(at.x, t) + lane;
         var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-        for (var c = 0u; c < CHUNKS; c++) { v[c] = values[slot + c * WG]; }
+        for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
         for (var r = 0u; r < TILE_ROWS; r++) {
           let weight = subgroupShuffle(score[r].x, t);
           for (var c = 0u; c < CHUNKS; c++) { sum[r][c] = fma(weight, v[c], sum[r][c]); }
@@ -419,7 +432,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   "attention_prefill_tiled": `// attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
 //   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
 //   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
-// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] f32 · y [rows, Y_STRIDE] f32
+// qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
 // scores with a lane per key, then the weighted sum with a lane per element of the head
 // attention_prefill_tiled.ts · test/kernels/attention.test.ts
@@ -433,7 +446,7 @@ override SCALE: f32;
 const KEYS = 32u;
 const NEVER = -1e30; // a masked score: far below any real one, yet finite, so that differences stay numbers
 @group(1) @binding(2) var<storage, read> qkv: array<f32>;
-@group(1) @binding(3) var<storage, read> values: array<f32>;
+@group(1) @binding(3) var<storage, read> values: array<KvWord>;
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
 var<workgroup> scores: array<f32, TILE_ROWS * KEYS>; // [row][key], then the weights
@@ -506,7 +519,7 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
     for (var j = 0u; j < min(keys_per_block, length - block); j++) {
       let at = kv_slot(pages, block + j) * KV_STRIDE + kv_at;
       for (var c = 0u; c < CHUNKS; c++) {
-        let v = values[at + min(lane + 64u * c, HEAD_DIM - 1u)];
+        let v = value_at(at + min(lane + 64u * c, HEAD_DIM - 1u));
         for (var r = 0u; r < TILE_ROWS; r++) { sum[c][r] = fma(scores[r * KEYS + j], v, sum[c][r]); }
       }
     }
@@ -933,6 +946,14 @@ const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f { return weight[i]; }
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
+  "cache/f32": `// cache/f32.wgsl — keys and values as they are computed: an element is a word.
+alias KvWord = f32;
+const KV_BLOCK = 1u;
+const KV_WORDS = 1u;
+fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> { return block; }
+fn key_at(i: u32) -> f32 { return keys[i]; }
+fn value_at(i: u32) -> f32 { return values[i]; }
+`,
   "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
 fn bias_at(column: u32) -> f32 { return bias[column]; }
@@ -959,12 +980,12 @@ fn head_group(index: u32) -> HeadGroup {
 // HALF is declared by whoever links this.
 override RAW_KEYS: bool;
 override TABLE_STRIDE: u32; // in pairs
-@group(1) @binding(0) var<storage, read> keys: array<f32>;
+@group(1) @binding(0) var<storage, read> keys: array<KvWord>;
 @group(1) @binding(1) var<storage, read> table: array<vec2f>;
 
 // \`at\`: first element of the key's head · \`angle\`: the key's row of the rotary table
 fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
-  let pair = vec2f(keys[at + d], keys[at + d + HALF]);
+  let pair = vec2f(key_at(at + d), key_at(at + d + HALF));
   if (RAW_KEYS) {
     if (raw) {
       let turn = table[angle * TABLE_STRIDE + d];
@@ -1092,6 +1113,7 @@ export const declarations: Readonly<
   "formats/bf16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
   "formats/f16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
   "formats/f32": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "cache/f32": {"bindings":[],"overrides":[]},
   "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},
   "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TABLE_STRIDE"]},

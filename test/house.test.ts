@@ -160,7 +160,7 @@ test("every .wgsl opens with its name, what it does, and where its binding and i
     if (!first.startsWith(`// ${name} — `)) wrong.push(`${path}: line 1 does not begin with "// ${name} — "`);
     const end = lines.findIndex((line, index) => index > 0 && !line.startsWith("//"));
     const header = lines.slice(0, end).join("\n");
-    if (inside(path, "kernels/lib") || inside(path, "kernels/formats")) continue;
+    if (["lib", "formats", "cache"].some((folder) => inside(path, `kernels/${folder}`))) continue;
     const binding = /(?<![\w/])(\w+\.ts)\b/.exec(header)?.[1];
     const proof = /test\/kernels\/\w+\.test\.ts/.exec(header)?.[0];
     if (binding === undefined || !all.includes(`kernels/${binding}`))

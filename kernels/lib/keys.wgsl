@@ -3,12 +3,12 @@
 // HALF is declared by whoever links this.
 override RAW_KEYS: bool;
 override TABLE_STRIDE: u32; // in pairs
-@group(1) @binding(0) var<storage, read> keys: array<f32>;
+@group(1) @binding(0) var<storage, read> keys: array<KvWord>;
 @group(1) @binding(1) var<storage, read> table: array<vec2f>;
 
 // `at`: first element of the key's head · `angle`: the key's row of the rotary table
 fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
-  let pair = vec2f(keys[at + d], keys[at + d + HALF]);
+  let pair = vec2f(key_at(at + d), key_at(at + d + HALF));
   if (RAW_KEYS) {
     if (raw) {
       let turn = table[angle * TABLE_STRIDE + d];

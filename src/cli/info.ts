@@ -1,8 +1,8 @@
 // info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it.
 
-import { stride } from "../../kernels/index.ts";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
+import { kvBytes } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
 import { describeRope } from "../rope/index.ts";
 import { weightBytes } from "../model/weights.ts";
@@ -74,8 +74,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     bytes: end - start,
     file: source.name,
   }));
-  // Keys and values in f32, every layer; src/engine/kvcache.ts.
-  const kvPerToken = 2 * 4 * config.layers * stride(config.kvHeads * config.headDim);
+  const kvPerToken = kvBytes(config, 1);
   const { rope } = config;
   return {
     model: checkpoint.describe,

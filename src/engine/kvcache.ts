@@ -1,8 +1,7 @@
 // kvcache.ts — keys and values in a pool of pages shared by all sequences. A sequence is a list of page numbers.
 
-import { PAGE, type Tensor, tensorBytes } from "../../kernels/index.ts";
+import { type CacheFormat, type KvLayer, PAGE, caches, kvLayer, tensorBytes } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { KvLayer } from "../model/forward.ts";
 
 /** The pool's size is a multiple of this many pages: every other size would be a copy more of what is in it. */
 export const GROW_PAGES = 8;
@@ -10,9 +9,26 @@ export const GROW_PAGES = 8;
 /** Pages that `tokens` tokens take. */
 export const pagesFor = (tokens: number): number => Math.ceil(tokens / PAGE);
 
+/** How keys and values are held unless asked otherwise. */
+export const defaultCache: CacheFormat = caches.f32;
+
+/** The layers of a model, as far as its cache depends on them. */
+export interface KvShape {
+  readonly layers: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+/** Bytes of keys and values that `tokens` tokens take in all layers. */
+export function kvBytes({ layers, kvHeads, headDim }: KvShape, tokens: number, format = defaultCache): number {
+  const { keys, values } = kvLayer(format, 0, tokens, kvHeads * headDim);
+  return layers * (tensorBytes(keys) + tensorBytes(values));
+}
+
 /** The pool. It starts empty; whoever resizes it on the GPU tells it with `adopt`. */
 export class KvCache {
-  readonly #kvDim: number;
+  readonly #shape: KvShape;
+  readonly #format: CacheFormat;
   /** Descending, so that the lowest page is taken first and the pool can shrink from its end. */
   #free: number[] = [];
   #pages = 0;
@@ -21,11 +37,10 @@ export class KvCache {
   /** Most pages that one binding per layer can hold. */
   readonly maxPages: number;
 
-  constructor(
-    gpu: Pick<Gpu, "create" | "maxBindingBytes">,
-    shape: { layers: number; kvHeads: number; headDim: number },
-  ) {
-    this.#kvDim = shape.kvHeads * shape.headDim;
+  /** `format`: how a token's keys and values lie. */
+  constructor(gpu: Pick<Gpu, "create" | "maxBindingBytes">, shape: KvShape, format = defaultCache) {
+    this.#shape = shape;
+    this.#format = format;
     this.maxPages = Math.floor(gpu.maxBindingBytes / tensorBytes(this.#layer(0, 1).keys));
     this.layers = Array.from({ length: shape.layers }, (_, i) => this.#layer(i, 0));
     for (const { keys, values } of this.layers) for (const tensor of [keys, values]) gpu.create(tensor, "kv");
@@ -33,7 +48,7 @@ export class KvCache {
 
   /** Bytes of one page in all layers. */
   get pageBytes(): number {
-    return 2 * this.layers.length * tensorBytes(this.#layer(0, 1).keys);
+    return kvBytes(this.#shape, PAGE, this.#format);
   }
 
   /** Bytes that `tokens` tokens take in all layers, in whole pages. */
@@ -66,7 +81,7 @@ export class KvCache {
 
   /** The pool has these layers now. */
   adopt(layers: readonly KvLayer[]): void {
-    const pages = layers[0].keys.shape[0] / PAGE;
+    const pages = layers[0].slots / PAGE;
     for (let page = this.#pages; page < pages; page++) this.#free.push(page);
     this.#free = this.#free.filter((page) => page < pages).sort((a, b) => b - a);
     this.layers = layers;
@@ -86,7 +101,7 @@ export class KvCache {
   }
 
   #layer(i: number, pages: number): KvLayer {
-    const tensor = (name: string): Tensor => ({ name, dtype: "f32", shape: [pages * PAGE, this.#kvDim] });
-    return { keys: tensor(`keys.${i}`), values: tensor(`values.${i}`) };
+    const { kvHeads, headDim } = this.#shape;
+    return kvLayer(this.#format, i, pages * PAGE, kvHeads * headDim);
   }
 }

@@ -2,7 +2,7 @@
 // It follows use: a sequence gets pages as its text grows, tensors grow by doubling up to what the open sequences could need,
 // and what is kept only in case it is wanted again goes first when memory is short.
 
-import { PAGE, SPLIT, type Tensor, stride, tensorBytes } from "../../kernels/index.ts";
+import { type CacheFormat, PAGE, SPLIT, type Tensor, stride, tensorBytes } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
 import type { LlamaConfig } from "../checkpoint/config.ts";
@@ -12,8 +12,10 @@ import { PrefixCache } from "./prefix.ts";
 import type { Sequence } from "./sequence.ts";
 import { MAX_SINGLES } from "./step.ts";
 
-/** Bounds on keys and values, in bytes. */
+/** How keys and values are held, and bounds on them in bytes. */
 export interface MemoryLimits {
+  /** How a token's keys and values lie; default: as they are computed. */
+  readonly cache?: CacheFormat;
   /** Most that the pool may take; default: what a binding holds and the device gives. */
   readonly maxKvBytes?: number;
   /**
@@ -48,7 +50,7 @@ export class SequenceMemory {
     this.#gpu = gpu;
     this.#config = config;
     this.#replaced = replaced;
-    this.kv = new KvCache(gpu, config);
+    this.kv = new KvCache(gpu, config, limits.cache);
     this.angles = new AngleTable(gpu, config.headDim);
     this.partials = this.#parts(SPLIT);
     gpu.create(this.partials, "activations");

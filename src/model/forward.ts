@@ -3,6 +3,7 @@
 import {
   type Dispatch,
   type Linear,
+  type KvLayer,
   type StepLayout,
   type DeviceFacts,
   type Tensor,
@@ -41,12 +42,6 @@ export interface Activations {
   readonly candidates: Tensor; // [outputs, CANDIDATE_STRIDE] u32
   readonly partials: Tensor; // [decode rows · heads · parts, headDim + 2]
   readonly table: Tensor; // [angle rows, headDim]
-}
-
-/** Keys and values of one layer: [slots, kvHeads·headDim] f32 each. */
-export interface KvLayer {
-  readonly keys: Tensor;
-  readonly values: Tensor;
 }
 
 /** Which kernels a recording uses; a step's size decides (src/engine/engine.ts). */
@@ -96,12 +91,11 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
   run(angles({ table: a.table, step }));
   run(embed({ weight: weights.embed, y: a.x, step, device })); // x [rows, dim]
   for (const [i, layer] of weights.layers.entries()) {
-    const { keys, values } = kv[i];
     run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
     run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, device })); // qkv [rows, q + k + v]
     run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k turned in place
-    run(append({ qkv: a.qkv, keys, values, step, device })); // k, v into their slots
-    run(attention(plan, { ...a, keys, values, y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
+    run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
+    run(attention(plan, { ...a, kv: kv[i], y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
     run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, device })); // x += …
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
     run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, device })); // [rows, 2·hidden]

@@ -25,9 +25,8 @@ for (const [device, shape] of lab.devices.flatMap((device) => shapes.map((shape)
     });
     const next = random(1);
     const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
-    const keys = one.tensor("keys", [8 * 32, kvHeads * headDim], next);
-    const values = one.tensor("values", [8 * 32, kvHeads * headDim], next);
-    await one.run([append({ qkv, keys, values, step: one.layout, device })]); // copies: exact, and every other slot unchanged
+    const kv = one.kv([8 * 32, kvHeads * headDim], next);
+    await one.run([append({ qkv, kv, step: one.layout, device })]); // copies: exact, and every other slot unchanged
     one.close();
   });
 }

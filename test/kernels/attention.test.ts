@@ -73,8 +73,11 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
   const next = random(7);
   const args = {
     qkv: one.tensor("qkv", [rows + 2, (heads + 2 * kvHeads) * headDim], (i) => fill("qkv", i)),
-    keys: one.tensor("keys", [pool * PAGE, kvHeads * headDim], (i) => fill("keys", i)),
-    values: one.tensor("values", [pool * PAGE, kvHeads * headDim], (i) => fill("values", i)),
+    kv: one.kv(
+      [pool * PAGE, kvHeads * headDim],
+      (i) => fill("keys", i),
+      (i) => fill("values", i),
+    ),
     table: one.tensor("table", [angles, headDim], next),
     partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { refused } from "../tools/refused.ts";
 import {
   CANDIDATE_STRIDE,
+  type CacheFormat,
   type DType,
   type Dispatch,
   type Format,
@@ -13,8 +14,10 @@ import {
   type Matrix,
   type DeviceFacts,
   type Tensor,
+  caches,
   formats,
   kernels,
+  kvLayer,
   matrixOf,
   parts,
   rmsnorm,
@@ -69,7 +72,7 @@ const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
 /** One block of a model whose tensors have no contents: the records that its forward pass makes. */
 function record(
   { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias }: Shape,
-  format: Format,
+  [format, cache]: readonly [Format, CacheFormat],
   device: DeviceFacts,
   plan: Plan,
 ): Dispatch[] {
@@ -103,7 +106,7 @@ function record(
     partials: tensor("partials", [rows * heads, headDim + 2]),
     table: tensor("table", [rows, headDim]),
   };
-  const kv = { keys: tensor("keys", [rows, kvHeads * headDim]), values: tensor("values", [rows, kvHeads * headDim]) };
+  const kv = kvLayer(cache, 0, rows, kvHeads * headDim);
   const embed = matrix("embed", vocab, dim);
   const weights = { embed, layers: [layer], norm: tensor("norm", [dim]), head: embed, bytes: 0 };
   const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim });
@@ -128,15 +131,23 @@ async function compile(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<void>
   await gpu.record(dispatches);
 }
 
+/** Every format of weights and every one of the cache; they meet in no kernel, so not every pair of them. */
+const WAYS: (readonly [Format, CacheFormat])[] = [
+  ...Object.values(formats).map((format) => [format, caches.f32] as const),
+  ...Object.values(caches)
+    .map((cache) => [formats.f32, cache] as const)
+    .slice(1), // the first is f32 again
+];
+
 const seen = new Set<KernelName>();
 const linked = new Set<string>();
 
 for (const [name, shape] of Object.entries(models)) {
   test(`${name}: all formats, plans and devices`, async () => {
-    for (const format of Object.values(formats)) {
+    for (const ways of WAYS) {
       for (const facts of devices) {
         const gpu = new Gpu(device, facts);
-        const dispatches = plans.flatMap((plan) => record(shape, format, facts, plan));
+        const dispatches = plans.flatMap((plan) => record(shape, ways, facts, plan));
         for (const dispatch of dispatches) {
           seen.add(dispatch.kernel);
           for (const part of dispatch.parts) linked.add(part);

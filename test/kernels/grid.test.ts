@@ -45,8 +45,7 @@ const linear =
 /** The tensors of attention; `partials` as many as rows, heads and two parts need. */
 const attended = (one: Case, device: DeviceFacts) => ({
   qkv: one.tensor("qkv", [37, (HEADS + 2 * KV_HEADS) * HEAD_DIM], next),
-  keys: one.tensor("keys", [12 * kernels.PAGE, KV_HEADS * HEAD_DIM], next),
-  values: one.tensor("values", [12 * kernels.PAGE, KV_HEADS * HEAD_DIM], next),
+  kv: one.kv([12 * kernels.PAGE, KV_HEADS * HEAD_DIM], next),
   table: one.tensor("table", [2, HEAD_DIM], next),
   partials: one.tensor("partials", [35 * HEADS * 2, HEAD_DIM + 2], () => Math.abs(next())),
   y: one.tensor("y", [37, HEADS * HEAD_DIM]),
@@ -61,9 +60,8 @@ const attended = (one: Case, device: DeviceFacts) => ({
 const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
   angles: (one) => [kernels.angles({ table: one.tensor("table", [25, HEAD_DIM]), step: one.layout })],
   append: (one, device) => {
-    const kvDim = WIDE;
-    const [keys, values] = ["keys", "values"].map((name) => one.tensor(name, [12 * kernels.PAGE, kvDim], next));
-    return [kernels.append({ qkv: one.tensor("qkv", [35, 3 * kvDim], next), keys, values, step: one.layout, device })];
+    const kv = one.kv([12 * kernels.PAGE, WIDE], next);
+    return [kernels.append({ qkv: one.tensor("qkv", [35, 3 * WIDE], next), kv, step: one.layout, device })];
   },
   attention_prefill_tiled: (one, device) => [kernels.attentionPrefillTiled(attended(one, device))],
   attention_prefill_shuffle: (one, device) => [kernels.attentionPrefillShuffle(attended(one, device))],

@@ -1,17 +1,29 @@
 // harness.ts — runs kernel records on the GPU and in the reference side by side, with data and steps to feed them.
 
 import type {
+  CacheFormat,
   Dispatch,
   DType,
   Format,
   KernelName,
+  KvLayer,
   Matrix,
   StepLayout,
   StepShape,
   DeviceFacts,
   Tensor,
 } from "../../kernels/index.ts";
-import { CANDIDATES, PAGE, SPLIT, formats, rowStride, stepLayout, stride } from "../../kernels/index.ts";
+import {
+  CANDIDATES,
+  PAGE,
+  SPLIT,
+  caches,
+  formats,
+  kvLayer,
+  rowStride,
+  stepLayout,
+  stride,
+} from "../../kernels/index.ts";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { tensorBytes } from "../../kernels/index.ts";
@@ -322,6 +334,22 @@ export class Case {
     this.#tensors.push(tensor);
     this.reference.set(name, upload(this.gpu, tensor, list));
     return tensor;
+  }
+
+  /** A layer's cache with keys and values made by functions of the index. */
+  kv(
+    [slots, kvDim]: readonly [number, number],
+    keys: (i: number) => number,
+    values: (i: number) => number = keys,
+    format: CacheFormat = caches.f32,
+  ): KvLayer {
+    const layer = kvLayer(format, "case", slots, kvDim);
+    for (const [tensor, make] of [
+      [layer.keys, keys],
+      [layer.values, values],
+    ] as const)
+      this.tensor(tensor.name, tensor.shape, make, tensor.dtype);
+    return layer;
   }
 
   /** A weight of [rows, columns] in a format, made by a function; `cuts` are the rows at which further pieces start. */

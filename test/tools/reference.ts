@@ -141,11 +141,13 @@ function elements(call: Call, width: number): Weight {
   return { rows: weight.length / width, at: (row, column) => weight[row * width + column] };
 }
 
-function weights(call: Call, width: number): Weight {
-  const part = call.dispatch.parts.find((name) => name.startsWith("formats/"));
-  const read = part === undefined ? undefined : WEIGHTS[part];
-  if (!read) throw new Error(`the reference does not know the weights of ${part}`);
-  return read(call, width);
+const weights = (call: Call, width: number): Weight => definition(WEIGHTS, call, "formats/")(call, width);
+
+/** The row of a table for the part that a dispatch takes from a folder. */
+function definition<T>(table: Readonly<Record<string, T>>, { dispatch }: Call, folder: string): T {
+  const part = dispatch.parts.find((name) => name.startsWith(folder));
+  if (part === undefined || !(part in table)) throw new Error(`the reference does not know ${part}`);
+  return table[part];
 }
 
 function embed(call: Call): void {
@@ -236,14 +238,37 @@ function rope(call: Call): void {
   }
 }
 
+/** The cache as numbers: elements 0 … kvDim − 1 of a slot. */
+interface Cached {
+  readonly kvDim: number;
+  readonly at: (name: "keys" | "values", slot: number, element: number) => number;
+  readonly put: (name: "keys" | "values", slot: number, element: number, value: number) => void;
+}
+
+/** The cache from what its tensors hold, written from the cache format's definition, as WEIGHTS above. */
+const CACHES: Readonly<Record<string, (call: Call) => Cached>> = {
+  "cache/f32": (call) => {
+    const kvDim = columns(call, "keys");
+    const [keys, values] = [call.get("keys"), call.get("values")];
+    return {
+      kvDim,
+      at: (name, slot, element) => (name === "keys" ? keys : values)[slot * kvDim + element],
+      put: (name, slot, element, value) => call.put(name, slot * kvDim + element, value),
+    };
+  },
+};
+
+const cached = (call: Call): Cached => definition(CACHES, call, "cache/")(call);
+
 function append(call: Call): void {
-  const [width, kvDim] = [columns(call, "qkv"), columns(call, "keys")];
+  const width = columns(call, "qkv");
+  const { kvDim, put } = cached(call);
   for (let row = 0; row < call.shape.rows; row++) {
     const { sequence, position } = call.plan.row(row);
     const slot = call.plan.slot(sequence, position);
     for (let i = 0; i < kvDim; i++) {
-      call.put("keys", slot * kvDim + i, call.get("qkv")[(row + 1) * width - 2 * kvDim + i]);
-      call.put("values", slot * kvDim + i, call.get("qkv")[(row + 1) * width - kvDim + i]);
+      put("keys", slot, i, call.get("qkv")[(row + 1) * width - 2 * kvDim + i]);
+      put("values", slot, i, call.get("qkv")[(row + 1) * width - kvDim + i]);
     }
   }
 }
@@ -255,18 +280,19 @@ function append(call: Call): void {
  */
 function attend(call: Call, row: number, head: number, first: number, last: number) {
   const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
-  const [d, kvDim] = [columns(call, "table"), columns(call, "keys")];
-  const [qkv, keys, values, table] = ["qkv", "keys", "values", "table"].map((name) => call.get(name));
+  const d = columns(call, "table");
+  const { at } = cached(call);
+  const [qkv, table] = [call.get("qkv"), call.get("table")];
   const { sequence, position } = call.plan.row(row);
   const { raw, angle } = call.plan.sequence(sequence);
   const kvAt = Math.floor((head * kvHeads) / heads) * d;
   const query = row * columns(call, "qkv") + head * d;
   let size = 0;
   const scores = range(Math.min(last, position) + 1 - first).map((i) => {
-    const at = call.plan.slot(sequence, first + i) * kvDim + kvAt;
+    const slot = call.plan.slot(sequence, first + i);
     let [score, terms] = [0, 0];
     for (let j = 0; j < d / 2; j++) {
-      const [a, b] = [keys[at + j], keys[at + d / 2 + j]];
+      const [a, b] = [at("keys", slot, kvAt + j), at("keys", slot, kvAt + d / 2 + j)];
       const [ka, kb, aScale, bScale] = raw
         ? turned(table, d / 2, angle + first + i, j, a, b)
         : [a, b, Math.abs(a), Math.abs(b)];
@@ -282,11 +308,12 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
   let mass = 0;
   scores.forEach((score, i) => {
     const weight = Math.exp(score - top);
-    const at = call.plan.slot(sequence, first + i) * kvDim + kvAt;
+    const slot = call.plan.slot(sequence, first + i);
     mass += weight;
     for (let j = 0; j < d; j++) {
-      sum[j] += weight * values[at + j];
-      scale[j] += weight * Math.abs(values[at + j]) * roundings;
+      const value = at("values", slot, kvAt + j);
+      sum[j] += weight * value;
+      scale[j] += weight * Math.abs(value) * roundings;
     }
   });
   return { top, mass, sum, scale, roundings };

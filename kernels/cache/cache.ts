@@ -1,0 +1,44 @@
+// cache.ts — how keys and values lie in the paged cache. The host half of a way is kernels/cache/C.ts, its WGSL half C.wgsl:
+//   alias KvWord = …; const KV_BLOCK = …u; const KV_WORDS = …u;     elements that are encoded together, words they take
+//   fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS>
+//   fn key_at(i: u32) -> f32, fn value_at(i: u32) -> f32            element i = slot · KV_STRIDE + its place in the slot
+// Kernels declare `keys` and `values` as array<KvWord>, whatever their access mode; KV_STRIDE is a multiple of KV_BLOCK.
+
+import type { Tensor } from "../dispatch.ts";
+import type { PartName } from "../wgsl.ts";
+
+/** A way to hold keys and values. */
+export interface CacheFormat {
+  /** Its key in the table (index.ts) and the name of its two files. */
+  readonly name: string;
+  /** Its WGSL half. */
+  readonly part: PartName;
+  /** KV_BLOCK: elements that are encoded together. */
+  readonly block: number;
+  /** The keys, or the values, of `slots` tokens: slots follow each other without gap, `kvStride` elements each. */
+  tensor(name: string, slots: number, kvDim: number): Tensor;
+}
+
+/** Keys and values of one layer: room for `slots` tokens of kvHeads · headDim = `kvDim` elements each. */
+export interface KvLayer {
+  readonly format: CacheFormat;
+  readonly slots: number;
+  readonly kvDim: number;
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Elements from one slot to the next: whole blocks, and a multiple of four as the rows of every tensor. */
+export const kvStride = ({ block }: CacheFormat, kvDim: number): number => {
+  const unit = Math.max(4, block);
+  return Math.ceil(kvDim / unit) * unit;
+};
+
+/** A layer's keys and values; their tensors are called `keys.NAME` and `values.NAME`. */
+export const kvLayer = (format: CacheFormat, name: string | number, slots: number, kvDim: number): KvLayer => ({
+  format,
+  slots,
+  kvDim,
+  keys: format.tensor(`keys.${name}`, slots, kvDim),
+  values: format.tensor(`values.${name}`, slots, kvDim),
+});
