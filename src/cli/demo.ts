@@ -54,9 +54,17 @@ async function demo(): Promise<boolean> {
     });
     const question = text.slice(text.lastIndexOf("What is"));
     stdout.write(`\n${pc.bold(title)}: ${tokens} tokens\n${pc.dim(`… ${question}`)}\n`);
-    const pieces = llama.generate(text, { ropeScaling: scaling, maxNewTokens: MAX_NEW_TOKENS, allowBeyond: true });
+    const reading = startProgress(stderr, "reading", (amount) => `${amount} tokens`);
+    const pieces = llama.generate(text, {
+      ropeScaling: scaling,
+      maxNewTokens: MAX_NEW_TOKENS,
+      allowBeyond: true,
+      // Half a minute on the slowest software adapter. Without a terminal nobody waits in front of it.
+      onPrefill: stderr.isTTY ? reading.update : undefined,
+    });
     let answer = "";
     let step = await pieces.next();
+    reading.end();
     for (; !step.done; step = await pieces.next()) {
       answer += step.value.text;
       stdout.write(step.value.text);
