@@ -24,6 +24,7 @@ import { display } from "./text/wording.ts";
 
 export type { RopeAngles } from "./engine/angles.ts";
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
+export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
 export { memoryFiles } from "./checkpoint/memory.ts";
 export type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
@@ -114,8 +115,8 @@ export class Llama {
   }
 
   /**
-   * Loads a checkpoint as Hugging Face publishes it: a FileSet, or what names one on this platform (a folder in Node;
-   * File objects or a base URL in a browser). Weights stream to the GPU; host memory stays small.
+   * Loads a checkpoint as Hugging Face publishes it: a FileSet, or what names one on this platform (the URL of a folder; in
+   * Node a path; in a browser File objects). Weights stream to the GPU; host memory stays small.
    * @throws LlariatError: `source`, `config`, `checkpoint` or `tokenizer` for the files, `device` for the adapter or its
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */

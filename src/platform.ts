@@ -6,7 +6,7 @@ import { LlariatError } from "./error.ts";
 
 /** The two things that differ between Node and a browser. */
 export interface Platform {
-  /** A checkpoint from whatever names one here: a folder in Node, File objects or a URL in a browser. */
+  /** A checkpoint from whatever names one here: a URL; in Node a path, in a browser File objects. */
   files(source: unknown): Promise<FileSet>;
   requestDevice(options: { adapter?: string }): Promise<DeviceHandle>;
 }

@@ -7,7 +7,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Page, type Site, chromium, openPage, serve } from "./tools/chromium.ts";
+import { type Page, chromium, openPage } from "./tools/chromium.ts";
+import { type Site, serve } from "./tools/server.ts";
 import { read, root } from "./tools/source.ts";
 
 const test = suite("examples");

@@ -23,5 +23,4 @@ usePlatform({
 export * from "../index.ts";
 export { type PickedFile, blobFiles } from "./files.ts";
 export type { DeviceHandle } from "../device/handle.ts";
-export { type UrlOptions, urlFiles } from "../checkpoint/http.ts";
 export { requestDevice } from "./gpu.ts";

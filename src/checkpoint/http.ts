@@ -16,25 +16,22 @@ export interface UrlOptions {
 
 /**
  * The files below a base URL (`https://host/models/tiny`), by HTTP range requests (RFC 9110, section 14). A query in the
- * base is sent with every request. The server must answer ranges with 206; one that ignores them gets an error, not the
- * whole file into memory. Throws LlariatError "source" for a base that is no http(s) URL.
+ * base is sent with every request and shown in no error. The server must answer ranges with 206; one that ignores them gets
+ * an error, not the whole file into memory. A connection that breaks is made once more. Throws LlariatError "source" for a
+ * base that is no http(s) URL.
  */
 export function urlFiles(base: string, options: UrlOptions = {}): FileSet {
-  let root: URL;
-  try {
-    root = new URL(base);
-  } catch (cause) {
-    throw new LlariatError("source", `got the base ${JSON.stringify(base.slice(0, 80))}, needed an http or https URL`, {
-      cause,
-    });
+  const root = URL.canParse(base) ? new URL(base) : undefined;
+  if (!(root && /^https?:$/.test(root.protocol))) {
+    throw new LlariatError("source", `got the base ${JSON.stringify(base.slice(0, 80))}, needed an http or https URL`);
   }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
   const opened = new Map<string, ByteSource>();
   return {
-    describe: `${root.origin}${root.pathname}`,
+    describe: shown(root),
     list: async () => options.names ?? [...opened.keys()],
     async open(name, signal) {
-      checkName(name, root.href);
+      checkName(name, shown(root));
       if (options.names && !options.names.includes(name)) return undefined;
       const known = opened.get(name);
       if (known) return known;
@@ -54,16 +51,11 @@ async function openUrl(
   options: UrlOptions,
   signal?: AbortSignal,
 ): Promise<ByteSource | undefined> {
-  const request = async (range: string, method: "GET" | "HEAD" = "GET") => {
-    checkAborted(signal, `opening ${name}`);
-    try {
+  const request = (range: string, method: "GET" | "HEAD" = "GET") =>
+    connected({ url, doing: `opening ${name}`, signal }, () => {
       const headers = { ...options.headers, ...(method === "GET" && { range }) };
-      return await (options.fetch ?? globalThis.fetch)(url, { method, headers, signal });
-    } catch (cause) {
-      checkAborted(signal, `opening ${name}`);
-      throw new LlariatError("source", `${url.href}: the request failed (${because(cause)})`, { cause });
-    }
-  };
+      return (options.fetch ?? globalThis.fetch)(url, { method, headers, signal });
+    });
   // One byte tells size and range support together, also where HEAD is not allowed.
   const probe = await request("bytes=0-0");
   await probe.body?.cancel();
@@ -80,7 +72,7 @@ async function openUrl(
   if (!Number.isSafeInteger(size)) {
     throw new LlariatError(
       "source",
-      `${url.href}: got Content-Range ${JSON.stringify(contentRange)}, needed the file's size in it; cross-origin servers must expose this header`,
+      `${shown(url)}: got Content-Range ${JSON.stringify(contentRange)}, needed the file's size in it; cross-origin servers must expose this header`,
     );
   }
   return urlSource(url, name, size, probe.headers.get("etag"), options);
@@ -94,29 +86,19 @@ function urlSource(url: URL, name: string, size: number, etag: string | null, op
       checkAborted(signal, `reading ${name}`);
       checkRange(source, start, end);
       if (start === end) return new Uint8Array(0);
-      try {
-        const range = `bytes=${start}-${end - 1}`;
-        const response = await (options.fetch ?? globalThis.fetch)(url, {
-          headers: { ...options.headers, range },
-          signal,
-        });
+      const headers = { ...options.headers, range: `bytes=${start}-${end - 1}` };
+      const where = ` at bytes ${start} to ${end}`;
+      return connected({ url, doing: `reading ${name}`, where, signal }, async () => {
+        const response = await (options.fetch ?? globalThis.fetch)(url, { headers, signal });
         const problem = mismatch(response, start, end, size, etag);
         if (problem) {
           await response.body?.cancel();
           throw problem === "status"
             ? refused(url, response.status)
-            : new LlariatError("source", `${url.href}: ${problem}`);
+            : new LlariatError("source", `${shown(url)}: ${problem}`);
         }
-        return await readBody(response, name, start, end, into);
-      } catch (cause) {
-        checkAborted(signal, `reading ${name}`);
-        if (cause instanceof LlariatError) throw cause;
-        throw new LlariatError(
-          "source",
-          `${url.href}: the connection failed at bytes ${start} to ${end} (${because(cause)})`,
-          { cause },
-        );
-      }
+        return readBody(response, name, start, end, into);
+      });
     },
   };
   return source;
@@ -171,6 +153,32 @@ async function readBody(
   return target;
 }
 
+/**
+ * Runs a request, once more if its connection breaks: servers and proxies close idle connections just as they are used
+ * again, and a long load meets one such moment. What a server has answered is not asked again.
+ */
+async function connected<T>(
+  { url, doing, where = "", signal }: { url: URL; doing: string; where?: string; signal: AbortSignal | undefined },
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let again = false; ; again = true) {
+    checkAborted(signal, doing);
+    try {
+      return await attempt();
+    } catch (cause) {
+      checkAborted(signal, doing);
+      if (cause instanceof LlariatError) throw cause;
+      if (!again) continue;
+      const advice = "check the network and load again";
+      const problem = `the connection failed twice${where} (${because(cause)})`;
+      throw new LlariatError("source", `${shown(url)}: ${problem}`, { advice, cause });
+    }
+  }
+}
+
+/** An address without its query, which may hold a key. */
+const shown = ({ origin, pathname }: URL): string => origin + pathname;
+
 function refused(url: URL, status: number): LlariatError {
   const advice =
     status === 200
@@ -178,7 +186,7 @@ function refused(url: URL, status: number): LlariatError {
       : status === 401 || status === 403
         ? "pass the headers it asks for, or the names of the files that exist"
         : "check the address";
-  return new LlariatError("source", `${url.href}: got status ${status}, needed 206 for a range request; ${advice}`);
+  return new LlariatError("source", `${shown(url)}: got status ${status}, needed 206 for a range request; ${advice}`);
 }
 
 /** fetch hides the reason ("fetch failed") one level down. */

@@ -3,8 +3,7 @@
 import type { FileSet } from "../checkpoint/bytes.ts";
 import type { Llama } from "../index.ts";
 import type { Rope } from "../rope/index.ts";
-import { folderFiles } from "../node/files.ts";
-import { listedFiles } from "../node/listed.ts";
+import { sourceFiles } from "../node/sources.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
 import { usageError } from "./command.ts";
@@ -15,7 +14,7 @@ export const sourceOptions = {
     kind: "text",
     value: "DIR_OR_FILE…",
     multiple: true,
-    help: "a checkpoint folder as Hugging Face publishes it, one .safetensors file, or all files by name",
+    help: "a checkpoint folder as Hugging Face publishes it, its http address, one .safetensors file, or all files by name",
   },
   adapter: {
     kind: "text",
@@ -41,9 +40,9 @@ export function checkpointPaths(args: Arguments): readonly string[] {
   return paths;
 }
 
-/** A folder or one file, or several files. The caller closes it. */
+/** A folder, one file or an address, or several files. The caller closes it. */
 export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
-  paths.length === 1 ? folderFiles(paths[0]) : listedFiles(paths);
+  sourceFiles(paths.length === 1 ? paths[0] : paths);
 
 /**
  * Loads the model with progress on standard error, and says there what it runs on. `check` is called with its RoPE setting

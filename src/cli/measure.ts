@@ -11,6 +11,7 @@ import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/in
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
+import { isAddress } from "../node/sources.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
 import { asUsage, inUsage, usageError } from "./command.ts";
 import { readText } from "./files.ts";
@@ -143,7 +144,7 @@ export async function openEngine(
 
 /** The checkpoint folder's name. */
 function modelName([path]: readonly string[]): string {
-  const full = resolve(path);
+  const full = isAddress(path) ? new URL(path).pathname : resolve(path);
   return basename(full.endsWith(".safetensors") ? resolve(full, "..") : full);
 }
 

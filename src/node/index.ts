@@ -1,24 +1,13 @@
 /**
- * llariat in Node: checkpoints are folders, devices come from Dawn.
+ * llariat in Node: checkpoints are folders or addresses of folders, devices come from Dawn.
  * @module llariat
  */
 
-import { fileURLToPath } from "node:url";
-import { LlariatError } from "../error.ts";
 import { usePlatform } from "../platform.ts";
-import { folderFiles } from "./files.ts";
 import { requestDevice } from "./gpu.ts";
-import { listedFiles } from "./listed.ts";
+import { sourceFiles } from "./sources.ts";
 
-usePlatform({
-  files(source) {
-    if (typeof source === "string") return folderFiles(source);
-    if (source instanceof URL) return folderFiles(fileURLToPath(source));
-    if (Array.isArray(source)) return listedFiles(source);
-    throw new LlariatError("source", `a checkpoint is a path, a list of paths or a FileSet, got ${typeof source}`);
-  },
-  requestDevice,
-});
+usePlatform({ files: sourceFiles, requestDevice });
 
 export * from "../index.ts";
 export { folderFiles } from "./files.ts";

@@ -9,7 +9,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prompts } from "../../src/retrieval/prompts/index.ts";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { type Page, type Site, chromium, openPage, serve } from "../tools/chromium.ts";
+import { type Page, chromium, openPage } from "../tools/chromium.ts";
+import { type Site, serve } from "../tools/server.ts";
 import { root } from "../tools/source.ts";
 
 const test = suite("browser");

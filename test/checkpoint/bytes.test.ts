@@ -1,8 +1,6 @@
 // One contract for every place bytes come from: memory, a folder, browser blobs, HTTP ranges.
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import type { RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -14,6 +12,7 @@ import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { refused } from "../tools/refused.ts";
+import { listen } from "../tools/server.ts";
 
 const data = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) & 255);
 const files: Record<string, Uint8Array> = {
@@ -22,19 +21,13 @@ const files: Record<string, Uint8Array> = {
   "ü ñ.json": new TextEncoder().encode('{"ü":1}'),
 };
 
-/** Serves `files` by range; `change` turns it into the misbehaving servers below. */
-async function serve(listener: RequestListener): Promise<{ url: string; stop: () => Promise<void> }> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const stop = () =>
-    new Promise<void>((resolve) => {
-      server.closeAllConnections();
-      server.close(() => resolve());
-    });
-  return { url: `http://127.0.0.1:${port}/models/tiny`, stop };
+/** A server whose folder is /models/tiny. */
+async function serve(listener: RequestListener): Promise<{ url: string; close: () => void }> {
+  const { origin, close } = await listen(listener);
+  return { url: `${origin}/models/tiny`, close };
 }
 
+/** Serves `files` by range; the misbehaving servers below do otherwise. */
 const ranged: RequestListener = (request, response) => {
   const path = decodeURIComponent(new URL(request.url!, "http://x").pathname);
   const body = path.startsWith("/models/tiny/") ? files[path.slice("/models/tiny/".length)] : undefined;
@@ -67,7 +60,7 @@ const places: Record<string, () => Promise<Place>> = {
   }),
   http: async () => {
     const server = await serve(ranged);
-    return { files: urlFiles(server.url), remove: server.stop };
+    return { files: urlFiles(server.url), remove: async () => server.close() };
   },
 };
 
@@ -324,7 +317,7 @@ for (const [name, { listener, at, message }] of Object.entries(liars)) {
         await refused(() => source.read(100, 110), "source", message);
       }
     } finally {
-      await server.stop();
+      server.close();
     }
   });
 }
@@ -342,7 +335,7 @@ contract("http: headers and the query of the base go with every request; names l
     assert.equal(seen, ["/models/tiny/a.bin?key=1 Bearer t", "/models/tiny/a.bin?key=1 Bearer t"]);
     assert.equal(await set.list(), ["a.bin"]);
   } finally {
-    await server.stop();
+    server.close();
   }
 });
 
@@ -358,12 +351,61 @@ contract("http: abort during a slow body", async () => {
     setTimeout(() => stop.abort(), 50);
     await refused(() => source.read(0, 1000, stop.signal), "aborted", /aborted while reading a\.bin/);
   } finally {
-    await server.stop();
+    server.close();
   }
 });
 
-contract("http: a base that is no URL", async () => {
-  await refused(async () => urlFiles("not a url"), "source", /needed an http/);
+contract("http: a connection that breaks once is made again, twice is an error", async () => {
+  for (const breaks of [1, 2, 3]) {
+    let [left, asked] = [breaks, 0];
+    const server = await serve((request, response) => {
+      if (request.headers.range === "bytes=0-0") return ranged(request, response);
+      asked++;
+      if (left-- <= 0) return ranged(request, response);
+      response.writeHead(206, { "content-range": "bytes 100-109/1000", "content-length": 10 });
+      response.write(data.subarray(100, 105), () => response.destroy());
+    });
+    try {
+      const source = (await urlFiles(server.url).open("a.bin"))!;
+      if (breaks === 1) assert.equal(await source.read(100, 110), data.slice(100, 110));
+      else
+        await refused(() => source.read(100, 110), "source", /a\.bin: the connection failed twice at bytes 100 to 110/);
+      assert.is(asked, 2);
+    } finally {
+      server.close();
+    }
+  }
+  let probes = 0;
+  const shy = await serve((request, response) =>
+    probes++ === 0 ? request.socket.destroy() : ranged(request, response),
+  );
+  try {
+    assert.is((await urlFiles(shy.url).open("a.bin"))!.size, 1000);
+  } finally {
+    shy.close();
+  }
+  await refused(
+    () => urlFiles(shy.url).open("a.bin"),
+    "source",
+    /a\.bin: the connection failed twice \(.*ECONNREFUSED/,
+  );
+});
+
+contract("http: what a server refuses is asked once, and the query, perhaps a key, is not shown", async () => {
+  let asked = 0;
+  const server = await serve((_, response) => (asked++, response.writeHead(503).end()));
+  try {
+    const error = await refused(() => urlFiles(`${server.url}?key=secret`).open("a.bin"), "source", /got status 503/);
+    assert.not.match(error.message, /secret/);
+    assert.is(asked, 1);
+  } finally {
+    server.close();
+  }
+});
+
+contract("http: a base that is no http URL", async () => {
+  for (const base of ["not a url", "ftp://host/folder", "file:///folder", "http://"])
+    await refused(async () => urlFiles(base), "source", /needed an http or https URL/);
 });
 
 contract.run();

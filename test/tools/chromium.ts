@@ -1,62 +1,14 @@
-// chromium.ts — a headless Chromium that computes WebGPU on SwiftShader, and a web server for its pages.
+// chromium.ts — a headless Chromium that computes WebGPU on SwiftShader.
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
+import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
 const places = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** The browser's program; undefined where none is installed. CHROMIUM=path names one. */
 export const chromium = places.find((path) => path && existsSync(path));
-
-const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".json": "application/json",
-};
-
-/** A running web server: its address without a slash at the end, and how to stop it. */
-export interface Site {
-  readonly origin: string;
-  readonly close: () => void;
-}
-
-/**
- * Serves static files with byte ranges on a free port of this machine.
- * @param folders by the first part of a path. @param answer is asked first; true says that it has answered.
- */
-export async function serve(
-  folders: Readonly<Record<string, string>>,
-  answer: (path: string, request: IncomingMessage, response: ServerResponse) => boolean = () => false,
-): Promise<Site> {
-  const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname));
-    if (answer(path, request, response)) return;
-    const [, top, ...rest] = path.split("/");
-    const file = join(folders[top] ?? "/nonexistent", ...rest);
-    if (!existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end();
-    const { size } = statSync(file);
-    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
-    const [start, end] = range ? [Number(range[1]), Number(range[2])] : [0, size - 1];
-    response.writeHead(range ? 206 : 200, {
-      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-      "content-length": end - start + 1,
-      "accept-ranges": "bytes",
-      ...(range && { "content-range": `bytes ${start}-${end}/${size}` }),
-    });
-    createReadStream(file, { start, end }).pipe(response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const close = (): void => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
-}
 
 /** An open page. */
 export interface Page {
