@@ -55,7 +55,11 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
   }
   const prefix = await source.read(0, 8, signal);
   const headerBytes = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  // Also what a pickle, a zip or a Git LFS pointer under this name looks like: its text read as a huge number.
+  // The first word of a Git LFS pointer: what `git clone` leaves in place of a large file where git-lfs is not installed.
+  if (new TextDecoder().decode(prefix) === "version ") {
+    throw bad("got a Git LFS pointer, needed the file itself; install git-lfs and run: git lfs pull");
+  }
+  // Also what a pickle or a zip under this name looks like: its text read as a huge number.
   if (headerBytes > BigInt(source.size - 8) || headerBytes > BigInt(MAX_HEADER_BYTES)) {
     throw bad(
       `got a header length of ${headerBytes}, needed at most ${Math.min(source.size - 8, MAX_HEADER_BYTES)} in a file of ` +

@@ -97,6 +97,10 @@ const wrong: Record<string, [Uint8Array, RegExp]> = {
     safetensorsBytes(good, 40).slice(0, 60),
     /got a header length of \d+, needed at most 52 in a file of 60 bytes/,
   ],
+  "a Git LFS pointer": [
+    new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4727368\n"),
+    /got a Git LFS pointer, .* git lfs pull$/,
+  ],
   "a length of 2⁶⁴ - 1": [new Uint8Array(100).fill(255), /header length of 18446744073709551615/],
   "a zip file": [new TextEncoder().encode("PK\x03\x04 a pickled model, not safetensors"), /no safetensors file/],
   "a length of zero": [new Uint8Array(100), /got a header that starts with "", needed \{/],
