@@ -1,6 +1,6 @@
 // append.test.ts — keys and values into the slots of the paged cache, and nowhere else.
 import { suite } from "uvu";
-import { append } from "../../kernels/index.ts";
+import { append, caches } from "../../kernels/index.ts";
 import { Case, openLab, random, scrambled } from "../tools/harness.ts";
 
 const test = suite("append");
@@ -12,9 +12,12 @@ const shapes = [
   { heads: 4, kvHeads: 2, headDim: 48 },
   { heads: 5, kvHeads: 5, headDim: 256 }, // more elements than one workgroup takes in either variant
 ];
-for (const [device, shape] of lab.devices.flatMap((device) => shapes.map((shape) => [device, shape] as const))) {
-  const { heads, kvHeads, headDim } = shape;
-  test(`rows of three sequences, scrambled pages, head of ${headDim}, ${lab.name(device)}`, async () => {
+const cases = lab.devices.flatMap((device) =>
+  shapes.flatMap((shape) => Object.values(caches).map((cache) => ({ device, cache, ...shape }))),
+);
+for (const { device, cache, heads, kvHeads, headDim } of cases) {
+  const about = `cache in ${cache.name}, head of ${headDim}, ${lab.name(device)}`;
+  test(`rows of three sequences, scrambled pages, ${about}`, async () => {
     const pages = scrambled(8, 8);
     const one = new Case(lab.gpu, headDim, {
       runs: [
@@ -25,7 +28,7 @@ for (const [device, shape] of lab.devices.flatMap((device) => shapes.map((shape)
     });
     const next = random(1);
     const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
-    const kv = one.kv([8 * 32, kvHeads * headDim], next);
+    const kv = one.kv([8 * 32, kvHeads * headDim], next, next, cache);
     await one.run([append({ qkv, kv, step: one.layout, device })]); // copies: exact, and every other slot unchanged
     one.close();
   });

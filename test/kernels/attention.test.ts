@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type AttentionArguments,
+  type CacheFormat,
   type Dispatch,
   PAGE,
   SPLIT,
@@ -12,6 +13,7 @@ import {
   attentionDecodeShuffle,
   attentionMerge,
   attentionPrefillTiled,
+  caches,
   attentionPrefillShuffle,
   tileRows,
 } from "../../kernels/index.ts";
@@ -59,13 +61,14 @@ interface Shape {
   /** Pages in the pool. */
   readonly pool: number;
   readonly rawKeys?: boolean;
+  readonly cache?: CacheFormat;
   /** Factor of the scores' size; 1 makes them standard normal. */
   readonly sharp?: number;
 }
 
 /** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
 function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
-  const { headDim, heads, kvHeads, runs, pool, rawKeys = false } = shape;
+  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, cache } = shape;
   const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim) });
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const longest = Math.max(...runs.map((run) => run.start + run.rows));
@@ -77,6 +80,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
       [pool * PAGE, kvHeads * headDim],
       (i) => fill("keys", i),
       (i) => fill("values", i),
+      cache,
     ),
     table: one.tensor("table", [angles, headDim], next),
     partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
@@ -138,6 +142,11 @@ for (const kernel of kernels) {
   }
 
   const shape = { headDim: 16, heads: 4, kvHeads: 4, rawKeys: true, ...mixed }; // as in the golden mha
+
+  // All others here have a cache in f32.
+  for (const cache of Object.values(caches).filter((each) => each !== caches.f32)) {
+    test(`${kernel.name}: a cache in ${cache.name}`, () => check(kernel, { ...shape, headDim: 10, cache }, 2e-12));
+  }
 
   // Scores of about 1,000 are off by 1,000 · 2^-24 = 6e-5, and so are the weights of two keys that nearly tie.
   test(`${kernel.name}: scores that are huge`, () => check(kernel, { ...shape, sharp: 300 }, 4e-9));

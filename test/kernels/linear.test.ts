@@ -47,6 +47,8 @@ const shapes: Shape[] = [
   { n: 65, k: 301, add: true },
   { n: 45, k: 75, format: "bf16", cut: 13, ofOutputs: true },
   { n: 200, k: 2050, format: "bf16", bias: true },
+  // Every format, where the last block is partly padding.
+  ...Object.keys(formats).map((format) => ({ n: 21, k: 107, format: format as FormatName, cut: 6 })),
 ];
 
 /** A [n, k] weight in pieces. */
