@@ -5,7 +5,7 @@
 // instead, which take minutes: the real small models against transformers. test/README.md has the rest.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
@@ -28,7 +28,7 @@ const { values, positionals: wanted } = parseArgs({
     acceptance: flag,
   },
 });
-const environment = {
+const environment: NodeJS.ProcessEnv = {
   ...process.env,
   FORCE_COLOR: "0",
   ...(values.adapter !== undefined && { LLARIAT_ADAPTER: values.adapter }),
@@ -104,6 +104,16 @@ async function report(file: string): Promise<void> {
   console.log(`${outcome.failed ? "FAIL" : "ok  "} ${name}  ${outcome.passed} passed${skips}  ${seconds} s`);
   if (outcome.failed) console.log(outcome.output.replace(/^/gm, "     "));
   else for (const note of notes) console.log(`     ${note}`);
+}
+
+if (files.some((file) => opensDevice(file))) {
+  const probe = ["--import", "tsx", join(here, "tools/adapter.ts")];
+  const { stdout } = spawnSync(process.execPath, probe, { cwd: root, env: environment, encoding: "utf8" });
+  // A device that cannot be opened is what the tests themselves will tell about.
+  const adapter = stdout.trim().split("\n").at(-1) || "none that can be opened";
+  const slow = /swiftshader/i.test(adapter) && !values.all;
+  if (slow) environment["LLARIAT_SAMPLE"] = "1";
+  console.log(`adapter: ${adapter}${slow ? "; big matrices of cases are sampled, see the notes; --all runs all" : ""}`);
 }
 
 const started = performance.now();

@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
+import { noteSampled, sampling } from "../tools/sample.ts";
 import { argmax, farthest, feed, firstDifference, folder, openDevice, variantsOf } from "../tools/models.ts";
 
 interface Expected {
@@ -26,65 +27,67 @@ let worst = 0;
 
 tests("all twelve are here", () => assert.is(names.length, 12));
 
-for (const variants of variantsOf(handle)) {
-  for (const name of names) {
-    const path = `goldens/models/${name}`;
-    const expected = goldenJson(`models/${name}/expected.json`) as Expected;
-    const tolerance = goldenEntry(`models/${name}/expected.safetensors`).tolerance!.f32.abs!;
-    const ids = expected.input_ids;
-    const load = (chunkRows?: number) => Llama.load(folder(path), { device, variants, chunkRows });
-    /** Steps until the first one that may go either way. */
-    const sure = expected.greedy_margins.findIndex((margin) => margin < 2 * tolerance);
-    const steps = sure < 0 ? NEW : sure;
+const all = variantsOf(handle).flatMap((variants) => names.map((name) => ({ variants, name })));
+// Of 24 in turns of variants and checkpoints every other one: each checkpoint once, each variant with half of them.
+const chosen = sampling ? all.filter((_, i) => (i + Math.floor(i / names.length)) % 2 === 0) : all;
+if (sampling) noteSampled("checkpoints under variants of kernels", chosen.length, all.length);
+for (const { variants, name } of chosen) {
+  const path = `goldens/models/${name}`;
+  const expected = goldenJson(`models/${name}/expected.json`) as Expected;
+  const tolerance = goldenEntry(`models/${name}/expected.safetensors`).tolerance!.f32.abs!;
+  const ids = expected.input_ids;
+  const load = (chunkRows?: number) => Llama.load(folder(path), { device, variants, chunkRows });
+  /** Steps until the first one that may go either way. */
+  const sure = expected.greedy_margins.findIndex((margin) => margin < 2 * tolerance);
+  const steps = sure < 0 ? NEW : sure;
 
-    tests(`${name}, ${variants}: logits at every position, whole, in chunks and token by token`, async () => {
-      const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
-      const near = (how: string, got: Float32Array) => {
-        const { error, at } = farthest(got, want);
-        worst = Math.max(worst, error / tolerance);
-        const where = `row ${Math.floor(at / llama.config.vocab)}, id ${at % llama.config.vocab}`;
-        assert.ok(error <= tolerance, `${how}: ${where} differs by ${error}, allowed ${tolerance}`);
-      };
-      using llama = await load();
-      assert.is(llama.engine.gpu.facts.variants, variants);
-      assert.is(llama.tokenizer, undefined);
-      near("whole", await llama.logits(ids));
-      const last = await llama.logits(ids, { rows: "last" });
-      assert.is(last.length, llama.config.vocab);
-      assert.ok(farthest(last, want.subarray(-llama.config.vocab)).error <= tolerance, "the last row alone");
-      near("token by token", await feed(llama, ids, [1], { planned: ids.length }));
-      near("1, 3, 4, 5, 16, 17 rows", await feed(llama, ids, [1, 3, 4, 5, 16, 17]));
-      near("a prompt, then single tokens", await feed(llama, ids, [29, 1]));
-    });
+  tests(`${name}, ${variants}: logits at every position, whole, in chunks and token by token`, async () => {
+    const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
+    const near = (how: string, got: Float32Array) => {
+      const { error, at } = farthest(got, want);
+      worst = Math.max(worst, error / tolerance);
+      const where = `row ${Math.floor(at / llama.config.vocab)}, id ${at % llama.config.vocab}`;
+      assert.ok(error <= tolerance, `${how}: ${where} differs by ${error}, allowed ${tolerance}`);
+    };
+    using llama = await load();
+    assert.is(llama.engine.gpu.facts.variants, variants);
+    assert.is(llama.tokenizer, undefined);
+    near("whole", await llama.logits(ids));
+    const last = await llama.logits(ids, { rows: "last" });
+    assert.is(last.length, llama.config.vocab);
+    assert.ok(farthest(last, want.subarray(-llama.config.vocab)).error <= tolerance, "the last row alone");
+    near("token by token", await feed(llama, ids, [1], { planned: ids.length }));
+    near("1, 3, 4, 5, 16, 17 rows", await feed(llama, ids, [1, 3, 4, 5, 16, 17]));
+    near("a prompt, then single tokens", await feed(llama, ids, [29, 1]));
+  });
 
-    tests(`${name}, ${variants}: logits of a prompt that takes several steps`, async () => {
-      using llama = await load(11); // 48 ids: four chunks, and a last one of four rows
-      const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
-      const { error, at } = farthest(await llama.logits(ids), want);
-      assert.ok(error <= tolerance, `row ${Math.floor(at / llama.config.vocab)} differs by ${error}`);
-      const done = await llama.complete(ids, { maxNewTokens: 4, ignoreEos: true, ropeAngles: "as-inserted" });
-      assert.equal(done.ids.slice(0, steps), expected.greedy_ids_cached.slice(0, Math.min(steps, 4)));
-    });
+  tests(`${name}, ${variants}: logits of a prompt that takes several steps`, async () => {
+    using llama = await load(11); // 48 ids: four chunks, and a last one of four rows
+    const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
+    const { error, at } = farthest(await llama.logits(ids), want);
+    assert.ok(error <= tolerance, `row ${Math.floor(at / llama.config.vocab)} differs by ${error}`);
+    const done = await llama.complete(ids, { maxNewTokens: 4, ignoreEos: true, ropeAngles: "as-inserted" });
+    assert.equal(done.ids.slice(0, steps), expected.greedy_ids_cached.slice(0, Math.min(steps, 4)));
+  });
 
-    tests(`${name}, ${variants}: greedy ids`, async () => {
-      using llama = await load();
-      const done = await llama.complete(ids, { maxNewTokens: NEW, ignoreEos: true, ropeAngles: "as-inserted" });
-      assert.is(done.ids.length, NEW);
-      assert.is(done.finishReason, "length");
-      assert.is(done.usage.promptTokens, ids.length);
-      assert.is(done.usage.completionTokens, NEW);
-      assert.is(done.text, "");
-      // Margins were recorded without a cache. With it, a type that depends on the length takes another way, but its
-      // first differing step is recorded too: up to there both are the same run.
-      const cached = firstDifference(done.ids, expected.greedy_ids_cached);
-      assert.ok(cached < 0 || cached >= steps, `with the cache, id ${cached} is ${done.ids[cached]}`);
-      const all = [...ids, ...expected.greedy_ids];
-      for (let step = 0; step < steps; step++) {
-        const id = argmax(await llama.logits(all.slice(0, ids.length + step), { rows: "last" }));
-        assert.is(id, expected.greedy_ids[step], `without a cache, step ${step}`);
-      }
-    });
-  }
+  tests(`${name}, ${variants}: greedy ids`, async () => {
+    using llama = await load();
+    const done = await llama.complete(ids, { maxNewTokens: NEW, ignoreEos: true, ropeAngles: "as-inserted" });
+    assert.is(done.ids.length, NEW);
+    assert.is(done.finishReason, "length");
+    assert.is(done.usage.promptTokens, ids.length);
+    assert.is(done.usage.completionTokens, NEW);
+    assert.is(done.text, "");
+    // Margins were recorded without a cache. With it, a type that depends on the length takes another way, but its
+    // first differing step is recorded too: up to there both are the same run.
+    const cached = firstDifference(done.ids, expected.greedy_ids_cached);
+    assert.ok(cached < 0 || cached >= steps, `with the cache, id ${cached} is ${done.ids[cached]}`);
+    const all = [...ids, ...expected.greedy_ids];
+    for (let step = 0; step < steps; step++) {
+      const id = argmax(await llama.logits(all.slice(0, ids.length + step), { rows: "last" }));
+      assert.is(id, expected.greedy_ids[step], `without a cache, step ${step}`);
+    }
+  });
 }
 
 tests.after(() => {

@@ -69,7 +69,7 @@ test("title: a model that finds it without scaling breaks the rule that it must 
 
 /** A checkpoint with the 7B's config but for its sizes: vocabulary, trained length, tokenizer and proportions are Llama 2's. */
 function scaledDown(): Parameters<typeof Llama.load>[0] {
-  const sizes = { dim: 64, hidden: 172, layers: 2, heads: 4, kvHeads: 4, headDim: 16 };
+  const sizes = { dim: 32, hidden: 86, layers: 2, heads: 2, kvHeads: 2, headDim: 16 };
   const files = randomFiles({
     shape: { ...sizes, vocab: 32_000, tied: false, maxPositions: 4096, ropeTheta: 10_000 },
   });
