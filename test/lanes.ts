@@ -21,7 +21,7 @@ function run(title: string, environment: Record<string, string>): void {
     encoding: "utf8",
     maxBuffer: 2 ** 27,
   });
-  process.stdout.write(stdout + stderr);
+  console.log((stdout + stderr).trimEnd().replace(/^(?=.)/gm, "  "));
   const last = /^(\d+) passed, (\d+) failed\n*$/m.exec(stdout.trimEnd().split("\n").at(-1) ?? "");
   sum.passed += Number(last?.[1] ?? 0);
   sum.failed += Number(last?.[2] ?? 1); // one that does not end with its counts has broken off
