@@ -14,16 +14,16 @@ import {
   type DeviceFacts,
   type Tensor,
   formats,
-  matmulTiled,
+  lanesOf,
+  linear,
   matrixOf,
-  matmulShuffle,
 } from "../kernels/index.ts";
 import { stepLayout } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
 import { Gpu, type Recording } from "../src/device/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
 import { awaitDevice } from "../src/device/handle.ts";
-import { deviceFacts } from "../src/device/tune.ts";
+import { deviceFacts } from "../src/device/facts.ts";
 import { randomBytes } from "./random.ts";
 
 // GPUBufferUsage as numbers (WebGPU, "Buffer Usages").
@@ -127,7 +127,7 @@ export function benchArguments<T extends Record<string, { type: "string" | "bool
 
 export interface BenchOptions {
   readonly adapter?: string;
-  /** Kernel family; default: the one measured to be faster. */
+  /** Variants of kernels; default: those that are faster. */
   readonly variants?: string;
   /** File that result lines are appended to. */
   readonly json?: string;
@@ -136,15 +136,13 @@ export interface BenchOptions {
 /** Opens a device for measuring. The caller calls `close()`. */
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   const { device, adapter, release } = await requestDevice({ adapter: options.adapter, profiling: true });
-  const facts = await deviceFacts(device);
-  const { variants = facts.variants } = options;
-  if (variants !== "shuffle" && variants !== "tiled") {
+  const { variants } = options;
+  if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
     throw new LlariatError("request", `--variants: got ${variants}, needed shuffle or tiled`);
   }
-  if (variants === "shuffle" && facts.subgroup === 0) {
-    throw new LlariatError("request", "--variants shuffle: this device has no subgroups of one size");
-  }
-  return new Bench(new Gpu(device, { ...facts, variants }), adapter, release, options.json);
+  const { facts, notes } = await deviceFacts(device, variants);
+  for (const note of notes) console.log(note);
+  return new Bench(new Gpu(device, facts), adapter, release, options.json);
 }
 
 /** A device under measurement: times recordings, knows the device's limits, and reports. */
@@ -170,7 +168,7 @@ export class Bench {
   get variants(): DeviceFacts[] {
     const { facts } = this.gpu;
     const other: DeviceFacts = { ...facts, variants: facts.variants === "shuffle" ? "tiled" : "shuffle" };
-    return facts.subgroup ? [facts, other] : [facts];
+    return lanesOf(facts) ? [facts, other] : [facts];
   }
 
   get hasClock(): boolean {
@@ -411,13 +409,13 @@ export class Bench {
       gpu.write(x, 0, randomBytes(x, 1));
       gpu.write(weight, 0, randomBytes(weight, size ** -0.5));
       const { facts } = gpu;
-      const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
-      const recording = await gpu.record(kernel({ x, weight: matrix, y, step, device: facts }));
+      const dispatches = linear({ x, weight: matrix, y, rows, step, device: facts });
+      const recording = await gpu.record(dispatches);
       const found = await this.time(recording, shape, Uint32Array.of(rows, 0, 0, 1, ...Array<number>(12).fill(0)));
       for (const each of [x, weight, y]) gpu.destroy(each);
       const gflops = (2 * rows * size * size) / found.best / 1e6;
       most = Math.max(most, gflops);
-      const name = facts.variants === "shuffle" ? "matmul_shuffle" : "matmul_tiled";
+      const [{ kernel: name }] = dispatches;
       const result = { shape: `${rows} × ${size} × ${size}`, format: dtype, variants: facts.variants, ...found };
       this.report({ bench: "limits", kernel: name, ...result, gflops: round(gflops) });
     }

@@ -277,11 +277,12 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
       what: `50 of ${vocab}`,
       probe: {
         ...probe(
-          (make, _size, step) => [
+          (make, _size, step, device) => [
             topk({
               logits: make("logits", [1, vocab]),
               candidates: make("candidates", [1, CANDIDATE_STRIDE], "u32"),
               step,
+              device,
             }),
           ],
           (of) => outputs(of, 50),

@@ -9,11 +9,8 @@ import {
   PAGE,
   SPLIT,
   angles,
-  attentionDecodeTiled,
-  attentionDecodeShuffle,
-  attentionMerge,
-  attentionPrefillTiled,
-  attentionPrefillShuffle,
+  attentionDecode,
+  attentionPrefill,
   rope as rotate,
   tileRows,
 } from "../kernels/index.ts";
@@ -116,11 +113,9 @@ const attentionProbe = (model: (typeof HEADS)[number], size: Size, decode: boole
         step,
         device,
       };
-      const subgroup = device.variants === "shuffle";
-      if (!decode) return [(subgroup ? attentionPrefillShuffle : attentionPrefillTiled)(args)];
+      if (!decode) return attentionPrefill(args);
       const partials = make("partials", [rows * heads * Math.ceil(context / SPLIT), headDim + 2]);
-      const single = subgroup ? attentionDecodeShuffle : attentionDecodeTiled;
-      return [single({ ...args, partials }), attentionMerge({ partials, y: args.y, heads, step, device })];
+      return attentionDecode({ ...args, partials });
     },
   };
 };

@@ -1,7 +1,8 @@
 import { type KvLayer, kvStride } from "./cache/cache.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /**
  * Copies each row's keys and values to its slot of the paged cache.

@@ -1,4 +1,5 @@
 import { type AttentionArguments, SPLIT, attentionConstants } from "./attention.ts";
+import { lanesOf } from "./device.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 
 /** Sums that a lane keeps: more than 256 bytes go to slow memory on lavapipe, fewer read keys and values again for other heads. */
@@ -11,15 +12,16 @@ const HEADS = 8;
 export function attentionDecodeShuffle(args: AttentionArguments & { partials: Tensor }): Dispatch {
   const { qkv, kv, table, partials, heads, kvHeads, step, device } = args;
   const { headDim } = step.capacity;
-  const chunks = Math.ceil(headDim / device.subgroup);
-  const most = Math.min(HEADS, device.subgroup, Math.max(1, Math.floor(SUMS / chunks)));
+  const lanes = lanesOf(device);
+  const chunks = Math.ceil(headDim / lanes);
+  const most = Math.min(HEADS, lanes, Math.max(1, Math.floor(SUMS / chunks)));
   const groups = Math.ceil(heads / kvHeads / most);
   const group = Math.ceil(heads / kvHeads / groups);
   return {
     kernel: "attention_decode_shuffle",
     enables: ["subgroups"],
     parts: ["lib/step", kv.format.part, "lib/keys", "lib/heads", "lib/reduce_shuffle"],
-    constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: device.subgroup },
+    constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: lanes },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
     bind: { qkv, keys: kv.keys, values: kv.values, table, partials },
     workgroups: ({ singles, splits }) => [splits, kvHeads * groups, singles],

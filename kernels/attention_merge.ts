@@ -1,7 +1,8 @@
 import { SPLIT } from "./attention.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /** Joins the parts of `attentionDecodeTiled`: `partials` [rows · heads · parts, headDim + 2] f32 → `y` [rows, heads·headDim] f32. */
 export function attentionMerge(args: {

@@ -1,32 +1,22 @@
 // device.ts — what a kernel binding may ask of the device it is for.
 
-import type { Dispatch } from "./dispatch.ts";
-import type { PartName } from "./wgsl.ts";
-
 /** How lanes share values: through shuffles inside one subgroup, or in tiles of workgroup memory between barriers. */
 export type Variants = "shuffle" | "tiled";
 
-/** A device as kernels see it, found by src/device/tune.ts. */
+/** A device as kernels see it, made by src/device/facts.ts. */
 export interface DeviceFacts {
-  /** Lanes of every subgroup, if the device has subgroups of one constant size; else 0. */
-  readonly subgroup: number;
-  /** Which kind of kernel is faster here. `shuffle` needs a nonzero `subgroup`. */
+  /** Lanes of the smallest and of the largest subgroup that a kernel may find itself in; 0 without subgroups. */
+  readonly subgroupMin: number;
+  readonly subgroupMax: number;
+  /** Which way of sharing is faster here, known or measured (src/device/tune.ts), or asked for by a test or a benchmark. */
   readonly variants: Variants;
+  /** Variants that gave wrong numbers on this device (src/device/trust.ts), by `variantName`. */
+  readonly refused?: ReadonlySet<string>;
 }
 
-/**
- * Workgroup size and elements per workgroup for a kernel that makes each element of a row on its own: on a GPU a lane per
- * element; where shuffles are faster one subgroup walks along the row, since there starting 8 lanes costs as much as 60 elements.
- */
-export const span = (device: DeviceFacts): { WG: number; SPAN: number } =>
-  device.variants === "shuffle" ? { WG: device.subgroup, SPAN: 1024 } : { WG: 64, SPAN: 64 };
+/** matvec hands the four sums of a vec4 to four lanes of the workgroup, which is one subgroup. */
+const LEAST_LANES = 4;
 
-/** Workgroup size and reduction part for a kernel that reduces over a row with `wide` lanes on a GPU. */
-export function reduction(
-  device: DeviceFacts,
-  wide: number,
-): Pick<Dispatch, "enables"> & { WG: number; part: PartName } {
-  return device.variants === "shuffle"
-    ? { WG: device.subgroup, part: "lib/reduce_shuffle", enables: ["subgroups"] }
-    : { WG: wide, part: "lib/reduce_workgroup" };
-}
+/** Lanes of every subgroup where all have one size, which a workgroup can then have too; else 0. */
+export const lanesOf = ({ subgroupMin, subgroupMax }: Pick<DeviceFacts, "subgroupMin" | "subgroupMax">): number =>
+  subgroupMin === subgroupMax && subgroupMin >= LEAST_LANES ? subgroupMin : 0;

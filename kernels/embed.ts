@@ -1,7 +1,8 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import { type Matrix, rowStride } from "./formats/format.ts";
 import type { StepLayout } from "./step.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /**
  * The embedding of each row's token: `y[row] = weight[token]`.

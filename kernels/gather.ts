@@ -1,6 +1,7 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /** The rows whose logits are wanted: `x` [rows, dim] f32 → `y` [outputs, dim] f32. */
 export function gather({

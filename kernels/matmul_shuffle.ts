@@ -1,3 +1,4 @@
+import { lanesOf } from "./device.ts";
 import { type Linear, linearPieces } from "./linear.ts";
 
 // 16 × 4 outputs per lane: on lavapipe (Mesa 25, 8 lanes) 16 × 4 reaches 81 GFLOPS, 16 × 3 72, 16 × 2 and 8 × 4 62. More than
@@ -9,7 +10,7 @@ const TILE_COLUMNS = 4;
 /** A linear layer for many rows on devices with subgroups of one size. See linear.ts for the arguments. */
 export const matmulShuffle: Linear = (args) =>
   linearPieces(args, (n) => {
-    const WG = args.device.subgroup;
+    const WG = lanesOf(args.device);
     const TILE_ROWS = tileRowsOf(WG);
     return {
       kernel: "matmul_shuffle",

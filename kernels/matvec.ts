@@ -1,5 +1,6 @@
 import { MAX_WORKGROUPS } from "./dispatch.ts";
 import { type Linear, linearPieces } from "./linear.ts";
+import { reduction } from "./workgroup.ts";
 
 /** A linear layer for few rows: every row reads the whole weight once. See linear.ts for the arguments. */
 export const matvec: Linear = (args) =>
@@ -9,12 +10,12 @@ export const matvec: Linear = (args) =>
     const columns = args.weight.format.matvecColumns;
     const groups = Math.ceil(n / columns);
     const gridX = Math.min(groups, MAX_WORKGROUPS);
-    const { subgroup } = args.device;
+    const { WG, part, enables } = reduction("matvec", 64, args.device);
     return {
       kernel: "matvec",
-      enables: subgroup ? ["subgroups"] : undefined,
-      parts: [subgroup ? "lib/reduce_shuffle" : "lib/reduce_workgroup"],
-      constants: { GRID_X: gridX, WG: subgroup || 64 },
+      enables,
+      parts: [part],
+      constants: { GRID_X: gridX, WG },
       lengths: { OUTPUTS: columns },
       workgroups: ({ rows, outputs }) => [gridX, Math.ceil(groups / gridX), args.ofOutputs ? outputs : rows],
     };

@@ -1,6 +1,7 @@
 import { LlariatError } from "../src/error.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
-import { type DeviceFacts, reduction } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { reduction } from "./workgroup.ts";
 
 /**
  * RMSNorm (arXiv 1910.07467, eq. 4): `y = weight · x / √(mean(x²) + eps)`.
@@ -21,7 +22,7 @@ export function rmsnorm(args: {
     const got = `weight ${weight.shape}, y ${y.shape}`;
     throw new LlariatError("kernel", `rmsnorm: x has ${dim} columns, so weight and y need ${dim}, got ${got}`);
   }
-  const { WG, part, enables } = reduction(device, 128);
+  const { WG, part, enables } = reduction("rmsnorm", 128, device);
   return {
     kernel: "rmsnorm",
     enables,

@@ -1,6 +1,7 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
 import type { StepLayout } from "./step.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /**
  * Rotates queries and (unless their sequence caches raw keys) keys in place: `qkv` [rows, (heads + 2·kvHeads)·headDim] f32,

@@ -1,5 +1,6 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
-import { type DeviceFacts, span } from "./device.ts";
+import type { DeviceFacts } from "./device.ts";
+import { span } from "./workgroup.ts";
 
 /** SwiGLU (arXiv 2002.05202): `x` [rows, 2·hidden] f32, gate then up → `y` [rows, hidden] f32, silu(gate) · up. */
 export function swiglu({ x, y, device }: { x: Tensor; y: Tensor; device: DeviceFacts }): Dispatch {

@@ -1,5 +1,7 @@
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
+import type { DeviceFacts } from "./device.ts";
 import type { StepLayout } from "./step.ts";
+import { reduction } from "./workgroup.ts";
 
 /** Candidates kept per output row; a row with more (k and its ties) is read whole instead. */
 export const CANDIDATES = 256;
@@ -11,12 +13,15 @@ export const CANDIDATE_STRIDE = 4 + 2 * CANDIDATES;
  * The k largest logits per output row (k is part of the step) with their ties, in no order:
  * `logits` [outputs, vocab] f32 → `candidates` [outputs, CANDIDATE_STRIDE] u32.
  */
-export function topk({ logits, candidates, step }: { logits: Tensor; candidates: Tensor; step: StepLayout }): Dispatch {
+export function topk(args: { logits: Tensor; candidates: Tensor; step: StepLayout; device: DeviceFacts }): Dispatch {
+  const { logits, candidates, step, device } = args;
   const vocab = logits.shape[1];
+  const { WG, part, enables } = reduction("topk", 256, device);
   return {
     kernel: "topk",
-    parts: ["lib/step", "lib/reduce_workgroup"],
-    constants: { ...step.constants, VOCAB: vocab, LOGITS_STRIDE: stride(vocab), CAPACITY: CANDIDATES, WG: 256 },
+    enables,
+    parts: ["lib/step", part],
+    constants: { ...step.constants, VOCAB: vocab, LOGITS_STRIDE: stride(vocab), CAPACITY: CANDIDATES, WG },
     bind: { logits, candidates },
     workgroups: ({ outputs }) => [outputs, 1, 1],
   };

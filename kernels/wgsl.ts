@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_workgroup" | "lib/step";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -1012,6 +1012,25 @@ fn reduce_max(value: f32) -> f32 {
   return all;
 }
 `,
+  "lib/reduce_subgroups": `// lib/reduce_subgroups.wgsl — sums over all lanes of a workgroup of subgroups: each adds up its own, then all of them meet once.
+// Right for subgroups of any size, also different ones in one workgroup, also with idle lanes, and however lanes are dealt to
+// them: nothing here is an index into a subgroup that WGSL does not promise. Every lane gets the result. Call in uniform
+// control flow. WG is declared by whoever links this. Needs \`enable subgroups\`.
+var<workgroup> reduce_scratch: array<vec4f, WG>;
+
+fn reduce_add(value: vec4f, lane: u32) -> vec4f {
+  let own = subgroupAdd(value);
+  reduce_scratch[lane] = select(vec4f(), own, subgroupElect()); // one lane speaks for its subgroup, in a place of its own
+  workgroupBarrier();
+  // Every subgroup adds up the whole of it: its first lane takes entries 0, lanes, 2 · lanes …, the next one 1, lanes + 1 …
+  let lanes = subgroupAdd(1u);
+  var sum = vec4f();
+  for (var i = subgroupExclusiveAdd(1u); i < WG; i += lanes) { sum += reduce_scratch[i]; }
+  let total = subgroupAdd(sum);
+  workgroupBarrier(); // the next call must not overwrite what a slow lane has still to read
+  return total;
+}
+`,
   "lib/reduce_workgroup": `// lib/reduce_workgroup.wgsl — sums over all lanes of a workgroup through workgroup memory. WG, a multiple of 8,
 // is declared by whoever links this.
 // Every lane gets the result. Call in uniform control flow. Two rounds of eight instead of halving: three barriers, not
@@ -1119,6 +1138,7 @@ export const declarations: Readonly<
   "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TABLE_STRIDE"]},
   "lib/no_bias": {"bindings":[],"overrides":[]},
   "lib/reduce_shuffle": {"bindings":[],"overrides":[]},
+  "lib/reduce_subgroups": {"bindings":[],"overrides":[]},
   "lib/reduce_workgroup": {"bindings":[],"overrides":[]},
   "lib/step": {"bindings":[{"group":0,"binding":0,"type":"uniform","name":"step"},{"group":0,"binding":1,"type":"read-only-storage","name":"plan"}],"overrides":["ROW_AT","TILE_AT","FILL_AT","OUTPUT_AT","SEQUENCE_AT","TURNS_AT","TURNS_STRIDE","PAGE_AT","PAGE"]},
 };

@@ -2,14 +2,14 @@
 // llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
 // devices come from.
 
-import type { DeviceFacts, Variants } from "../kernels/index.ts";
+import type { Variants } from "../kernels/index.ts";
 import { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
 import { Gpu } from "./device/gpu.ts";
 import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
-import { deviceFacts } from "./device/tune.ts";
+import { deviceFacts } from "./device/facts.ts";
 import { weightSink } from "./device/upload.ts";
 import { Engine } from "./engine/engine.ts";
 import { Scheduler } from "./engine/scheduler.ts";
@@ -121,7 +121,7 @@ export class Llama {
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
   static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
-    const { signal, maxContext, chunkRows, maxKvBytes, idleKvBytes } = options;
+    const { signal, maxContext, chunkRows, variants, maxKvBytes, idleKvBytes } = options;
     for (const [name, value, least, unit] of [
       ["maxContext", maxContext, 1, "tokens"],
       ["chunkRows", chunkRows, 1, "tokens"],
@@ -131,6 +131,9 @@ export class Llama {
       if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
       const problem = `must be a whole number of ${unit} ≥ ${least}, got ${display(value)}`;
       throw new LlariatError("request", problem, { subject: name });
+    }
+    if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
+      throw new LlariatError("request", `variants: must be shuffle or tiled, got ${display(variants)}`);
     }
     const files = isFileSet(source) ? source : await platform().files(source);
     let handle: DeviceHandle | undefined;
@@ -149,8 +152,8 @@ export class Llama {
         : undefined;
       if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
       const device = options.device ?? handle!.device;
-      const facts = await deviceFacts(device);
-      gpu = new Gpu(device, options.variants ? withVariants(facts, options.variants) : facts);
+      const found = await deviceFacts(device, variants);
+      gpu = new Gpu(device, found.facts);
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
       const engine = new Engine(gpu, config, weights, { maxRows: chunkRows, maxKvBytes, idleKvBytes });
       await gpu.idle();
@@ -162,7 +165,7 @@ export class Llama {
         eosIds,
         maxContext,
       };
-      const notes = [...(handle?.notes ?? []), ...checkpoint.notes];
+      const notes = [...(handle?.notes ?? []), ...found.notes, ...checkpoint.notes];
       return new Llama(context, { adapter: handle?.adapter, notes, release: () => handle?.release() });
     } catch (error) {
       gpu?.close();
@@ -265,13 +268,3 @@ const closedError = () => new LlariatError("closed", "this model is closed; load
 
 const isFileSet = (source: unknown): source is FileSet =>
   typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
-
-function withVariants(facts: DeviceFacts, variants: Variants): DeviceFacts {
-  if (variants !== "shuffle" && variants !== "tiled") {
-    throw new LlariatError("request", `variants: must be shuffle or tiled, got ${display(variants)}`);
-  }
-  if (variants === "shuffle" && facts.subgroup === 0) {
-    throw new LlariatError("device", "variants: this device has no subgroups of one size, so only tiled kernels run");
-  }
-  return { ...facts, variants };
-}

@@ -14,7 +14,8 @@ import { type FloatKind, widen } from "../kernels/formats/floats.ts";
 import { type Completion, type ErrorCode, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
 import { folderFiles } from "../src/node/files.ts";
 import { platform, usePlatform } from "../src/platform.ts";
-import { deviceFacts } from "../src/device/tune.ts";
+import { lanesOf } from "../kernels/index.ts";
+import { deviceFacts } from "../src/device/facts.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
 import { argmax, countCalls, farthest, folder, ids, openDevice, replaced, variantsOf } from "./tools/models.ts";
 import { refused } from "./tools/refused.ts";
@@ -33,7 +34,7 @@ tests("choosing the kernels of a device leaves no buffer behind, and is done onc
   const { createBuffer } = calls;
   assert.is(await deviceFacts(device), facts);
   assert.is(calls.createBuffer, createBuffer);
-  assert.is(facts.subgroup > 0, variantsOf(handle).includes("shuffle"));
+  assert.is(lanesOf(facts.facts) > 0, variantsOf(handle).includes("shuffle"));
 });
 
 tests("a device of the caller's outlives the model; nothing of the model outlives close", async () => {

@@ -2,16 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import type { DeviceHandle } from "../device/handle.ts";
-
-/** Limits asked for at what the adapter has; src/node/gpu.ts says what each is for. */
-const LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxStorageBuffersPerShaderStage",
-] as const satisfies readonly (keyof GPUSupportedLimits)[];
+import { FEATURES, LIMITS } from "../device/limits.ts";
 
 /**
  * Opens a device: `adapter` "low-power" or "high-performance" (default). The caller releases it.
@@ -31,7 +22,7 @@ export async function requestDevice({ adapter: wanted }: { adapter?: string } = 
       "the browser offers no WebGPU adapter; enable hardware acceleration, or see chrome://gpu",
     );
   }
-  const features = (["shader-f16", "subgroups"] as const).filter((feature) => adapter.features.has(feature));
+  const features = FEATURES.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({
     label: "llariat",
     requiredFeatures: features,

@@ -2,6 +2,7 @@
 
 import type { Checkpoint } from "../checkpoint/index.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
+import { LIMITS } from "../device/limits.ts";
 import { kvBytes } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
 import { describeRope } from "../rope/index.ts";
@@ -38,7 +39,7 @@ export const info: Command = {
     // A machine without an adapter still gets to know its checkpoint.
     const device = await requestDevice({ adapter: args.text("adapter") }).then(
       (gpu) => {
-        const limits = Object.fromEntries(LIMITS.map((limit) => [limit, gpu.device.limits[limit]]));
+        const limits = Object.fromEntries(SHOWN.map((limit) => [limit, gpu.device.limits[limit]]));
         gpu.release();
         return { adapter: gpu.adapter, limits, notes: gpu.notes };
       },
@@ -54,16 +55,8 @@ export const info: Command = {
   },
 };
 
-/** Limits that decide what runs: the ones gpu.ts asks for, and the grid. */
-const LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupsPerDimension",
-] as const satisfies readonly (keyof GPUSupportedLimits)[];
+/** Limits that decide what fits: those that are asked for, and the largest grid. */
+const SHOWN = [...LIMITS, "maxComputeWorkgroupsPerDimension"] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
 function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
   const { config } = checkpoint;

@@ -88,18 +88,21 @@ export class Pipelines {
     const code = linkShader(dispatch);
     let module = this.#modules.get(code);
     if (!module) {
+      // What is wrong with it is thrown below, with file and line; the scope keeps it from being reported a second time.
+      this.#device.pushErrorScope("validation");
       module = this.#device.createShaderModule({ label: kernel, code });
+      this.#device.popErrorScope().catch(() => {}); // a lost device says so elsewhere
       this.#modules.set(code, module);
     }
     const declared = [kernel, ...names].map((name) => declarations[name]);
     const bindings = declared.flatMap((each) => each.bindings);
-    const overrides = declared.flatMap((each) => each.overrides);
+    const overrides = new Set(declared.flatMap((each) => each.overrides));
     const layouts = [1, 2]
       .map((group) => bindings.filter((binding) => binding.group === group))
       .filter((own) => own.length > 0)
       .map((own) => this.layout(own));
     const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
-    const unknown = Object.keys(constants).filter((name) => !overrides.includes(name));
+    const unknown = Object.keys(constants).filter((name) => !overrides.has(name));
     if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
     try {
       const pipeline = await awaitDevice(

@@ -1,78 +1,94 @@
-// tune.ts — which variants of kernels are faster on this device, found by running both at first use.
+// tune.ts — whether shuffles or tiles of workgroup memory are the faster way for lanes to share values on a device.
 
 import {
-  type Dispatch,
-  type StepLayout,
   type DeviceFacts,
   type Tensor,
   type Variants,
   formats,
-  matmulTiled,
+  lanesOf,
   matmulShuffle,
+  matmulTiled,
   matrixOf,
   stepLayout,
 } from "../../kernels/index.ts";
 import { Gpu } from "./gpu.ts";
 
-/** Enough work that an adapter's launch cost does not decide, little enough that the slowest needs a tenth of a second. */
-const ROWS = 64;
-const SIZE = 512;
+/** 128 workgroups of either product with 32 lanes, 0.27 GFLOP: a large GPU is busy everywhere, a small one done in milliseconds. */
+const [ROWS, COLUMNS, DEPTH] = [256, 1024, 512];
 
-const chosen = new WeakMap<GPUDevice, Promise<DeviceFacts>>();
+/** A product is repeated in one pass until it lasts so long: forty times the grain of a browser's clock (0.1 ms). */
+const LEAST_MS = 4;
 
-/** Lanes of every subgroup, or 0 where there are none or their number varies. */
-function subgroupSize(device: GPUDevice): number {
-  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = device.adapterInfo ?? {};
-  return device.features.has("subgroups") && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
+/** Enough for products of 0.02 ms, of which a device with 13 TFLOPS in f32 is capable. */
+const MOST_REPEATS = 256;
+
+/** Two measurements of the same product differ by a few percent. Within a tenth tiles stay: they ask less of a driver. */
+const CLEARLY = 0.9;
+
+type Subgroups = Pick<DeviceFacts, "subgroupMin" | "subgroupMax">;
+
+const measured = new WeakMap<GPUDevice, Promise<Variants>>();
+
+/**
+ * The faster variants. Tiles where subgroups have no constant size, for then there is no other choice. Shuffles on an adapter
+ * that computes on the CPU, which is a fact and needs no measurement: a barrier there ends a loop over all lanes, whose values go
+ * through memory, and workgroup memory is no faster than any other. (lavapipe was measured to be 20 times slower with
+ * tiles; SwiftShader takes a second to compile them.) Else both products are measured, once per device.
+ */
+export function fasterVariants(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
+  if (lanesOf(subgroups) === 0) return Promise.resolve("tiled");
+  if (device.adapterInfo.isFallbackAdapter) return Promise.resolve("shuffle");
+  let faster = measured.get(device);
+  if (!faster) {
+    faster = measure(device, subgroups);
+    measured.set(device, faster);
+    faster.catch(() => measured.delete(device));
+  }
+  return faster;
+}
+
+async function measure(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
+  const shuffle = await timeProduct(device, { ...subgroups, variants: "shuffle" });
+  const tiled = await timeProduct(device, { ...subgroups, variants: "tiled" });
+  return shuffle < CLEARLY * tiled ? "shuffle" : "tiled";
 }
 
 /**
- * The facts of a device: its subgroup size, and the variants whose matrix product ran faster (best of three, after one run
- * that compiles). Measured once per device and remembered.
+ * Milliseconds of one matrix product of `facts.variants`: best of three, without what an empty submit and the wait for it
+ * cost, so that neither is measured on a GPU whose work takes less.
  */
-export function deviceFacts(device: GPUDevice): Promise<DeviceFacts> {
-  let facts = chosen.get(device);
-  if (!facts) {
-    facts = measure(device);
-    chosen.set(device, facts);
-    facts.catch(() => chosen.delete(device));
-  }
-  return facts;
-}
-
-async function measure(device: GPUDevice): Promise<DeviceFacts> {
-  const subgroup = subgroupSize(device);
-  if (subgroup < 4) return { subgroup: 0, variants: "tiled" };
-  const times = new Map<Variants, number>();
-  for (const variants of ["shuffle", "tiled"] as const)
-    times.set(variants, await timeMatmul(device, { subgroup, variants }));
-  const variants = times.get("shuffle")! < times.get("tiled")! ? "shuffle" : "tiled";
-  return { subgroup, variants };
-}
-
-async function timeMatmul(device: GPUDevice, facts: DeviceFacts): Promise<number> {
+export async function timeProduct(device: GPUDevice, facts: DeviceFacts): Promise<number> {
   const gpu = new Gpu(device, facts);
   try {
-    const tensor = (name: string, rows: number): Tensor => ({ name, dtype: "f32", shape: [rows, SIZE] });
-    const [x, y] = [tensor("x", ROWS), tensor("y", ROWS)];
-    const weight = matrixOf(formats.f32, "weight", SIZE, SIZE);
+    const tensor = (name: string, columns: number): Tensor => ({ name, dtype: "f32", shape: [ROWS, columns] });
+    const [x, y] = [tensor("x", DEPTH), tensor("y", COLUMNS)];
+    const weight = matrixOf(formats.f32, "weight", COLUMNS, DEPTH);
     const made = weight.pieces.flatMap(({ tensors }) => Object.values(tensors));
     for (const each of [x, y, ...made]) gpu.create(each, "activations");
-    const step: StepLayout = stepLayout({ rows: ROWS, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
+    const step = stepLayout({ rows: ROWS, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
     gpu.createStep(4 * (step.pageAt + 4));
-    const kernel = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
-    const dispatches: Dispatch[] = kernel({ x, weight, y, step, device: facts });
-    const recording = await gpu.record(dispatches);
-    const shape = { rows: ROWS, outputs: 0, singles: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
+    const product = facts.variants === "shuffle" ? matmulShuffle : matmulTiled;
+    const once = await gpu.record(product({ x, weight, y, step, device: facts }));
     const data = Uint32Array.of(ROWS, 0, 0, 1);
-    let best = Infinity;
-    for (let run = 0; run < 4; run++) {
-      const start = performance.now();
-      await gpu.run(recording, shape, data);
-      await gpu.idle();
-      if (run > 0) best = Math.min(best, performance.now() - start);
+    const shape = { rows: ROWS, outputs: 0, singles: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
+    const time = async (repeats: number): Promise<number> => {
+      const recording = Array.from({ length: repeats }, () => once).flat();
+      let best = Infinity;
+      for (let run = 0; run < 3; run++) {
+        const start = performance.now();
+        await gpu.run(recording, shape, data);
+        await gpu.idle();
+        best = Math.min(best, performance.now() - start);
+      }
+      return best;
+    };
+    await gpu.run(once, shape, data); // compiles, and wakes the device up
+    await gpu.idle();
+    const nothing = await time(0);
+    for (let repeats = 1; ; repeats *= 4) {
+      const ms = (await time(repeats)) - nothing;
+      if (ms >= LEAST_MS || repeats >= MOST_REPEATS) return ms / repeats;
     }
-    return best;
   } finally {
     gpu.close();
   }

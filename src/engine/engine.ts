@@ -2,11 +2,12 @@
 
 import {
   CANDIDATE_STRIDE,
+  FEW_ROWS,
   type StepLayout,
-  type DeviceFacts,
   type Tensor,
   readCandidates,
   stepLayout,
+  stepRows,
   stride,
 } from "../../kernels/index.ts";
 import type { LlamaConfig } from "../checkpoint/config.ts";
@@ -17,14 +18,8 @@ import { type MemoryLimits, SequenceMemory } from "./memory.ts";
 import type { Output } from "./sequence.ts";
 import { MAX_SINGLES, type Segment, StepWriter, splitSegments } from "./step.ts";
 
-/** Rows up to which reading each weight once per row beats a tile that is mostly empty (bench/kernels.ts). */
-const FEW = 4;
-
 /** Host and device memory that the logits of one step may take. */
 const LOGITS_BYTES = 32 << 20;
-
-/** Rows per step: a prompt is computed in chunks of this size, so that it can be cancelled and activations stay small. */
-const defaultRows = (facts: DeviceFacts): number => (facts.variants === "shuffle" ? 256 : 512);
 
 /** How to run a model. */
 export interface EngineOptions extends MemoryLimits {
@@ -51,7 +46,7 @@ export class Engine {
     this.gpu = gpu;
     this.config = config;
     this.weights = weights;
-    this.maxRows = options.maxRows ?? defaultRows(gpu.facts);
+    this.maxRows = options.maxRows ?? stepRows(gpu.facts);
     const { maxSequences } = this;
     this.maxOutputs = Math.max(
       maxSequences,
@@ -103,8 +98,8 @@ export class Engine {
     const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
     const { alone, tiled } = splitSegments(segments);
     return {
-      rows: rows <= FEW ? "few" : "many",
-      outputs: outputs <= FEW ? "few" : "many",
+      rows: rows <= FEW_ROWS ? "few" : "many",
+      outputs: outputs <= FEW_ROWS ? "few" : "many",
       attention: tiled.length === 0 ? "decode" : alone.length === 0 ? "prefill" : "both",
       rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
       candidates: want === "candidates",

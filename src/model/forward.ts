@@ -1,25 +1,19 @@
-// llama.ts — the forward pass. One call records the dispatches of a plan; decoding replays the list.
+// forward.ts — the forward pass. One call records the dispatches of a plan; decoding replays the list.
 
 import {
+  FEW_ROWS,
   type Dispatch,
-  type Linear,
   type KvLayer,
   type StepLayout,
   type DeviceFacts,
   type Tensor,
   angles,
   append,
-  type AttentionArguments,
-  attentionDecodeTiled,
-  attentionDecodeShuffle,
-  attentionMerge,
-  attentionPrefillTiled,
-  attentionPrefillShuffle,
+  attentionDecode,
+  attentionPrefill,
   embed,
   gather,
-  matmulTiled,
-  matmulShuffle,
-  matvec,
+  linear,
   rmsnorm,
   rope,
   swiglu,
@@ -67,15 +61,11 @@ export interface Model {
   readonly device: DeviceFacts;
 }
 
-const manyRows = (device: DeviceFacts): Linear => (device.variants === "shuffle" ? matmulShuffle : matmulTiled);
-
-function attention(plan: Plan, args: AttentionArguments & { partials: Tensor }): Dispatch[] {
-  const shuffle = args.device.variants === "shuffle";
-  const prefill = () => [shuffle ? attentionPrefillShuffle(args) : attentionPrefillTiled(args)];
-  const decode = () => [shuffle ? attentionDecodeShuffle(args) : attentionDecodeTiled(args), attentionMerge(args)];
-  if (plan.attention === "both") return [...prefill(), ...decode()];
-  return plan.attention === "prefill" ? prefill() : decode();
-}
+const ATTENTION: Readonly<Record<Plan["attention"], typeof attentionDecode>> = {
+  prefill: attentionPrefill,
+  decode: attentionDecode,
+  both: (args) => [...attentionPrefill(args), ...attentionDecode(args)],
+};
 
 /**
  * Records a step: token rows in, logits of the output rows out (HF LlamaForCausalLM: pre-norm blocks of attention and
@@ -84,26 +74,27 @@ function attention(plan: Plan, args: AttentionArguments & { partials: Tensor }):
 export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
   const { weights, config, kv, step, device, activations: a } = model;
   const { heads, kvHeads, rmsEps: eps } = config;
-  const linear = plan.rows === "few" ? matvec : manyRows(device);
-  const head = plan.outputs === "few" ? matvec : manyRows(device);
   const { rawKeys } = plan;
+  const attention = ATTENTION[plan.attention];
+  const rows = plan.rows === "few" ? FEW_ROWS : step.capacity.rows;
+  const outputs = plan.outputs === "few" ? FEW_ROWS : step.capacity.outputs;
 
   run(angles({ table: a.table, step }));
   run(embed({ weight: weights.embed, y: a.x, step, device })); // x [rows, dim]
   for (const [i, layer] of weights.layers.entries()) {
     run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
-    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, step, device })); // qkv [rows, q + k + v]
+    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, rows, step, device })); // qkv [rows, q + k + v]
     run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k turned in place
     run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
-    run(attention(plan, { ...a, kv: kv[i], y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
-    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, step, device })); // x += …
+    run(attention({ ...a, kv: kv[i], y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
+    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, rows, step, device })); // x += …
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
-    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, step, device })); // [rows, 2·hidden]
+    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, rows, step, device })); // [rows, 2·hidden]
     run(swiglu({ x: a.gateUp, y: a.gated, device })); // [rows, hidden]
-    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, step, device })); // x += …
+    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, rows, step, device })); // x += …
   }
   run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]
   run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, device }));
-  run(head({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, step, device })); // [outputs, vocab]
-  if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step }));
+  run(linear({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, rows: outputs, step, device })); // [outputs, vocab]
+  if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step, device }));
 }

@@ -2,6 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { useWait } from "../device/handle.ts";
+import { FEATURES, LIMITS } from "../device/limits.ts";
 import { fasterAdvice, noAdapterMessage } from "./advice.ts";
 import { hasVulkanLoader, useSwiftShader } from "./software.ts";
 import { napWhile } from "./waiting.ts";
@@ -50,22 +51,6 @@ export interface GpuHandle {
   /** Destroys the device and every buffer of it. May be called again. */
   readonly release: () => void;
 }
-
-/**
- * Limits asked for at what the adapter has, because the defaults are made for the smallest phone.
- * `GPUSupportedLimits` in the WebGPU specification lists the defaults.
- */
-const LIMITS = [
-  "maxBufferSize", // a weight or the key/value pool beyond 256 MiB
-  "maxStorageBufferBindingSize", // the same, as one binding; weights beyond it are split by rows
-  "maxComputeWorkgroupStorageSize", // matmul tiles and attention scores: more than 16 KiB where there is more
-  "maxComputeInvocationsPerWorkgroup", // row reductions: one workgroup of up to 1,024 lanes per row
-  "maxComputeWorkgroupSizeX", // the same lanes, all along x
-  "maxStorageBuffersPerShaderStage", // split weights bind several pieces next to activations; the default is 8
-] as const satisfies readonly (keyof GPUSupportedLimits)[];
-
-/** Features used where present; every kernel has a variant without them. */
-const FEATURES = ["shader-f16", "subgroups"] as const satisfies readonly GPUFeatureName[];
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 

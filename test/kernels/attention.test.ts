@@ -9,12 +9,10 @@ import {
   SPLIT,
   type DeviceFacts,
   type Tensor,
-  attentionDecodeTiled,
-  attentionDecodeShuffle,
-  attentionMerge,
-  attentionPrefillTiled,
+  attentionDecode,
+  attentionPrefill,
   caches,
-  attentionPrefillShuffle,
+  choose,
   tileRows,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
@@ -25,8 +23,6 @@ const lab = await openLab();
 test.after(() => lab.close());
 
 type Record = (args: AttentionArguments & { partials: Tensor }) => Dispatch[];
-const decode: Record = (args) => [attentionDecodeTiled(args), attentionMerge(args)];
-const decodeSubgroup: Record = (args) => [attentionDecodeShuffle(args), attentionMerge(args)];
 
 interface Kernel {
   readonly name: string;
@@ -34,23 +30,14 @@ interface Kernel {
   readonly device: DeviceFacts;
 }
 
-/** The kernels with the devices under which they differ. */
-const kernels: Kernel[] = lab.devices.flatMap((device) => {
-  if (device.variants === "shuffle") {
-    return [
-      {
-        name: "attention_prefill_shuffle",
-        record: (args: AttentionArguments) => [attentionPrefillShuffle(args)],
-        device,
-      },
-      { name: "attention_decode_shuffle", record: decodeSubgroup, device },
-    ];
-  }
-  if (device.subgroup) return [];
-  return [
-    { name: "attention_prefill_tiled", record: (args: AttentionArguments) => [attentionPrefillTiled(args)], device },
-    { name: "attention_decode_tiled", record: decode, device },
-  ];
+/** Every variant, with a device that it is chosen on. */
+const kernels: Kernel[] = [
+  ...lab.differing("attention_prefill").map((device) => ({ record: attentionPrefill, device })),
+  ...lab.differing("attention_decode").map((device) => ({ record: attentionDecode, device })),
+].map(({ record, device }) => {
+  const size = { rows: 1, n: 1, k: 1 };
+  const kernel = record === attentionPrefill ? "attention_prefill" : "attention_decode";
+  return { name: choose(kernel, size, device), record, device };
 });
 
 interface Shape {

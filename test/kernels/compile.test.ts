@@ -16,6 +16,8 @@ import {
   type Tensor,
   caches,
   formats,
+  type PartName,
+  declarations,
   kernels,
   kvLayer,
   matrixOf,
@@ -46,18 +48,24 @@ const models: Record<string, Shape> = {
   "TinyLlama 1.1B": { dim: 2048, hidden: 5632, heads: 32, kvHeads: 4, headDim: 64, vocab: 32_000, ...plain },
   "Llama 2 7B": { dim: 4096, hidden: 11_008, heads: 32, kvHeads: 32, headDim: 128, vocab: 32_000, ...plain },
   "Llama 3.1 70B": { dim: 8192, hidden: 28_672, heads: 64, kvHeads: 8, headDim: 128, vocab: 128_256, ...plain },
+  "heads of 256": { dim: 2048, hidden: 2048, heads: 8, kvHeads: 1, headDim: 256, vocab: 32_000, ...plain },
   "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
 };
 for (const name of readdirSync(new URL("../fixtures/goldens/models", import.meta.url))) {
   models[name] = parseConfig(goldenJson(`models/${name}/config.json`));
 }
 
+/** Subgroups of one size on GPUs, lavapipe (8, or 4 and 16 as it is told) and SwiftShader (4); of varying size; none. */
 const devices: DeviceFacts[] = [
-  { subgroup: 0, variants: "tiled" },
-  { subgroup: 32, variants: "tiled" }, // NVIDIA, Apple
-  { subgroup: 8, variants: "shuffle" }, // lavapipe
-  { subgroup: 4, variants: "shuffle" }, // SwiftShader
-  { subgroup: 32, variants: "shuffle" },
+  { subgroupMin: 0, subgroupMax: 0, variants: "tiled" },
+  { subgroupMin: 4, subgroupMax: 128, variants: "tiled" },
+  ...[4, 8, 16, 32, 64].flatMap((lanes): DeviceFacts[] => {
+    const sizes = { subgroupMin: lanes, subgroupMax: lanes };
+    return [
+      { ...sizes, variants: "tiled" },
+      { ...sizes, variants: "shuffle" },
+    ];
+  }),
 ];
 const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
   [false, true].map((rawKeys) => ({
@@ -141,13 +149,19 @@ const WAYS: (readonly [Format, CacheFormat])[] = [
 
 const seen = new Set<KernelName>();
 const linked = new Set<string>();
+/** What was compiled, of whatever model: the same again would show nothing. */
+const compiled = new Set<string>();
 
 for (const [name, shape] of Object.entries(models)) {
   test(`${name}: all formats, plans and devices`, async () => {
     for (const ways of WAYS) {
       for (const facts of devices) {
         const gpu = new Gpu(device, facts);
-        const dispatches = plans.flatMap((plan) => record(shape, ways, facts, plan));
+        const all = plans.flatMap((plan) => record(shape, ways, facts, plan));
+        const dispatches = all.filter(({ kernel, parts: names, constants, lengths }) => {
+          const key = JSON.stringify([kernel, names, constants, lengths]);
+          return !compiled.has(key) && compiled.add(key);
+        });
         for (const dispatch of dispatches) {
           seen.add(dispatch.kernel);
           for (const part of dispatch.parts) linked.add(part);
@@ -171,6 +185,24 @@ const x: Tensor = { name: "x", dtype: "f32", shape: [4, 16] };
 const y: Tensor = { name: "y", dtype: "f32", shape: [4, 8] };
 const dispatch = swiglu({ x, y, device: devices[0] });
 
+test("these models need no larger workgroups than every device has", () => {
+  assert.is(device.limits.maxComputeWorkgroupStorageSize, 16_384); // so that those beyond it would not have compiled
+  assert.is(device.limits.maxComputeInvocationsPerWorkgroup, 256);
+});
+
+test("no kernel binds more storage buffers than every device has room for", () => {
+  // Attention with the step's: src/device/limits.ts says so. Linear layers: x, y, the step's, a bias, and the format's tensors.
+  const storage = (name: KernelName | PartName) => declarations[name].bindings.filter(({ type }) => type !== "uniform");
+  const counts = plans.flatMap((plan) =>
+    devices.flatMap((facts) =>
+      record(models["mlp-bias-f16"], WAYS[0], facts, plan).map(({ kernel, parts: names }) => {
+        return new Set([kernel, ...names, "lib/step" as const].flatMap(storage)).size;
+      }),
+    ),
+  );
+  assert.is(Math.max(...counts), 6);
+});
+
 test("a misspelt constant fails by name", async () => {
   const { HIDDEN, ...rest } = dispatch.constants;
   await fails({ ...dispatch, constants: { ...rest, HIDEN: HIDDEN } }, /kernels\/swiglu\.wgsl .*has no override HIDEN/);
@@ -188,7 +220,7 @@ test("an error in a kernel, in a part and in an appended constant is reported by
   );
   const step = stepLayout({ rows: 4, outputs: 4, sequences: 1, fills: 1, headDim: 2 });
   const candidates: Tensor = { name: "candidates", dtype: "u32", shape: [4, CANDIDATE_STRIDE] };
-  const linked = topk({ logits: x, candidates, step });
+  const linked = topk({ logits: x, candidates, step, device: devices[0] });
   await withText(parts, "lib/step", "fn output_k(output: u32) -> u32", "fn output_k(output: u32) -> f32", (text) =>
     fails(linked, new RegExp(`kernels/lib/step\\.wgsl:${lineOf(text, "fn output_k")}:\\d+ `)),
   );
@@ -200,7 +232,7 @@ test("an error in a kernel, in a part and in an appended constant is reported by
 
 test("subgroups that a record does not declare fail by file and line", async () => {
   const weight: Tensor = { name: "weight", dtype: "f32", shape: [16] };
-  const device = { subgroup: 8, variants: "shuffle" } as const;
+  const device = { subgroupMin: 8, subgroupMax: 8, variants: "shuffle" } as const;
   const normed = rmsnorm({ x, weight, y: { ...x, name: "h" }, eps: 1e-5, device });
   assert.equal(normed.enables, ["subgroups"]);
   await fails({ ...normed, enables: [] }, /kernels\/lib\/reduce_shuffle\.wgsl:\d+:\d+ .*subgroupShuffleXor.*subgroups/);

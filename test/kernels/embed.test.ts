@@ -7,13 +7,16 @@ const test = suite("embed");
 const lab = await openLab();
 test.after(() => lab.close());
 
-for (const [format, dim, cuts] of [
+const cases: [FormatName, number, number[]][] = [
   ["f32", 45, []],
   ["f16", 301, [1, 70]],
   ["bf16", 64, [128]],
-  ...Object.keys(formats).map((format) => [format, 107, [6]]),
-] as [FormatName, number, number[]][]) {
-  test(`${format}, ${dim} wide, in ${cuts.length + 1} pieces`, async () => {
+  ...(Object.keys(formats) as FormatName[]).map((format): [FormatName, number, number[]] => [format, 107, [6]]),
+];
+for (const [device, [format, dim, cuts]] of lab
+  .differing("elementwise")
+  .flatMap((each) => cases.map((one) => [each, one] as const))) {
+  test(`${format}, ${dim} wide, in ${cuts.length + 1} pieces, ${lab.name(device)}`, async () => {
     const vocab = 203;
     // First and last token of the table and of every piece, and some twice.
     const tokens = [0, vocab - 1, ...cuts.flatMap((cut) => [cut - 1, cut]), 17, 17, 0];
@@ -22,7 +25,7 @@ for (const [format, dim, cuts] of [
     const weight = one.matrix("weight", [vocab, dim], next, formats[format], cuts);
     const y = one.tensor("y", [tokens.length + 2, dim]);
     // What a format holds is read exactly, so every element must be equal.
-    await one.run(embed({ weight, y, step: one.layout, device: lab.gpu.facts }));
+    await one.run(embed({ weight, y, step: one.layout, device }));
     one.close();
   });
 }

@@ -91,9 +91,9 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
     const [x, y] = [one.tensor("x", [35, 2 * WIDE], next), one.tensor("y", [37, WIDE])];
     return [kernels.swiglu({ x, y, device })];
   },
-  topk: (one) => {
+  topk: (one, device) => {
     const candidates = one.tensor("candidates", [35, kernels.CANDIDATE_STRIDE], () => 0, "u32");
-    return [kernels.topk({ logits: one.tensor("logits", [35, 50], next), candidates, step: one.layout })];
+    return [kernels.topk({ logits: one.tensor("logits", [35, 50], next), candidates, step: one.layout, device })];
   },
 };
 
@@ -110,6 +110,7 @@ function cut(dispatch: Dispatch, axis: number, less: number, sizes: number[]): D
   };
 }
 
+/** Those with the narrowest and the widest choice: their grids differ most. */
 const devices = lab.devices.filter((_, i, all) => i === 0 || i === all.length - 1);
 for (const [name, record] of Object.entries(RECORDS)) {
   for (const device of devices.filter(({ variants }) => variants === "shuffle" || !name.endsWith("_shuffle"))) {

@@ -8,6 +8,7 @@ import {
   type DeviceFacts,
   type Tensor,
   formats,
+  choose,
   matmulTiled,
   matmulShuffle,
   matrixOf,
@@ -21,13 +22,19 @@ const test = suite("linear");
 const lab = await openLab();
 test.after(() => lab.close());
 
-/** The kernels with the devices under which they differ. */
-const kernels: { name: string; linear: Linear; device: DeviceFacts }[] = lab.devices.flatMap((device) => {
-  if (device.variants === "shuffle") return [{ name: "matmul_shuffle", linear: matmulShuffle, device }];
-  const name = device.subgroup ? "matvec (subgroups)" : "matvec";
-  const vector = { name, linear: matvec, device };
-  return device.subgroup ? [vector] : [vector, { name: "matmul_tiled", linear: matmulTiled, device }];
-});
+const MANY_ROWS = { rows: Infinity, n: 1, k: 1 };
+
+/** Every variant, with a device that it is chosen on. */
+const kernels: { name: string; linear: Linear; device: DeviceFacts }[] = [
+  ...lab.differing("matvec").map((device) => {
+    const name = `matvec with ${choose("matvec", MANY_ROWS, device)}`;
+    return { name, linear: matvec, device };
+  }),
+  ...lab.differing("linear").map((device) => {
+    const name = choose("linear", MANY_ROWS, device);
+    return { name, linear: name === "matmul_tiled" ? matmulTiled : matmulShuffle, device };
+  }),
+];
 
 interface Shape {
   readonly n: number;

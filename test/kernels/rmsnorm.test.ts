@@ -9,8 +9,7 @@ const test = suite("rmsnorm");
 const lab = await openLab();
 test.after(() => lab.close());
 
-// The sums are made in two ways: in workgroup memory, and across a subgroup.
-const devices = [lab.devices[0], ...lab.devices.filter(({ variants }) => variants === "shuffle")];
+const devices = lab.differing("rmsnorm");
 
 for (const device of devices) {
   for (const dim of [1, 45, 301, 4096]) {

@@ -23,7 +23,7 @@ import { farthest, folder, openDevice, readCheckpoint } from "../tools/models.ts
 
 const test = suite("rope-depth");
 const handle = await openDevice();
-const gpu = new Gpu(handle.device, { subgroup: 0, variants: "tiled" });
+const gpu = new Gpu(handle.device, { subgroupMin: 0, subgroupMax: 0, variants: "tiled" });
 test.after(() => {
   gpu.close();
   handle.release();

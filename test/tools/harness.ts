@@ -10,6 +10,7 @@ import type {
   Matrix,
   StepLayout,
   StepShape,
+  Choices,
   DeviceFacts,
   Tensor,
 } from "../../kernels/index.ts";
@@ -18,13 +19,16 @@ import {
   PAGE,
   SPLIT,
   caches,
+  choose,
   formats,
   kvLayer,
+  lanesOf,
   rowStride,
   stepLayout,
   stride,
 } from "../../kernels/index.ts";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
+import { subgroupSizes } from "../../src/device/facts.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { tensorBytes } from "../../kernels/index.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
@@ -403,10 +407,16 @@ export class Case {
   }
 }
 
-/** A device for one test file, and the kinds of device that its kernels must be right for. */
+/** A device for one test file, and what its kernels must be right for. */
 export interface Lab {
   readonly gpu: Gpu;
+  /**
+   * Kinds of device that this one can stand for: without subgroups; with subgroups whose size is said to vary; and, if it
+   * does not, with that size and either variants.
+   */
   readonly devices: readonly DeviceFacts[];
+  /** One of `devices` for each variant of a kernel. */
+  readonly differing: (kernel: keyof Choices) => DeviceFacts[];
   /** A short name of a device for a message. */
   readonly name: (device: DeviceFacts) => string;
   close(): void;
@@ -418,19 +428,27 @@ export interface Lab {
  */
 export async function openLab(): Promise<Lab> {
   const { device, adapter, release } = await requestDevice({ log: () => {} });
-  const { subgroupMinSize, subgroupMaxSize } = adapter;
-  const subgroup = subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
-  const lanes = process.env["LLARIAT_LANES"];
-  if (lanes !== undefined && subgroup !== Number(lanes))
-    throw new Error(`${adapter.name} has subgroups of ${subgroupMinSize} to ${subgroupMaxSize} lanes, needed ${lanes}`);
-  const devices: DeviceFacts[] = [{ subgroup: 0, variants: "tiled" }];
-  if (subgroup) devices.push({ subgroup, variants: "tiled" }, { subgroup, variants: "shuffle" });
+  const wanted = process.env["LLARIAT_LANES"];
+  const own = subgroupSizes(device);
+  const lanes = lanesOf(own);
+  if (wanted !== undefined && lanes !== Number(wanted))
+    throw new Error(
+      `${adapter.name} has subgroups of ${own.subgroupMin} to ${own.subgroupMax} lanes, needed ${wanted}`,
+    );
+  const devices: DeviceFacts[] = [{ subgroupMin: 0, subgroupMax: 0, variants: "tiled" }];
+  if (own.subgroupMax) devices.push({ ...own, subgroupMax: 2 * own.subgroupMax, variants: "tiled" });
+  if (lanes) devices.push({ ...own, variants: "tiled" }, { ...own, variants: "shuffle" });
   else console.log(`note: ${adapter.name} has no subgroups of one size, so those kernels are not run here`);
   const gpu = new Gpu(device, devices.at(-1)!);
   return {
     gpu,
     devices,
-    name: (device) => `${device.variants}, ${device.subgroup || "no"} subgroups`,
+    differing: (kernel) => {
+      const many = { rows: Infinity, n: 1, k: 1 };
+      return [...new Map(devices.map((each) => [choose(kernel, many, each), each])).values()];
+    },
+    name: ({ subgroupMin: min, subgroupMax: max, variants }) =>
+      `${variants}, ${max === 0 ? "no subgroups" : `subgroups of ${min === max ? min : `${min}–${max}`}`}`,
     close: () => {
       gpu.close();
       release();

@@ -1,0 +1,145 @@
+// choose.ts — which variant of a kernel runs: one table, a reason per row. The first row that holds and was not refused is
+// taken; the last row of a kernel always holds, needs nothing of the device, and is what the others are checked against.
+
+import { type DeviceFacts, lanesOf } from "./device.ts";
+
+/** How a kernel adds up over the lanes of a workgroup: the part it is linked with. */
+export type Reduction = "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup";
+
+/** What is chosen between, by kernel: another kernel, another part, or another way over a row. */
+export interface Choices {
+  readonly linear: "matvec" | "matmul_shuffle" | "matmul_tiled";
+  readonly attention_prefill: "attention_prefill_shuffle" | "attention_prefill_tiled";
+  readonly attention_decode: "attention_decode_shuffle" | "attention_decode_tiled";
+  readonly matvec: Reduction;
+  readonly rmsnorm: Reduction;
+  readonly topk: Reduction;
+  /** append, embed, gather, rope, swiglu, attention_merge: each element of a row on its own. */
+  readonly elementwise: "walk" | "spread";
+}
+
+/** What is to be computed: rows of the step, and of a linear layer the columns made (n) and summed over (k). */
+export interface Size {
+  readonly rows: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+interface Row<Variant> {
+  readonly variant: Variant;
+  /** Default: always. */
+  readonly when?: (device: DeviceFacts, size: Size) => boolean;
+  readonly why: string;
+}
+
+/** Rows up to which reading each weight once per row beats a tile that is mostly empty (bench/kernels.ts). */
+export const FEW_ROWS = 4;
+
+const shuffles = (device: DeviceFacts): boolean => lanesOf(device) > 0 && device.variants === "shuffle";
+const hasSubgroups = ({ subgroupMax }: DeviceFacts): boolean => subgroupMax > 0;
+
+const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
+  linear: [
+    {
+      variant: "matvec",
+      when: (_, { rows }) => rows <= FEW_ROWS,
+      why: "bound by reading the weight, which a row does with all lanes side by side; a tile of 16 or 32 rows would be empty",
+    },
+    {
+      variant: "matmul_shuffle",
+      when: shuffles,
+      why: "no barrier and the fewest reads per multiply-add; this very product was measured, or is known, to be faster here",
+    },
+    { variant: "matmul_tiled", why: "every GPU has workgroup memory, and 12 reads of it feed 32 multiply-adds" },
+  ],
+  attention_prefill: [
+    {
+      variant: "attention_prefill_shuffle",
+      when: shuffles,
+      why:
+        "three barriers per 32 keys are what attention_prefill_tiled waits for where barriers are dear, and matmul_tiled " +
+        "waits for the same: its measurement stands for both",
+    },
+    {
+      variant: "attention_prefill_tiled",
+      why: "queries and weights are read from workgroup memory by all lanes at once",
+    },
+  ],
+  attention_decode: [
+    {
+      variant: "attention_decode_shuffle",
+      when: shuffles,
+      why: "one subgroup per part starts sooner than 64 lanes that meet at five barriers, where those are dear",
+    },
+    { variant: "attention_decode_tiled", why: "a lane per key of a part: 64 lanes hide each other's wait for memory" },
+  ],
+  matvec: [
+    {
+      variant: "lib/reduce_shuffle",
+      when: (device) => lanesOf(device) > 0,
+      why: "a workgroup that is one subgroup needs no barrier, and the next workgroup hides its wait; 8 columns share x anyway",
+    },
+    {
+      variant: "lib/reduce_subgroups",
+      when: hasSubgroups,
+      why: "subgroups whose size varies add up their own lanes, whatever these are: one round through memory, not two",
+    },
+    { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
+  ],
+  rmsnorm: [
+    {
+      variant: "lib/reduce_shuffle",
+      when: shuffles,
+      why: "where lanes of a workgroup take turns on one core, more of them than a subgroup only cost barriers",
+    },
+    {
+      variant: "lib/reduce_subgroups",
+      when: hasSubgroups,
+      why: "128 lanes read the row together, since a workgroup has nothing else to do, and one round through memory joins them",
+    },
+    { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
+  ],
+  topk: [
+    {
+      variant: "lib/reduce_workgroup",
+      when: shuffles,
+      why: "256 lanes that are not one subgroup; on lavapipe subgroupAdd is a branch per lane, and this sum is one of a step",
+    },
+    {
+      variant: "lib/reduce_subgroups",
+      when: hasSubgroups,
+      why: "256 lanes add up inside their subgroups first: one round through memory, not two",
+    },
+    { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
+  ],
+  elementwise: [
+    {
+      variant: "walk",
+      when: shuffles,
+      why: "on a CPU starting a workgroup costs as much as 60 elements: one subgroup walks along the row",
+    },
+    { variant: "spread", why: "a lane per element fills a GPU" },
+  ],
+};
+
+/** The variant of a kernel for this size on this device. */
+export function choose<K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): Choices[K] {
+  const rows = TABLE[kernel];
+  const fits = ({ variant, when = () => true }: Row<Choices[K]>): boolean =>
+    !device.refused?.has(variantName(kernel, variant)) && when(device, size);
+  return (rows.find(fits) ?? rows[rows.length - 1]).variant;
+}
+
+/** The variant of a kernel that needs nothing of the device. */
+export const plainVariant = <K extends keyof Choices>(kernel: K): Choices[K] => TABLE[kernel].at(-1)!.variant;
+
+/** What a variant is called in notes and in `DeviceFacts.refused`. */
+export const variantName = <K extends keyof Choices>(kernel: K, variant: Choices[K]): string =>
+  variant.startsWith("lib/") ? `${kernel} with ${variant}` : variant;
+
+/**
+ * Token rows per step: a prompt is computed in chunks of this size, so that it can be cancelled and activations stay small.
+ * 256 rows are 16 tiles of matmul_shuffle; a CPU works on them for seconds, long enough to wait for a cancel (135M on
+ * lavapipe, two cores: 5 s). 512 are 16 tiles of matmul_tiled.
+ */
+export const stepRows = (device: DeviceFacts): number => (shuffles(device) ? 256 : 512);

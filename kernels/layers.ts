@@ -1,0 +1,52 @@
+// layers.ts — the layers of a model whose kernel is chosen by size and device (choose.ts), one call each.
+
+import type { AttentionArguments } from "./attention.ts";
+import { attentionDecodeShuffle } from "./attention_decode_shuffle.ts";
+import { attentionDecodeTiled } from "./attention_decode_tiled.ts";
+import { attentionMerge } from "./attention_merge.ts";
+import { attentionPrefillShuffle } from "./attention_prefill_shuffle.ts";
+import { attentionPrefillTiled } from "./attention_prefill_tiled.ts";
+import { type Choices, choose } from "./choose.ts";
+import type { Dispatch, Tensor } from "./dispatch.ts";
+import type { Linear, LinearArguments } from "./linear.ts";
+import { matmulShuffle } from "./matmul_shuffle.ts";
+import { matmulTiled } from "./matmul_tiled.ts";
+import { matvec } from "./matvec.ts";
+
+type DecodeArguments = AttentionArguments & { readonly partials: Tensor };
+
+const LINEAR: Readonly<Record<Choices["linear"], Linear>> = {
+  matvec,
+  matmul_shuffle: matmulShuffle,
+  matmul_tiled: matmulTiled,
+};
+const PREFILL: Readonly<Record<Choices["attention_prefill"], (args: AttentionArguments) => Dispatch>> = {
+  attention_prefill_shuffle: attentionPrefillShuffle,
+  attention_prefill_tiled: attentionPrefillTiled,
+};
+const DECODE: Readonly<Record<Choices["attention_decode"], (args: DecodeArguments) => Dispatch>> = {
+  attention_decode_shuffle: attentionDecodeShuffle,
+  attention_decode_tiled: attentionDecodeTiled,
+};
+
+/** A linear layer of about `rows` rows; see linear.ts for the other arguments. */
+export function linear({ rows, ...args }: LinearArguments & { readonly rows: number }): Dispatch[] {
+  const size = { rows, n: args.weight.rows, k: args.weight.columns };
+  return LINEAR[choose("linear", size, args.device)](args);
+}
+
+/** Attention of tiles of neighbouring rows; see attention.ts for the arguments. */
+export function attentionPrefill(args: AttentionArguments): Dispatch[] {
+  return [PREFILL[choose("attention_prefill", sizeOf(args), args.device)](args)];
+}
+
+/** Attention of rows that stand alone, in parts of SPLIT keys (`partials`), and their joining. */
+export function attentionDecode(args: DecodeArguments): Dispatch[] {
+  return [DECODE[choose("attention_decode", sizeOf(args), args.device)](args), attentionMerge(args)];
+}
+
+const sizeOf = ({ step, y }: AttentionArguments) => ({
+  rows: step.capacity.rows,
+  n: y.shape[1],
+  k: step.capacity.headDim,
+});

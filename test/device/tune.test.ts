@@ -1,0 +1,59 @@
+// tune.test.ts — how the faster variants of a device are found: as a fact, or by a measurement that latency does not decide.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { lanesOf } from "../../kernels/index.ts";
+import { subgroupSizes } from "../../src/device/facts.ts";
+import { fasterVariants, timeProduct } from "../../src/device/tune.ts";
+import { countCalls, openDevice } from "../tools/models.ts";
+
+const test = suite("tune");
+const { device, adapter, release } = await openDevice();
+test.after(() => release());
+const calls = countCalls(device);
+const sizes = subgroupSizes(device);
+
+test("subgroups of varying size, and none, leave tiles without a measurement", async () => {
+  assert.is(await fasterVariants(device, { subgroupMin: 4, subgroupMax: 128 }), "tiled");
+  assert.is(await fasterVariants(device, { subgroupMin: 0, subgroupMax: 0 }), "tiled");
+  assert.is(calls.createBuffer, 0);
+});
+
+if (adapter.isSoftware && lanesOf(sizes) > 0) {
+  test("an adapter that computes on the CPU takes shuffles without a measurement", async () => {
+    assert.is(await fasterVariants(device, sizes), "shuffle");
+    assert.is(calls.createBuffer, 0);
+  });
+
+  test("where that is not known both products are measured, once, leaving nothing behind", async () => {
+    Object.defineProperty(device, "adapterInfo", { value: { isFallbackAdapter: false } });
+    const [first, second] = await Promise.all([fasterVariants(device, sizes), fasterVariants(device, sizes)]);
+    assert.is(first, second);
+    // 8 ms against 80 on lavapipe; SwiftShader is slow at both.
+    if (adapter.name.includes("llvmpipe")) assert.is(first, "shuffle");
+    const { createBuffer } = calls;
+    assert.ok(createBuffer > 0);
+    assert.is(await fasterVariants(device, sizes), first);
+    assert.is(calls.createBuffer, createBuffer);
+    assert.is(calls.alive.size, 0);
+  });
+}
+
+test("what a wait for the device costs is not counted", async () => {
+  const facts = { ...sizes, variants: lanesOf(sizes) > 0 ? "shuffle" : "tiled" } as const;
+  const alone = await timeProduct(device, facts);
+  if (alone > 50)
+    return console.log(`note: a product takes ${alone} ms on ${adapter.name}, so latency is not tried here`);
+  const { queue } = device;
+  const done = queue.onSubmittedWorkDone.bind(queue);
+  const LATENCY = 400;
+  queue.onSubmittedWorkDone = async () => {
+    await done();
+    await new Promise((resolve) => setTimeout(resolve, LATENCY));
+    return undefined;
+  };
+  const ms = await timeProduct(device, facts);
+  queue.onSubmittedWorkDone = done;
+  assert.ok(ms > 0 && ms < LATENCY / 2, `${ms} ms, ${alone} without latency`);
+});
+
+test.run();

@@ -1,0 +1,95 @@
+// choose.test.ts — which variant is chosen for which size on which kind of device.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  type Choices,
+  type DeviceFacts,
+  FEW_ROWS,
+  choose,
+  plainVariant,
+  stepRows,
+  variantName,
+} from "../../kernels/index.ts";
+
+const test = suite("choose");
+
+const KERNELS: readonly (keyof Choices)[] = [
+  "linear",
+  "attention_prefill",
+  "attention_decode",
+  "matvec",
+  "rmsnorm",
+  "topk",
+  "elementwise",
+];
+const many = { rows: FEW_ROWS + 1, n: 100, k: 100 };
+const all = (device: DeviceFacts): string[] => KERNELS.map((kernel) => choose(kernel, many, device));
+
+const none: DeviceFacts = { subgroupMin: 0, subgroupMax: 0, variants: "tiled" };
+const sized = (lanes: number, variants: DeviceFacts["variants"]): DeviceFacts => ({
+  subgroupMin: lanes,
+  subgroupMax: lanes,
+  variants,
+});
+const TILED = ["matmul_tiled", "attention_prefill_tiled", "attention_decode_tiled"];
+
+test("without subgroups everything is plain", () => {
+  assert.equal(
+    all(none),
+    KERNELS.map((kernel) => plainVariant(kernel)),
+  );
+  const { subgroupMin, subgroupMax } = none;
+  assert.equal(all({ subgroupMin, subgroupMax, variants: "shuffle" }), all(none)); // there is nothing to shuffle in
+});
+
+test("subgroups of varying size, or of too few lanes for shuffles, add up their own lanes", () => {
+  const want = [...TILED, "lib/reduce_subgroups", "lib/reduce_subgroups", "lib/reduce_subgroups", "spread"];
+  for (const variants of ["tiled", "shuffle"] as const) {
+    assert.equal(all({ subgroupMin: 4, subgroupMax: 128, variants }), want);
+    assert.equal(all(sized(2, variants)), want);
+  }
+});
+
+test("subgroups of one size: shuffles where they are faster, and in matvec always", () => {
+  for (const lanes of [4, 8, 32]) {
+    assert.equal(all(sized(lanes, "tiled")), [
+      ...TILED,
+      "lib/reduce_shuffle",
+      "lib/reduce_subgroups",
+      "lib/reduce_subgroups",
+      "spread",
+    ]);
+    assert.equal(all(sized(lanes, "shuffle")), [
+      "matmul_shuffle",
+      "attention_prefill_shuffle",
+      "attention_decode_shuffle",
+      "lib/reduce_shuffle",
+      "lib/reduce_shuffle",
+      "lib/reduce_workgroup",
+      "walk",
+    ]);
+  }
+});
+
+test("few rows of a linear layer read the weight once each, on every device", () => {
+  for (const device of [none, sized(32, "tiled"), sized(8, "shuffle")]) {
+    assert.is(choose("linear", { ...many, rows: FEW_ROWS }, device), "matvec");
+  }
+});
+
+test("what was refused gives way to the next that holds, the plain variant to nothing", () => {
+  const refused = new Set(["matmul_shuffle", "rmsnorm with lib/reduce_shuffle"]);
+  const device = { ...sized(8, "shuffle"), refused };
+  assert.is(choose("linear", many, device), "matmul_tiled");
+  assert.is(choose("rmsnorm", many, device), "lib/reduce_subgroups");
+  assert.is(choose("matvec", many, device), "lib/reduce_shuffle"); // a refusal is of one kernel
+  const plain = new Set(KERNELS.map((kernel) => variantName(kernel, plainVariant(kernel))));
+  assert.equal(all({ ...none, refused: plain }), all(none));
+});
+
+test("a step has as many rows as suit the matrix product", () => {
+  assert.is(stepRows(sized(8, "shuffle")), 256);
+  for (const device of [none, sized(32, "tiled")]) assert.is(stepRows(device), 512);
+});
+
+test.run();
