@@ -34,6 +34,7 @@ export type { AdapterInfo } from "./device/handle.ts";
 export {
   type Rope,
   type RopeCommon,
+  type RopeChoice,
   type RopeScaling,
   describeRope,
   frequencies,

@@ -2,6 +2,8 @@
 // needed. Every reader takes `where`, the path of the value inside its file.
 
 import { LlariatError } from "../src/error.ts";
+import { isObject, parseJson } from "../src/text/json.ts";
+import { display } from "../src/text/wording.ts";
 
 /** A JSON object whose values nobody checked. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -16,32 +18,19 @@ export function refuse(sentence: string, cause?: unknown): never {
   throw new LlariatError("tokenizer", sentence, cause === undefined ? undefined : { cause });
 }
 
-function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  if (typeof value === "object" && value !== null) return "an object";
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
+const shown = (value: unknown): string => (value === undefined ? "nothing" : display(value));
 
 const needs = (where: string, value: unknown, needed: string): never =>
-  refuse(`${where}: got ${show(value)}, needed ${needed}`);
+  refuse(`${where}: got ${shown(value)}, needed ${needed}`);
 
 /** A JSON document given as text or already parsed; `file` is its name in errors. */
 export function document(source: unknown, file: string): Fields {
-  if (typeof source !== "string") return fields(source, file);
-  try {
-    return fields(JSON.parse(source), file);
-  } catch (cause) {
-    if (cause instanceof LlariatError) throw cause;
-    return refuse(`${file} is not JSON: ${(cause as Error).message}; the file is damaged or cut off`, cause);
-  }
+  return fields(typeof source === "string" ? parseJson(source, file, "tokenizer") : source, file);
 }
 
 /** An object that is no list. */
 export function fields(value: unknown, where: string): Fields {
-  const fine = typeof value === "object" && value !== null && !Array.isArray(value);
-  return fine ? (value as Fields) : needs(where, value, "an object");
+  return isObject(value) ? value : needs(where, value, "an object");
 }
 
 /** A list of anything. */
@@ -96,7 +85,7 @@ export function byType<T>(
   const object = fields(json, where);
   const type = text(object["type"], `${where}.type`);
   if (!Object.hasOwn(readers, type)) {
-    refuse(`${where}: ${show(type)} is not supported, needed one of ${Object.keys(readers).join(", ")}`);
+    refuse(`${where}: ${shown(type)} is not supported, needed one of ${Object.keys(readers).join(", ")}`);
   }
   return readers[type](object, where, depth);
 }

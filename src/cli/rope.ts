@@ -1,7 +1,7 @@
 // rope.ts — RoPE on the command line: its options, checked before a byte of weights is read, and the table of `info`.
 
 import { ROPE_ANGLES, type RopeAngles } from "../engine/angles.ts";
-import type { RopeScaling } from "../index.ts";
+import type { RopeChoice } from "../index.ts";
 import {
   type Rope,
   describeRope,
@@ -33,7 +33,7 @@ export const ropeOptions = {
 /** The model's own setting (undefined), or one that a request would state. */
 export interface NamedScaling {
   readonly name: string;
-  readonly setting: RopeScaling | null | undefined;
+  readonly setting: RopeChoice;
 }
 
 /** One `--rope-scaling`; undefined where it is not given. Throws a usage error for a name that does not exist. */

@@ -2,7 +2,7 @@
 
 import type { Output } from "../engine/sequence.ts";
 import { LlariatError, checkAborted } from "../error.ts";
-import { type RopeScaling, parseRopeScaling } from "../rope/index.ts";
+import { type RopeChoice, parseRopeScaling } from "../rope/index.ts";
 import { display } from "../text/wording.ts";
 import type { RequestContext } from "./options.ts";
 import { contiguous, promptIds } from "./request.ts";
@@ -12,7 +12,7 @@ import { logProbability } from "./sample.ts";
 export interface LogitsOptions {
   /** `all`: a row per id; `last`: one row. Default `all`. */
   readonly rows?: "all" | "last";
-  readonly ropeScaling?: RopeScaling | "none" | null;
+  readonly ropeScaling?: RopeChoice;
   /** Position of each id, increasing; default 0, 1, 2 …. A layout with gaps shows what RoPE does far from 0, cheaply. */
   readonly positions?: ArrayLike<number>;
   readonly signal?: AbortSignal;

@@ -4,7 +4,7 @@ import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/config.ts";
 import type { RopeAngles } from "../engine/angles.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
-import type { Rope, RopeScaling, describeRope } from "../rope/index.ts";
+import type { Rope, RopeChoice, describeRope } from "../rope/index.ts";
 import type { SamplingOptions } from "./sample.ts";
 
 /** Text, chat messages, or token ids taken as they are. */
@@ -23,7 +23,7 @@ export interface GenerateOptions extends SamplingOptions {
   /** Ends the request at once, also during prefill, with LlariatError("aborted"). */
   readonly signal?: AbortSignal;
   /** RoPE scaling of this request; null or "none" for none; left out, the model's own. */
-  readonly ropeScaling?: RopeScaling | "none" | null;
+  readonly ropeScaling?: RopeChoice;
   /** What length-dependent angles mean while generating (src/engine/angles.ts). Default "planned". */
   readonly ropeAngles?: RopeAngles;
   /** The n of `planned` angles. Default: prompt plus maxNewTokens. */

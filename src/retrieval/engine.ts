@@ -2,17 +2,14 @@
 // of a server; a test makes one of ten lines.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeScaling } from "../rope/index.ts";
+import type { Rope, RopeChoice } from "../rope/index.ts";
 import { logProbability } from "../generate/sample.ts";
-
-/** A RoPE setting of one request: undefined is the model's own, null none. */
-export type Setting = RopeScaling | "none" | null | undefined;
 
 /** What the suite sends with a prompt. Always greedy: an answer must not depend on luck. */
 export interface CompleteOptions {
   readonly maxNewTokens: number;
   readonly temperature: 0;
-  readonly ropeScaling?: Setting;
+  readonly ropeScaling?: RopeChoice;
   readonly ropeAngles?: "as-inserted" | "current" | "planned";
   /** The suite measures beyond the intended context on purpose. */
   readonly allowBeyond: true;
@@ -55,7 +52,7 @@ export interface ScoringEngine {
 
 /** RoPE setting and cancellation of one window. */
 export interface ScoreOptions {
-  readonly ropeScaling?: Setting;
+  readonly ropeScaling?: RopeChoice;
   readonly signal?: AbortSignal;
 }
 

@@ -15,7 +15,6 @@ export {
   type Engine,
   type ScoreOptions,
   type ScoringEngine,
-  type Setting,
 } from "./engine.ts";
 export {
   type BuildOptions,
@@ -31,6 +30,7 @@ export {
   prompts,
 } from "./prompts/index.ts";
 export { type Verdict, judge } from "./judge.ts";
+export type { RopeChoice } from "../rope/index.ts";
 export { type Scaling, parseScaling } from "./scaling.ts";
 export { type RetrievalSettings } from "./settings.ts";
 export { type Preset, preset, presets } from "./presets.ts";

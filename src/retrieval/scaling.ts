@@ -1,15 +1,15 @@
 // scaling.ts — the RoPE settings of a grid: how they are written, how far they reach, which are pointless.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeScaling } from "../rope/index.ts";
+import type { Rope, RopeChoice, RopeScaling } from "../rope/index.ts";
 import { maxContext, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
-import type { CompleteOptions, Setting } from "./engine.ts";
+import type { CompleteOptions } from "./engine.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
 export interface Scaling {
   /** As it was written; the name of its cells. */
   readonly label: string;
-  readonly ropeScaling: Setting;
+  readonly ropeScaling: RopeChoice;
   readonly ropeAngles?: CompleteOptions["ropeAngles"];
 }
 

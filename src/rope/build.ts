@@ -2,7 +2,7 @@
 
 import type { Rope, RopeType } from "./frequencies.ts";
 import { display } from "../text/wording.ts";
-import type { Setting } from "./names.ts";
+import type { RawSetting } from "./names.ts";
 import { checkNames } from "./names.ts";
 import type { Dict } from "./values.ts";
 import { given, number, positives, refuse } from "./values.ts";
@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 /** @throws LlariatError("rope") naming the key. */
-export function build(setting: Setting, around: Surroundings): Rope {
+export function build(setting: RawSetting, around: Surroundings): Rope {
   const { type, ignored } = checkNames(setting);
   const { values, where } = setting;
   const { headDim, theta } = around;

@@ -5,8 +5,8 @@ import { display, nearest } from "../text/wording.ts";
 import type { Dict } from "./values.ts";
 import { given, refuse } from "./values.ts";
 
-/** A setting's keys and where they stand, for errors. A request is held to more than a checkpoint's config. */
-export interface Setting {
+/** A setting as it is written, unchecked, and where it stands, for errors. A request is held to more than a checkpoint's config. */
+export interface RawSetting {
   readonly where: string;
   readonly values: Dict;
   readonly request: boolean;
@@ -78,7 +78,7 @@ function harmless(type: RopeType, key: string, value: unknown): boolean {
  * the type and the keys that are accepted without effect.
  * @throws LlariatError("rope") with the nearest known name.
  */
-export function checkNames(setting: Setting): { type: RopeType; ignored: string[] } {
+export function checkNames(setting: RawSetting): { type: RopeType; ignored: string[] } {
   const { where, values, request } = setting;
   const type = typeOf(setting);
   const own = keysOf(type, request);
@@ -104,7 +104,7 @@ export function checkNames(setting: Setting): { type: RopeType; ignored: string[
  * The type a setting names: rope_type, else type, else default. In a request one of the two must be there, and both must
  * agree; a config with neither is `default` in transformers.
  */
-function typeOf({ where, values, request }: Setting): RopeType {
+function typeOf({ where, values, request }: RawSetting): RopeType {
   const [newer, older] = [given(values, "rope_type"), given(values, "type")];
   if (request && newer !== undefined && older !== undefined && newer !== older)
     refuse(where, `rope_type is ${display(newer)} but type is ${display(older)}; give one of them`);

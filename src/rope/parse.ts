@@ -40,6 +40,9 @@ export interface RopeScaling {
   readonly high_freq_factor?: number;
 }
 
+/** What a request says about RoPE: a setting, "none" or null for none, undefined for the model's own. */
+export type RopeChoice = RopeScaling | "none" | null | undefined;
+
 const TOKENS = { least: 1, whole: true } as const;
 /** Sizes of the model, not of its RoPE setting. */
 const SIZE = { ...TOKENS, code: "config" } as const;
@@ -111,7 +114,7 @@ function section(config: Dict, key: string): Dict | undefined {
  *   if that is longer; longrope without a factor takes the model's M.
  * @throws LlariatError("rope") naming the key.
  */
-export function parseRopeScaling(setting: RopeScaling | "none" | null | undefined, model: Rope): Rope {
+export function parseRopeScaling(setting: RopeChoice, model: Rope): Rope {
   if (setting === undefined) return model;
   const where = "ropeScaling";
   const values: unknown = setting === null || setting === "none" ? { rope_type: "default" } : setting;
