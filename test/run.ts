@@ -44,6 +44,9 @@ function find(folder: string): string[] {
   });
 }
 
+/** More at once than this gains little, and each takes up to a gigabyte of memory and a device. */
+const MOST_JOBS = 8;
+
 type Outcome = { passed: number; failed: number; skipped: number; output: string };
 
 function run(file: string): Promise<Outcome> {
@@ -117,7 +120,7 @@ if (files.some((file) => opensDevice(file))) {
 }
 
 const started = performance.now();
-await inParallel(files, Number(values.jobs ?? availableParallelism()), report);
+await inParallel(files, Number(values.jobs ?? Math.min(MOST_JOBS, availableParallelism())), report);
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
   `\n${files.length} files in ${seconds} s${sum.skipped ? `; ${sum.skipped} skipped: see the lines above` : ""}`,

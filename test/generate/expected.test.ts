@@ -186,7 +186,7 @@ async function recompute(llama: Llama, job: Job): Promise<void> {
   const { what, prompt, want, options } = job;
   const ids = llama.tokenizer!.encode(prompt.prompt);
   const last = want.ids.length - 1;
-  for (const step of everything ? want.ids.keys() : new Set([0, last >> 1, last])) {
+  for (const step of everything ? want.ids.keys() : new Set(sampling ? [0, last] : [0, last >> 1, last])) {
     const logits = await llama.logits([...ids, ...want.ids.slice(0, step)], {
       rows: "last",
       ropeScaling: options.ropeScaling,
@@ -244,8 +244,10 @@ for (const [name, always] of [
         const same = cells.filter(({ rel_len }) => rel_len === length);
         return same[(7 * column + 3 * row) % same.length];
       });
-      // Where even that takes too long, one prompt a setting, of another length each.
-      const few = sampling ? [sample[column % sample.length]] : sample;
+      // Where even that takes too long, one prompt a setting: in turns of the shortest within and the shortest beyond the
+      // trained context.
+      const ends = [sample[0], sample.find(({ rel_len }) => rel_len > 1)!];
+      const few = sampling ? [ends[column % 2]] : sample;
       const all = everything || (!sampling && (always as readonly string[]).includes(key));
       const chosen = all ? cells : few;
       const jobs = chosen.flatMap((prompt, row) => ask(file, prompt, key, column + row));
