@@ -13,7 +13,8 @@ import { matmulShuffle } from "./matmul_shuffle.ts";
 import { matmulTiled } from "./matmul_tiled.ts";
 import { matvec } from "./matvec.ts";
 
-type DecodeArguments = AttentionArguments & { readonly partials: Tensor };
+/** Arguments of attention in parts: `partials` holds what `attention_merge` joins. */
+export type DecodeArguments = AttentionArguments & { readonly partials: Tensor };
 
 const LINEAR: Readonly<Record<Choices["linear"], Linear>> = {
   matvec,
