@@ -14,10 +14,11 @@ import { weightSink } from "./device/upload.ts";
 import { Engine } from "./engine/engine.ts";
 import { Scheduler } from "./engine/scheduler.ts";
 import { LlariatError } from "./error.ts";
-import { request } from "./generate/generate.ts";
+import { answers, request } from "./generate/generate.ts";
 import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
 import { type LoadProgress, loadWeights } from "./model/weights.ts";
+import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
 import { display } from "./text/wording.ts";
@@ -42,7 +43,8 @@ export {
   parseRope,
   parseRopeScaling,
 } from "./rope/index.ts";
-export type { SamplingOptions } from "./generate/sample.ts";
+export type { Likely } from "./generate/sample.ts";
+export type { SamplingOptions } from "./generate/sampling.ts";
 export type { LoadProgress } from "./model/weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
 
@@ -163,7 +165,7 @@ export class Llama {
         tokenizer,
         rope: config.rope,
         generation,
-        eosIds,
+        eosIds: endOfText(eosIds, tokenizer),
         maxContext,
       };
       const notes = [...(handle?.notes ?? []), ...found.notes, ...checkpoint.notes];
@@ -217,6 +219,15 @@ export class Llama {
   generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<Piece, Completion, undefined> {
     this.#open();
     return request(this.#context, prompt, options);
+  }
+
+  /**
+   * `n` answers to one prompt, which is computed once; they are generated side by side. With a `seed` the i-th answer has
+   * seed + i. Where frequencies follow the length (`ropeAngles`), or with `reusePrefix: false`, each computes the prompt itself.
+   */
+  completions(prompt: Prompt, { n, ...options }: GenerateOptions & { readonly n: number }): Promise<Completion[]> {
+    this.#open();
+    return answers(this.#context, prompt, n, options);
   }
 
   /** Generates to the end. */

@@ -2,7 +2,7 @@
 
 import pc from "picocolors";
 import { LlariatError, checkAborted } from "../error.ts";
-import { checkOptions } from "../generate/request.ts";
+import { checkRequest } from "../generate/request.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../index.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
@@ -22,16 +22,33 @@ const options = {
     value: "N",
     help: "most tokens to generate (default 256, or the checkpoint's own)",
   },
+  "min-new-tokens": { kind: "integer", value: "N", help: "forbid the end of the answer until it has N tokens" },
   "ignore-eos": { help: "go on after an end-of-sequence token" },
-  stop: { kind: "text", value: "TEXT", multiple: true, help: "end before this text; may be given several times" },
+  stop: {
+    kind: "text",
+    value: "TEXT",
+    multiple: true,
+    help: "end before this text, which may name special tokens; may be given several times",
+  },
+  "stop-ids": { kind: "text", value: "LIST", help: "end with any of these token ids: 2,128009" },
   temperature: { kind: "number", value: "X", help: "0 takes the likeliest token; higher is more varied" },
   "top-k": { kind: "integer", value: "N", help: "sample from the N likeliest tokens; 0 is off" },
   "top-p": { kind: "number", value: "X", help: "sample from the likeliest tokens that make up X of the probability" },
   "min-p": { kind: "number", value: "X", help: "drop tokens less likely than X times the likeliest" },
+  "typical-p": { kind: "number", value: "X", help: "keep the tokens nearest to the expected information, X of them" },
   "repetition-penalty": {
     kind: "number",
     value: "X",
     help: "above 1 makes tokens that were there already less likely",
+  },
+  "frequency-penalty": { kind: "number", value: "X", help: "taken off a token's logit each time the answer has it" },
+  "presence-penalty": { kind: "number", value: "X", help: "taken off the logits of tokens that the answer has, once" },
+  "no-repeat-ngram-size": { kind: "integer", value: "N", help: "no run of N tokens comes twice; 0 is off" },
+  "logit-bias": {
+    kind: "text",
+    value: "ID:X",
+    multiple: true,
+    help: "add X to the logit of a token; -Infinity forbids it; may be given several times",
   },
   seed: { kind: "integer", value: "N", help: "the same seed gives the same text" },
   ...ropeOptions,
@@ -56,7 +73,7 @@ export const generate: Command = {
     const paths = checkpointPaths(args);
     const scaling = readScaling(args.text("rope-scaling"));
     const request = requestOptions(args, scaling);
-    inUsage(() => checkOptions(request));
+    inUsage(() => checkRequest(request));
     const prompt = await readPrompt(args, terminal);
     const quiet = args.has("quiet");
     const llama = await load(paths, args, terminal, (rope) => scaling && applyScaling(scaling, rope));
@@ -75,19 +92,47 @@ function requestOptions(args: Arguments, scaling: NamedScaling | undefined): Gen
     topK: args.number("top-k"),
     topP: args.number("top-p"),
     minP: args.number("min-p"),
+    typicalP: args.number("typical-p"),
     repetitionPenalty: args.number("repetition-penalty"),
+    frequencyPenalty: args.number("frequency-penalty"),
+    presencePenalty: args.number("presence-penalty"),
+    noRepeatNgramSize: args.number("no-repeat-ngram-size"),
+    minNewTokens: args.number("min-new-tokens"),
     seed: args.number("seed"),
   };
   const [ropeAngles, ropeLength] = [readAngles(args), readLength(args)];
   return {
     ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
     ...(args.has("stop") && { stop: args.texts("stop") }),
+    ...(args.has("stop-ids") && { stopIds: idList("stop-ids", args.text("stop-ids")!) }),
+    ...(args.has("logit-bias") && { logitBias: readBiases(args.texts("logit-bias")) }),
     ...(args.has("ignore-eos") && { ignoreEos: true }),
     ...(args.has("allow-beyond") && { allowBeyond: true }),
     ...(ropeAngles !== undefined && { ropeAngles }),
     ...(ropeLength !== undefined && { ropeLength }),
     ...(scaling && { ropeScaling: scaling.setting }),
   };
+}
+
+/** Ids in a list; throws a usage error naming the option. */
+function idList(option: string, text: string): number[] {
+  const list = text.split(/[\s,]+/).filter(Boolean);
+  const bad = list.find((id) => !/^\d+$/.test(id));
+  if (bad !== undefined || list.length === 0) {
+    throw usageError(`--${option} needs whole numbers, got "${bad ?? text}"`);
+  }
+  return list.map(Number);
+}
+
+/** `--logit-bias ID:X`, any number of times. */
+function readBiases(texts: readonly string[]): Record<number, number> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [, id, bias] = /^(\d+):([-+]?(?:Infinity|[\d.]+(?:e[-+]?\d+)?))$/i.exec(text) ?? [];
+      if (bias === undefined) throw usageError(`--logit-bias needs ID:X, for example 5:-Infinity, got "${text}"`);
+      return [id, Number(bias)];
+    }),
+  );
 }
 
 async function readPrompt(args: Arguments, terminal: Terminal): Promise<Prompt> {
@@ -99,10 +144,7 @@ async function readPrompt(args: Arguments, terminal: Terminal): Promise<Prompt> 
   if (given > 1) throw usageError("--prompt, --user and --ids exclude each other");
   if (ids !== undefined) {
     if (chat) throw usageError("--ids and --chat exclude each other");
-    const list = ids.split(/[\s,]+/).filter(Boolean);
-    const bad = list.find((id) => !/^\d+$/.test(id));
-    if (bad !== undefined || list.length === 0) throw usageError(`--ids needs whole numbers, got "${bad ?? ids}"`);
-    return list.map(Number);
+    return idList("ids", ids);
   }
   let content = (prompt ?? user)!;
   if (content === "-") content = await readAll(terminal);

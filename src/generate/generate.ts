@@ -5,12 +5,14 @@ import { CANDIDATES, type Candidates } from "../../kernels/index.ts";
 import type { Output, Sequence, Turn } from "../engine/sequence.ts";
 import { LlariatError, aborted, checkAborted } from "../error.ts";
 import { dependsOnLength, describeRope } from "../rope/index.ts";
+import { display } from "../text/wording.ts";
 import { type TextStream, continuation } from "./continuation.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./options.ts";
 import { Queue } from "./queue.ts";
 import { Random } from "./random.ts";
-import { isChat, readRequest, stopStrings } from "./request.ts";
-import { type Sampling, candidatesNeeded, sample, samplingOptions } from "./sample.ts";
+import { checkRequest, endingIds, isChat, readRequest, stopStrings, topLogprobs } from "./request.ts";
+import { type Likely, mostLikely, sample } from "./sample.ts";
+import { type Sampling, candidatesNeeded, samplingOptions } from "./sampling.ts";
 import { StopMatcher } from "./stop.ts";
 
 /**
@@ -40,6 +42,39 @@ export async function* request(
   }
 }
 
+/** Several answers to one prompt: the others begin when the first has computed it, and find it known. */
+export async function answers(
+  context: RequestContext,
+  prompt: Prompt,
+  n: number,
+  options: GenerateOptions,
+): Promise<Completion[]> {
+  if (!(Number.isSafeInteger(n) && n >= 1)) {
+    throw new LlariatError("request", `must be a whole number ≥ 1, got ${display(n)}`, { subject: "n" });
+  }
+  const { seed, onAllocate: _, onPrefill: __, ...common } = options;
+  const complete = async (pieces: AsyncGenerator<Piece, Completion>, computed?: () => void): Promise<Completion> => {
+    try {
+      for (;;) {
+        const next = await pieces.next();
+        computed?.();
+        if (next.done) return next.value;
+      }
+    } finally {
+      computed?.();
+    }
+  };
+  let computed!: () => void;
+  const known = new Promise<void>((resolve) => (computed = resolve));
+  const first = complete(request(context, prompt, options), computed);
+  const later = Array.from({ length: n - 1 }, async (_, i) => {
+    await known;
+    const own = { ...common, ...(seed !== undefined && { seed: seed + i + 1 }) };
+    return complete(request(context, prompt, own));
+  });
+  return Promise.all([first, ...later]);
+}
+
 /** One request under way. */
 class Generation {
   readonly pieces: Queue<Piece>;
@@ -47,13 +82,16 @@ class Generation {
   readonly #request: ReturnType<typeof readRequest>;
   readonly #sampling: Sampling;
   readonly #random: Random;
-  readonly #eos: ReadonlySet<number>;
+  readonly #endings: ReadonlySet<number>;
+  /** Names of the special tokens that a stop string may be about. */
+  readonly #named: ReadonlyMap<number, string>;
+  readonly #top: number;
   readonly #stop: StopMatcher;
   readonly #decoder: TextStream | undefined;
   readonly #sequence: Sequence;
-  /** Candidates that decide a draw; undefined: whole rows of logits do. */
+  /** Candidates that are needed for a draw and its report; undefined: whole rows of logits. */
   readonly #k: number | undefined;
-  readonly #out = { text: "", ids: [] as number[], logprobs: [] as number[] };
+  readonly #out = { text: "", ids: [] as number[], logprobs: [] as number[], top: [] as Likely[][] };
   readonly #times = { called: performance.now(), started: 0, first: 0, last: 0 };
   readonly #onAbort = () => this.#fail(aborted(this.#options.signal!, WHAT));
   #finishReason: Completion["finishReason"] = "length";
@@ -66,7 +104,8 @@ class Generation {
     const { scheduler, tokenizer, generation } = context;
     const { config, memory } = scheduler.engine;
     this.#options = options;
-    this.#sampling = samplingOptions(options, generation);
+    checkRequest(options);
+    this.#sampling = samplingOptions(options, generation, config.vocab);
     this.#request = readRequest(context, prompt, options);
     const { ids, rope, capacity, meaning, planned } = this.#request;
     const stops = stopStrings(options);
@@ -77,9 +116,12 @@ class Generation {
     // An answer to messages is a text of its own; any other continues the prompt.
     this.#decoder = isChat(prompt) ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
     this.#random = new Random(this.#sampling.seed);
-    const needed = candidatesNeeded(this.#sampling, config.vocab);
+    this.#top = topLogprobs(options);
+    const needed = Math.max(candidatesNeeded(this.#sampling, config.vocab), Math.min(this.#top, config.vocab));
     this.#k = needed <= CANDIDATES ? needed : undefined;
-    this.#eos = new Set(context.eosIds);
+    this.#endings = endingIds(context, options);
+    const specials = (tokenizer?.specialIds ?? []).map((id) => [id, tokenizer!.idToToken(id) ?? ""] as const);
+    this.#named = new Map(specials.filter(([, name]) => name && stops.some((stop) => stop.includes(name))));
     checkAborted(options.signal, WHAT);
     options.onAllocate?.({ tokens: capacity, kvBytes: memory.kv.bytes(capacity) });
     const shared = options.reusePrefix !== false;
@@ -119,8 +161,14 @@ class Generation {
     if (turn) this.#sequence.submit(turn);
   }
 
+  /** Ids that must not come yet. */
+  get #barred(): Iterable<number> | undefined {
+    return this.#out.ids.length < this.#sampling.minNewTokens ? this.#endings : undefined;
+  }
+
   /** Feeds `ids` and draws from the logits of the last. */
-  #turn(ids: ArrayLike<number>, k = this.#k): Turn {
+  #turn(ids: ArrayLike<number>): Turn {
+    const k = this.#barred ? undefined : this.#k;
     return {
       ids,
       rows: "last",
@@ -143,17 +191,25 @@ class Generation {
     }
     const out = this.#out;
     if (out.ids.length === 0) sequence.publish(); // the prompt, for whoever begins with it while this one generates
-    const { id, logprob } = sample(row, this.#sampling, sequence.tokens, this.#random);
+    const history = { tokens: sequence.tokens, promptTokens: this.#request.ids.length, barred: this.#barred };
+    const { id, logprob } = sample(row, this.#sampling, history, this.#random);
     this.#times.last = performance.now();
     this.#times.first ||= this.#times.last;
     out.ids.push(id);
-    const ended = this.#eos.has(id) && !this.#options.ignoreEos;
+    const ended = this.#endings.has(id);
     const last = ended || out.ids.length === this.#request.maxNewTokens;
     let text = this.#decoder ? this.#stop.push(this.#decoder.push(id)) : "";
+    const name = this.#named.get(id);
+    if (name !== undefined) text += this.#stop.pushSpecial(name);
     if (last && this.#decoder) text += this.#stop.push(this.#decoder.end()) + this.#stop.end();
     out.text += text;
     if (this.#options.logprobs) out.logprobs.push(logprob);
-    this.pieces.push({ id, text, ...(this.#options.logprobs && { logprob }) });
+    if (this.#top > 0) out.top.push(mostLikely(row, this.#top));
+    const report = {
+      ...(this.#options.logprobs && { logprob }),
+      ...(this.#top > 0 && { topLogprobs: out.top.at(-1)! }),
+    };
+    this.pieces.push({ id, text, ...report });
     if (ended || this.#stop.stopped) this.#finishReason = "stop";
     if (last || this.#stop.stopped) {
       this.close();
@@ -177,6 +233,7 @@ class Generation {
       text: out.text,
       ids: out.ids,
       ...(this.#options.logprobs && { logprobs: out.logprobs }),
+      ...(this.#top > 0 && { topLogprobs: out.top }),
       finishReason: this.#finishReason,
       usage: { promptTokens: ids.length, cachedTokens: this.#cachedTokens, completionTokens: out.ids.length },
       timing: {

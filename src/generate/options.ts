@@ -5,21 +5,33 @@ import type { GenerationConfig } from "../checkpoint/config.ts";
 import type { RopeAngles } from "../engine/angles.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
 import type { Rope, RopeChoice, describeRope } from "../rope/index.ts";
-import type { SamplingOptions } from "./sample.ts";
+import type { Kinds } from "../text/options.ts";
+import type { Likely } from "./sample.ts";
+import type { SamplingOptions } from "./sampling.ts";
+
+/** Token ids: any list or typed array of whole numbers or bigints. */
+export type Ids = ArrayLike<number> | ArrayLike<bigint>;
 
 /** Text, chat messages, or token ids taken as they are. */
-export type Prompt = string | readonly Message[] | readonly number[] | Uint32Array;
+export type Prompt = string | readonly Message[] | Ids;
 
 /** Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these defaults. */
 export interface GenerateOptions extends SamplingOptions {
-  /** Most tokens to generate; exactly this many with `ignoreEos`. Default: 256, or what is left of the context. */
+  /**
+   * Most tokens to generate; exactly this many with `ignoreEos`. Default: 256, or what is left of the context that the RoPE
+   * setting reaches; a prompt that leaves nothing of it needs the option.
+   */
   readonly maxNewTokens?: number;
-  /** Generation ends before the first of these strings, which is not given out. */
+  /** Generation ends before the first of these strings, which is not given out. They may name special tokens: `</s>`. */
   readonly stop?: string | readonly string[];
+  /** Generation ends with any of these ids, as with an end-of-sequence token; also with `ignoreEos`. */
+  readonly stopIds?: Ids;
   /** Go on after an end-of-sequence token. */
   readonly ignoreEos?: boolean;
   /** Report each token's log-probability under the model (before temperature and filters). */
   readonly logprobs?: boolean;
+  /** Report for each token the k most likely ids under the model and their log-probabilities, k up to 256. */
+  readonly topLogprobs?: number;
   /** Ends the request at once, also during prefill, with LlariatError("aborted"). */
   readonly signal?: AbortSignal;
   /** RoPE scaling of this request; null or "none" for none; left out, the model's own. */
@@ -47,11 +59,44 @@ export interface GenerateOptions extends SamplingOptions {
   readonly onPrefill?: (done: number, total: number) => void;
 }
 
+/** Every option of a request. */
+export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
+  maxNewTokens: "any",
+  stop: "any",
+  stopIds: "any",
+  ignoreEos: "flag",
+  logprobs: "flag",
+  topLogprobs: "any",
+  signal: "signal",
+  ropeScaling: "any",
+  ropeAngles: "any",
+  ropeLength: "any",
+  allowBeyond: "flag",
+  chat: "object",
+  reusePrefix: "flag",
+  onAllocate: "function",
+  onPrefill: "function",
+  temperature: "any",
+  topK: "any",
+  topP: "any",
+  minP: "any",
+  typicalP: "any",
+  repetitionPenalty: "any",
+  frequencyPenalty: "any",
+  presencePenalty: "any",
+  logitBias: "any",
+  noRepeatNgramSize: "any",
+  minNewTokens: "any",
+  seed: "any",
+};
+
 /** One generated token. `text` is what became certain with it: empty inside a character or a possible stop string. */
 export interface Piece {
   readonly id: number;
   readonly text: string;
   readonly logprob?: number;
+  /** The most likely first. */
+  readonly topLogprobs?: readonly Likely[];
 }
 
 /** The effective RoPE setting of a request. */
@@ -67,7 +112,9 @@ export interface Completion {
   /** Every generated id, an end-of-sequence token included. */
   readonly ids: number[];
   readonly logprobs?: number[];
-  /** `stop`: end of sequence or a stop string; `length`: maxNewTokens reached. */
+  /** Per generated id, the most likely first. */
+  readonly topLogprobs?: (readonly Likely[])[];
+  /** `stop`: end of sequence, a stop string or a stop id; `length`: maxNewTokens reached. */
   readonly finishReason: "stop" | "length";
   /** `cachedTokens` of the prompt were not computed again. */
   readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number };
@@ -89,7 +136,7 @@ export interface RequestContext {
   readonly tokenizer: Tokenizer | undefined;
   readonly rope: Rope;
   readonly generation: GenerationConfig;
-  /** Ids that end a text (Checkpoint.eosIds). */
+  /** Ids that end a text: of the checkpoint, and the tokenizer's own. */
   readonly eosIds: readonly number[];
   readonly maxContext: number | undefined;
 }

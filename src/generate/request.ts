@@ -3,12 +3,14 @@
 import { ROPE_ANGLES } from "../engine/angles.ts";
 import type { SequenceMemory } from "../engine/memory.ts";
 import { LlariatError } from "../error.ts";
-import type { GenerateOptions, Prompt, RequestContext } from "./options.ts";
+import { GENERATE_OPTIONS, type GenerateOptions, type Ids, type Prompt, type RequestContext } from "./options.ts";
 import { type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
 import { scalingThatFits, showScaling } from "../rope/index.ts";
-import { samplingOptions } from "./sample.ts";
+import { CANDIDATES } from "../../kernels/index.ts";
+import { samplingOptions } from "./sampling.ts";
 import { checkStops } from "./stop.ts";
-import type { Message } from "../../tokenizer/index.ts";
+import type { Message, Tokenizer } from "../../tokenizer/index.ts";
+import { checkOptions } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 
 /** Whether a prompt is chat messages. */
@@ -19,7 +21,7 @@ export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
   const { tokenizer, scheduler } = context;
   const { vocab } = scheduler.engine.config;
-  let ids: ArrayLike<number>;
+  let ids: Ids;
   if (typeof prompt === "string" || isChat(prompt)) {
     if (!tokenizer) {
       throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
@@ -31,23 +33,42 @@ export function promptIds(context: RequestContext, prompt: Prompt, chat: Generat
         : tokenizer.encode(tokenizer.applyChatTemplate(prompt, chat), {
             addSpecialTokens: false,
           });
-  } else if (Array.isArray(prompt) || prompt instanceof Uint32Array) ids = prompt as ArrayLike<number>;
-  else throw new LlariatError("request", `prompt: needs text, messages or token ids, got ${typeof prompt}`);
-  if (ids.length === 0) throw new LlariatError("request", "prompt: needs at least one token, got none");
-  for (let i = 0; i < ids.length; i++) {
-    if (!Number.isInteger(ids[i]) || ids[i] < 0 || ids[i] >= vocab) {
-      throw new LlariatError("request", `prompt: id ${ids[i]} at ${i} is outside the vocabulary of ${vocab}`);
-    }
+  } else if (isList(prompt)) ids = prompt;
+  else {
+    throw new LlariatError("request", `needs text, messages or token ids, got ${display(prompt)}`, {
+      subject: "prompt",
+    });
   }
-  return Uint32Array.from(ids);
+  if (ids.length === 0) throw new LlariatError("request", "needs at least one token, got none", { subject: "prompt" });
+  return readIds(ids, vocab, "prompt");
+}
+
+const isList = (value: unknown): value is Ids =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+
+/** Ids of the vocabulary, copied. Throws `request` naming `subject` for any that is none. */
+function readIds(ids: Ids, vocab: number, subject: string): Uint32Array {
+  const read = new Uint32Array(ids.length);
+  for (let i = 0; i < ids.length; i++) {
+    const id: unknown = ids[i];
+    const number = typeof id === "bigint" ? Number(id) : id;
+    if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= vocab) {
+      throw new LlariatError("request", `${subject}: id ${display(id)} at ${i} is outside the vocabulary of ${vocab}`);
+    }
+    read[i] = number;
+  }
+  return read;
 }
 
 /** Tokens to generate: as asked, else what is usual and fits. */
 function newTokens(context: RequestContext, options: GenerateOptions, promptTokens: number, limit: number): number {
   const { maxNewTokens } = options;
   if (maxNewTokens === undefined) {
-    const wanted = context.generation.maxNewTokens ?? 256;
-    return Math.max(1, promptTokens < limit ? Math.min(wanted, limit - promptTokens) : wanted);
+    const wanted = Math.min(context.generation.maxNewTokens ?? 256, limit - promptTokens);
+    if (wanted >= 1) return wanted;
+    const problem = `must be given: the prompt's ${promptTokens} tokens leave nothing of the ${limit} that are reached`;
+    const advice = "or use a RoPE scaling that reaches further";
+    throw new LlariatError("context", problem, { subject: "maxNewTokens", advice });
   }
   checkNewTokens(maxNewTokens);
   return maxNewTokens;
@@ -59,16 +80,44 @@ function checkNewTokens(maxNewTokens: number): void {
   throw new LlariatError("request", `must be a whole number ≥ 1, got ${got}`, { subject: "maxNewTokens" });
 }
 
-/** Refuses what no model could be asked: sampling values, stop strings, a number of tokens. Throws `request` naming it. */
-export function checkOptions(options: GenerateOptions): void {
+/** Refuses what no model could be asked: unknown names, values of another kind. Throws `request` naming the option. */
+export function checkRequest(options: GenerateOptions): void {
+  checkOptions(options, GENERATE_OPTIONS);
   samplingOptions(options);
   checkStops(stopStrings(options));
   if (options.maxNewTokens !== undefined) checkNewTokens(options.maxNewTokens);
 }
 
 /** The stop strings of a request. */
-export const stopStrings = ({ stop = [] }: GenerateOptions): readonly string[] =>
-  typeof stop === "string" ? [stop] : stop;
+export function stopStrings({ stop = [] }: GenerateOptions): readonly string[] {
+  if (typeof stop === "string") return [stop];
+  if (Array.isArray(stop)) return stop;
+  throw new LlariatError("request", `must be a text or a list of texts, got ${display(stop)}`, { subject: "stop" });
+}
+
+/** Ids that end a text: what the checkpoint's files state, and the tokenizer's own end of sequence, which some lists forget. */
+export const endOfText = (eosIds: readonly number[], tokenizer: Tokenizer | undefined): readonly number[] => [
+  ...new Set([...eosIds, ...(tokenizer?.eosId === undefined ? [] : [tokenizer.eosId])]),
+];
+
+/** Ids that end a request, whether or not they are given out. */
+export function endingIds(
+  { eosIds, scheduler }: RequestContext,
+  { stopIds = [], ignoreEos }: GenerateOptions,
+): Set<number> {
+  if (!isList(stopIds)) {
+    throw new LlariatError("request", `must be a list of ids, got ${display(stopIds)}`, { subject: "stopIds" });
+  }
+  const own = readIds(stopIds, scheduler.engine.config.vocab, "stopIds");
+  return new Set([...own, ...(ignoreEos ? [] : eosIds)]);
+}
+
+/** How many of the most likely ids to report per token. */
+export function topLogprobs({ topLogprobs: count = 0 }: GenerateOptions): number {
+  if (Number.isInteger(count) && count >= 0 && count <= CANDIDATES) return count;
+  const problem = `must be a whole number from 0 to ${CANDIDATES}, got ${display(count)}`;
+  throw new LlariatError("request", problem, { subject: "topLogprobs" });
+}
 
 /** Refuses a prompt that the setting is not meant for, and names what would fit. */
 function checkReach(rope: Rope, model: Rope, promptTokens: number): void {

@@ -1,101 +1,32 @@
-// sample.ts — from one row of logits to one token, in the order of transformers' generate: repetition penalty,
-// temperature, top-k, top-p, min-p. Each filter renormalises over what the earlier ones left.
+// sample.ts — from one row of logits to one token, in the order of transformers' generate: biases and penalties, temperature,
+// top-k, top-p, min-p, typical-p. Each filter renormalises over what the earlier ones left.
 // Everything is computed in f64 from the f32 logits, and a draw walks the kept ids in ascending order: the same logits,
 // options and seed give the same id, from a whole row as from a list of candidates.
 
 import type { Candidates } from "../../kernels/index.ts";
 import { LlariatError } from "../error.ts";
+import { type History, penalised } from "./penalties.ts";
 import type { Random } from "./random.ts";
-import { checkSeed } from "./random.ts";
-import { display } from "../text/wording.ts";
-
-/**
- * How the next token is chosen. Greedy unless something asks for sampling: `temperature` above 0, one of `topK`, `topP`,
- * `minP` that filters, or do_sample in the checkpoint's generation_config.json. What is left out comes from that file,
- * then from the defaults given here.
- */
-export interface SamplingOptions {
-  /** Divides the logits; 0 is greedy, the first of the largest. Default when sampling: 1. */
-  readonly temperature?: number;
-  /** Keep the k largest logits and what ties with the k-th; 0 keeps all. Default when sampling: 50, as in transformers. */
-  readonly topK?: number;
-  /** Keep the most probable ids that together exceed this probability, at least one. Default: 1, all. */
-  readonly topP?: number;
-  /** Keep ids at least this probable relative to the most probable one. Default: 0, all. */
-  readonly minP?: number;
-  /**
-   * Divides the positive and multiplies the negative logits of every id in the prompt and the text so far, each once; also
-   * when greedy. Default: 1, none.
-   */
-  readonly repetitionPenalty?: number;
-  /** Starts the random numbers: the same seed repeats the text. Default: another one each time. */
-  readonly seed?: number;
-}
-
-/** Sampling options with every default filled in; temperature 0 is greedy, topK 0 is off. */
-export type Sampling = Readonly<Required<Omit<SamplingOptions, "seed">>> & Pick<SamplingOptions, "seed">;
+import { type Sampling, changesScores } from "./sampling.ts";
 
 /** A row of logits: all of them [vocab], or at least as many of the largest as `candidatesNeeded` says, with all that tie. */
-type Row = Float32Array | Omit<Candidates, "count">;
+export type Row = Float32Array | Omit<Candidates, "count">;
 
-type Defaults = Omit<SamplingOptions, "seed"> & { readonly doSample?: boolean };
-
-/**
- * Checks the options and fills in what is left out, see SamplingOptions. `generation` is the checkpoint's parsed
- * generation_config.json, already checked.
- * @throws LlariatError("request") naming the option.
- */
-export function samplingOptions(options: SamplingOptions, generation: Defaults = {}): Sampling {
-  const { temperature, topK, topP, minP, repetitionPenalty, seed } = options;
-  check("temperature", temperature, (value) => value >= 0, "a number ≥ 0 (0 is greedy)");
-  check("topK", topK, (value) => Number.isSafeInteger(value) && value >= 0, "a whole number ≥ 0 (0 keeps all)");
-  check("topP", topP, (value) => value >= 0 && value <= 1, "a number from 0 to 1 (1 keeps all)");
-  check("minP", minP, (value) => value >= 0 && value <= 1, "a number from 0 to 1 (0 keeps all)");
-  check("repetitionPenalty", repetitionPenalty, (value) => value > 0, "a number above 0 (1 is none)");
-  if (seed !== undefined) checkSeed(seed);
-
-  const filters = (topK ?? 0) > 0 || (topP ?? 1) < 1 || (minP ?? 0) > 0;
-  // A file that says temperature 0 means greedy; asking for a filter asks for more than that.
-  const inherited = filters ? generation.temperature || 1 : generation.doSample ? (generation.temperature ?? 1) : 0;
-  return Object.freeze({
-    temperature: temperature ?? inherited,
-    topK: topK ?? generation.topK ?? 50,
-    topP: topP ?? generation.topP ?? 1,
-    minP: minP ?? generation.minP ?? 0,
-    repetitionPenalty: repetitionPenalty ?? generation.repetitionPenalty ?? 1,
-    ...(seed !== undefined && { seed }),
-  });
-}
-
-function check(name: string, value: unknown, valid: (value: number) => boolean, needed: string): void {
-  if (value === undefined || (typeof value === "number" && Number.isFinite(value) && valid(value))) return;
-  throw new LlariatError("request", `must be ${needed}, got ${display(value)}`, { subject: name });
+/** An id and its natural log-probability under the model itself. */
+export interface Likely {
+  readonly id: number;
+  readonly logprob: number;
 }
 
 /**
- * How many of the largest logits (with all ties of the last) decide a draw: 1 for greedy, k for top-k, Infinity for the
- * whole row: a penalty may change the order, and without top-k every id has its share of the sum.
- */
-export function candidatesNeeded({ temperature, topK, repetitionPenalty }: Sampling, vocab: number): number {
-  if (repetitionPenalty !== 1) return Infinity;
-  if (temperature === 0) return 1;
-  return topK === 0 ? Infinity : Math.min(topK, vocab);
-}
-
-/**
- * Draws the next token from a row: all logits [vocab] or candidates. `history` are the ids of the prompt and the text so
- * far, each below vocab. logprob is the natural logarithm of the id's probability under the model itself: the softmax of
- * the unchanged logits, before penalty, temperature and filters. Neither argument is changed.
+ * Draws the next token from a row: all logits [vocab] or candidates. logprob is the natural logarithm of the id's probability
+ * under the model itself: the softmax of the unchanged logits, before bias, penalties, temperature and filters. The arguments
+ * stay as they are.
  * @throws LlariatError("kernel") if a logit is NaN or +∞, if all are -∞, or if the options need more than candidates.
  */
-export function sample(
-  row: Row,
-  sampling: Sampling,
-  history: ArrayLike<number>,
-  random: Random,
-): { id: number; logprob: number } {
-  const { ids, logits, logSumExp } = open(row, sampling);
-  const scores = penalised(logits, sampling, history);
+export function sample(row: Row, sampling: Sampling, history: History, random: Random): Likely {
+  const { ids, logits, logSumExp } = open(row, sampling, history);
+  const scores = ids ? new Float64Array(logits) : penalised(logits, sampling, history);
   const at = sampling.temperature === 0 ? largest(scores, ids) : draw(weigh(scores, ids, sampling), random);
   return { id: ids?.[at] ?? at, logprob: logits[at] - logSumExp };
 }
@@ -108,10 +39,10 @@ export function sample(
 export function distribution(
   row: Row,
   sampling: Sampling,
-  history: ArrayLike<number>,
+  history: History,
 ): { ids: Uint32Array; probabilities: Float64Array } {
-  const { ids, logits } = open(row, sampling);
-  const scores = penalised(logits, sampling, history);
+  const { ids, logits } = open(row, sampling, history);
+  const scores = ids ? new Float64Array(logits) : penalised(logits, sampling, history);
   if (sampling.temperature === 0) {
     const at = largest(scores, ids);
     return { ids: Uint32Array.of(ids?.[at] ?? at), probabilities: Float64Array.of(1) };
@@ -128,15 +59,14 @@ interface Opened {
 }
 
 /** Checks the row and brings both of its forms into one. */
-function open(row: Row, sampling: Sampling): Opened {
+function open(row: Row, sampling: Sampling, { barred }: History): Opened {
   const whole = row instanceof Float32Array;
   const logits = whole ? row : row.logits;
   const ids = whole ? undefined : row.ids;
-  if (!whole && candidatesNeeded(sampling, row.ids.length) === Infinity)
+  if (!whole && (changesScores(sampling) || barred || (sampling.topK === 0 && sampling.temperature > 0)))
     throw new LlariatError(
       "kernel",
-      `sampling needs the whole row of logits (repetitionPenalty ${sampling.repetitionPenalty}, topK ${sampling.topK}), ` +
-        `got ${row.ids.length} candidates`,
+      `sampling with penalties or without topK needs a whole row, got ${row.ids.length} logits`,
     );
   let top = -Infinity;
   for (let i = 0; i < logits.length; i++) {
@@ -149,9 +79,7 @@ function open(row: Row, sampling: Sampling): Opened {
     if (!Number.isFinite(row.logSumExp)) throw notFinite(`a sum of ${row.logSumExp}`);
     return { ids, logits, logSumExp: row.logSumExp };
   }
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i] - top);
-  return { ids, logits, logSumExp: top + Math.log(sum) };
+  return { ids, logits, logSumExp: sumOfExponentials(row) };
 }
 
 const notFinite = (got: string) =>
@@ -159,22 +87,6 @@ const notFinite = (got: string) =>
     "kernel",
     `logits: got ${got}, needed numbers; the weights overflow or a kernel fails on this device, try another adapter`,
   );
-
-/** Scores in f64: the logits after the repetition penalty (Keskar et al. 2019, CTRL, section 4.1, for both signs). */
-function penalised(logits: Float32Array, { repetitionPenalty }: Sampling, history: ArrayLike<number>): Float64Array {
-  const scores = new Float64Array(logits);
-  if (repetitionPenalty === 1) return scores; // so a list of candidates never gets past here
-  const seen = new Uint8Array(scores.length);
-  for (let i = 0; i < history.length; i++) {
-    const id = history[i];
-    if (seen[id]) continue;
-    seen[id] = 1;
-    const score = scores[id];
-    // A tiny penalty must not make an infinity, which would leave no difference between two such ids.
-    scores[id] = score < 0 ? score * repetitionPenalty : Math.min(score / repetitionPenalty, Number.MAX_VALUE);
-  }
-  return scores;
-}
 
 /** Index of the largest score; of equal ones that of the smallest id. */
 function largest(scores: Float64Array, ids: Uint32Array | undefined): number {
@@ -194,7 +106,7 @@ interface Weighed {
 
 /** Temperature and filters. */
 function weigh(scores: Float64Array, ids: Uint32Array | undefined, sampling: Sampling): Weighed {
-  const { temperature, topK, topP, minP } = sampling;
+  const { temperature, topK, topP, minP, typicalP } = sampling;
   const top = scores[largest(scores, ids)];
   let kept = new Uint32Array(scores.length);
   for (let i = 0; i < kept.length; i++) kept[i] = i;
@@ -217,6 +129,7 @@ function weigh(scores: Float64Array, ids: Uint32Array | undefined, sampling: Sam
   };
   if (topP < 1) filter(nucleus(weights, topP));
   if (minP > 0) filter((weight) => weight >= minP); // relative to the largest, whose weight is 1
+  if (typicalP < 1) filter(typical(weights, typicalP));
   return { kept, weights, total: sumOf(weights) };
 }
 
@@ -266,6 +179,23 @@ function nucleus(weights: Float64Array, topP: number): (weight: number) => boole
   return (weight) => weight > least || (weight === least && equals-- > 0);
 }
 
+/**
+ * Locally typical sampling (Meister et al. 2022, arXiv 2202.00666, eq. 7) as transformers has it: ids in the order of how far
+ * their information is from the entropy, up to the one with which their probability reaches `mass`, and what is as far.
+ */
+function typical(weights: Float64Array, mass: number): (weight: number) => boolean {
+  const total = sumOf(weights);
+  const information = (weight: number) => -Math.log(weight / total);
+  let entropy = 0;
+  for (const weight of weights) if (weight > 0) entropy += (weight / total) * information(weight);
+  const distance = (weight: number) => Math.abs(information(weight) - entropy);
+  const nearest = weights.filter((weight) => weight > 0).sort((a, b) => distance(a) - distance(b));
+  let [sum, last] = [0, 0];
+  while (last < nearest.length - 1 && (sum += nearest[last] / total) < mass) last++;
+  const most = distance(nearest[last]);
+  return (weight) => weight > 0 && distance(weight) <= most;
+}
+
 /** Index drawn with probability weight / total: the first whose running sum exceeds a uniform number times the total. */
 function draw({ kept, weights, total }: Weighed, random: Random): number {
   const target = random.float() * total;
@@ -278,11 +208,33 @@ function draw({ kept, weights, total }: Weighed, random: Random): number {
   return kept[weights.findLastIndex((weight) => weight > 0)];
 }
 
-/** log softmax(row)[target] in f64, with the largest logit taken out first. */
-export function logProbability(row: Float32Array, target: number): number {
+/** log softmax(row)[target] in f64. */
+export const logProbability = (row: Float32Array, target: number): number => row[target] - sumOfExponentials(row);
+
+/** The `count` most likely ids of a row under the model itself, the most likely first, of equal ones the smaller id. */
+export function mostLikely(row: Row, count: number): Likely[] {
+  const whole = row instanceof Float32Array;
+  const logits = whole ? row : row.logits;
+  const idOf = (at: number) => (whole ? at : row.ids[at]);
+  const best: number[] = [];
+  for (let at = 0; at < logits.length; at++) {
+    const before = (other: number) =>
+      logits[other] > logits[at] || (logits[other] === logits[at] && idOf(other) < idOf(at));
+    if (best.length === count && before(best[count - 1])) continue;
+    let place = best.length;
+    while (place > 0 && !before(best[place - 1])) place--;
+    best.splice(place, 0, at);
+    if (best.length > count) best.pop();
+  }
+  const logSumExp = whole ? sumOfExponentials(row) : row.logSumExp;
+  return best.map((at) => ({ id: idOf(at), logprob: logits[at] - logSumExp }));
+}
+
+/** log Σ e^logit in f64, with the largest logit taken out first. */
+function sumOfExponentials(row: Float32Array): number {
   let max = -Infinity;
   for (const value of row) if (value > max) max = value;
   let sum = 0;
   for (const value of row) sum += Math.exp(value - max);
-  return row[target] - max - Math.log(sum);
+  return max + Math.log(sum);
 }

@@ -5,12 +5,20 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { memorySource } from "../../src/checkpoint/memory.ts";
-import { type ErrorCode, type GenerateOptions, Llama, type Prompt, memoryFiles } from "../../src/node/index.ts";
+import {
+  type ErrorCode,
+  type GenerateOptions,
+  Llama,
+  type Piece,
+  type Prompt,
+  memoryFiles,
+} from "../../src/node/index.ts";
 import { Random } from "../../src/generate/random.ts";
 import { readHeader } from "../../src/checkpoint/safetensors.ts";
-import { type SamplingOptions, sample, samplingOptions } from "../../src/generate/sample.ts";
+import { sample } from "../../src/generate/sample.ts";
+import { type SamplingOptions, samplingOptions } from "../../src/generate/sampling.ts";
 import { goldenEntry } from "../tools/goldens.ts";
-import { argmax, countCalls, folder, ids, openDevice } from "../tools/models.ts";
+import { argmax, countCalls, folder, ids, openDevice, replaced } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
 
 const tests = suite("generate");
@@ -217,7 +225,8 @@ async function sampled(llama: Llama, prompt: number[], options: SamplingOptions,
   const sampling = samplingOptions(options, llama.generation);
   const [random, history] = [new Random(options.seed), [...prompt]];
   for (let i = 0; i < count; i++) {
-    history.push(sample(await llama.logits(history, { rows: "last" }), sampling, history, random).id);
+    const said = { tokens: history, promptTokens: prompt.length };
+    history.push(sample(await llama.logits(history, { rows: "last" }), sampling, said, random).id);
   }
   return history.slice(prompt.length);
 }
@@ -389,7 +398,7 @@ tests("abort ends a request at once, in its prompt and while it generates", asyn
   const prompt = ids(200, 256, 2);
   // Before: nothing is computed or allocated.
   calls.reset();
-  await refused(llama.complete(ids(900), { ...asked, signal: AbortSignal.abort("no") }), "aborted");
+  await refused(llama.complete(ids(900), { ...asked, maxNewTokens: 1, signal: AbortSignal.abort("no") }), "aborted");
   assert.is(calls.submit + calls.createBuffer, 0);
   // In the prompt: 13 chunks; after the third at most the one in flight is computed.
   const first = new AbortController();
@@ -401,7 +410,7 @@ tests("abort ends a request at once, in its prompt and while it generates", asyn
     if (chunks === 3) first.abort(new Error("stop"));
   };
   const error = await refused(
-    llama.complete(prompt, { ...asked, signal: first.signal, onPrefill, reusePrefix: false }),
+    llama.complete(prompt, { ...asked, maxNewTokens: 9, signal: first.signal, onPrefill, reusePrefix: false }),
     "aborted",
   );
   assert.is((error.cause as Error).message, "stop");
@@ -509,6 +518,162 @@ tests("what a request will take is said before it is taken", async () => {
   const onAllocate = (need: { tokens: number; kvBytes: number }) => said.push({ ...need, before: llama.memory.kv });
   await llama.complete(ids(40), { ...asked, maxNewTokens: 30, onAllocate });
   assert.equal(said, [{ tokens: 70, kvBytes: llama.kvBytes(70), before: 0 }]);
+});
+
+tests("ids may be any list of whole numbers or bigints", async () => {
+  const want = await tiny.complete([1, 27, 200], { ...asked, maxNewTokens: 3 });
+  const lists: Prompt[] = [
+    Uint32Array.of(1, 27, 200),
+    Int32Array.of(1, 27, 200),
+    Uint8Array.of(1, 27, 200),
+    Float64Array.of(1, 27, 200),
+    BigInt64Array.of(1n, 27n, 200n),
+    BigUint64Array.of(1n, 27n, 200n),
+    [1n, 27n, 200n],
+  ];
+  for (const list of lists) assert.equal((await tiny.complete(list, { ...asked, maxNewTokens: 3 })).ids, want.ids);
+  await refused(tiny.complete(BigInt64Array.of(-1n)), "request", /id -1 at 0 is outside the vocabulary of 256/);
+  await refused(tiny.complete(Float32Array.of(1.5)), "request", /id 1.5 at 0/);
+  await refused(
+    tiny.complete(new DataView(new ArrayBuffer(8)) as unknown as Prompt),
+    "request",
+    /needs text, messages or/,
+  );
+});
+
+tests("options that nobody knows are refused with the nearest name, and so are kinds that do not fit", async () => {
+  calls.reset();
+  const bad: [unknown, RegExp][] = [
+    [{ max_new_tokens: 3 }, /^max_new_tokens: there is no such option; did you mean maxNewTokens\?$/],
+    [{ Temperature: 3 }, /did you mean temperature/],
+    [{ zzzzzzzzzz: 3 }, /known are maxNewTokens, stop, /],
+    [{ [Symbol("x")]: 1 }, /^Symbol\(x\): there is no such option/],
+    [null, /^options: must be an object, got null/],
+    [7, /^options: must be an object, got 7/],
+    [[], /^options: must be an object/],
+    [{ signal: {} }, /^signal: must be an AbortSignal/],
+    [{ signal: null }, /^signal: must be an AbortSignal, got null/],
+    [{ onPrefill: 1 }, /^onPrefill: must be a function, got 1/],
+    [{ onAllocate: "x" }, /^onAllocate: must be a function/],
+    [{ ignoreEos: "yes" }, /^ignoreEos: must be true or false/],
+    [{ chat: [] }, /^chat: must be an object/],
+    [{ stop: 5 }, /^stop: must be a text or a list/],
+    [{ stopIds: "2" }, /^stopIds: must be a list of ids/],
+    [{ stopIds: [999] }, /^stopIds: id 999 at 0 is outside/],
+    [{ topLogprobs: 257 }, /^topLogprobs: must be a whole number from 0 to 256/],
+  ];
+  for (const [options, pattern] of bad) {
+    await refused(tiny.complete([1], options as GenerateOptions), "request", pattern);
+  }
+  await refused(tiny.completions([1], { n: 0 }), "request", /^n: must be a whole number/);
+  assert.is(calls.submit, 0);
+  const bare = Object.assign(Object.create(null) as object, { maxNewTokens: 2, ...asked });
+  assert.is((await tiny.complete([1], bare)).ids.length, 2, "no prototype is needed");
+});
+
+tests(
+  "an answer ends with a stop id, with a special token that a stop string names, and with the tokenizer's own end",
+  async () => {
+    const free = await kv.complete(KV_PROMPT, { maxNewTokens: 40, ignoreEos: true });
+    const at = free.ids.indexOf(2); // </s>
+    assert.ok(at > 3);
+    const byId = await kv.complete(KV_PROMPT, { maxNewTokens: 40, ignoreEos: true, stopIds: [free.ids[3]] });
+    assert.equal([byId.ids, byId.finishReason], [free.ids.slice(0, free.ids.indexOf(free.ids[3]) + 1), "stop"]);
+    const byName = await kv.complete(KV_PROMPT, { maxNewTokens: 40, ignoreEos: true, stop: "</s>" });
+    assert.equal([byName.ids.length, byName.finishReason], [at + 1, "stop"]);
+    assert.is(byName.text, " The value of the key 'e29a369f' is 'd486'.");
+    const both = await kv.complete(KV_PROMPT, { maxNewTokens: 40, ignoreEos: true, stop: "'.</s>" });
+    assert.is(both.text, " The value of the key 'e29a369f' is 'd486");
+    // A checkpoint whose lists forget the token that ends turns: the tokenizer knows it.
+    const files = await replaced(folder("/models/kv-llama"), { "generation_config.json": '{"eos_token_id": 767}' });
+    try {
+      using llama = await Llama.load(files, { device });
+      assert.equal((await llama.complete(KV_PROMPT, { maxNewTokens: 40 })).ids, free.ids.slice(0, at + 1));
+    } finally {
+      await files.close();
+    }
+  },
+);
+
+tests("an answer is not shorter than minNewTokens, and as it would be with its ends forbidden", async () => {
+  const free = await kv.complete(KV_PROMPT, { maxNewTokens: 40 });
+  const least = free.ids.length + 5;
+  const longer = await kv.complete(KV_PROMPT, { maxNewTokens: 40, minNewTokens: least });
+  assert.ok(longer.ids.length >= least, `${longer.ids.length}`);
+  assert.not.ok(longer.ids.slice(0, least).includes(2));
+  assert.equal(longer.ids.slice(0, free.ids.length - 1), free.ids.slice(0, -1), "until then nothing differs");
+  const same = await kv.complete(KV_PROMPT, { maxNewTokens: 40, minNewTokens: 3 });
+  assert.equal(same.ids, free.ids);
+});
+
+tests("the most likely ids per token, greedy and sampled, from candidates and from whole rows", async () => {
+  const prompt = ids(25);
+  for (const more of [{}, { temperature: 1, topK: 3, seed: 2 }, { repetitionPenalty: 1.2 }] as GenerateOptions[]) {
+    const pieces: Piece[] = [];
+    const options = { ...asked, ...more, maxNewTokens: 6, topLogprobs: 4, logprobs: true };
+    const stream = tiny.generate(prompt, options);
+    let next = await stream.next();
+    for (; !next.done; next = await stream.next()) pieces.push(next.value);
+    const done = next.value;
+    assert.equal(
+      done.topLogprobs,
+      pieces.map(({ topLogprobs }) => topLogprobs),
+    );
+    const logits = await tiny.logits([...prompt, ...done.ids]);
+    done.topLogprobs!.forEach((top, i) => {
+      const row = logits.subarray((prompt.length - 1 + i) * 256, (prompt.length + i) * 256);
+      const best = Array.from(row.keys())
+        .sort((a, b) => row[b] - row[a])
+        .slice(0, 4);
+      assert.equal(
+        top.map(({ id }) => id),
+        best,
+      );
+      const own = top.find(({ id }) => id === done.ids[i]);
+      if (own) assert.ok(Math.abs(own.logprob - done.logprobs![i]) < 1e-6, "the same number as logprobs'"); // f32 of logSumExp
+    });
+  }
+});
+
+tests("several answers to one prompt: computed once, each as alone with its seed", async () => {
+  using llama = await Llama.load(sweep, { device, chunkRows: 64 });
+  const prompt = ids(150);
+  const options = { ...asked, temperature: 1, maxNewTokens: 8, seed: 5 } as const;
+  const alone: number[][] = [];
+  for (let i = 0; i < 3; i++) {
+    alone.push((await tiny.complete(prompt, { ...options, seed: 5 + i, reusePrefix: false })).ids);
+  }
+  const done = await llama.completions(prompt, { ...options, n: 3 });
+  assert.equal(
+    done.map(({ ids }) => ids),
+    alone,
+  );
+  assert.equal(
+    done.map(({ usage }) => usage.cachedTokens),
+    [0, 128, 128],
+    "whole pages of the prompt",
+  );
+  const greedy = await llama.completions(prompt, { ...asked, maxNewTokens: 4, n: 2 });
+  assert.equal(greedy[0].ids, greedy[1].ids);
+  await refused(llama.completions(prompt, { ...options, n: 3, temperature: -1 }), "request", /^temperature/);
+  nothingHeld(llama, "after several");
+});
+
+tests("an answer's default length ends where the RoPE setting does, or is refused where nothing is left", async () => {
+  for (const [prompt, want] of [
+    [10, 54],
+    [63, 1],
+  ] as const) {
+    assert.is((await tiny.complete(ids(prompt), { ignoreEos: true })).ids.length, want);
+  }
+  for (const prompt of [64, 80]) {
+    const pattern = new RegExp(`^maxNewTokens: must be given: the prompt's ${prompt} tokens leave nothing of the 64`);
+    await refused(tiny.complete(ids(prompt), { ...asked }), "context", pattern);
+  }
+  assert.is(
+    (await tiny.complete(ids(64), { ignoreEos: true, ropeScaling: { type: "yarn", factor: 2 } })).ids.length,
+    64,
+  );
 });
 
 tests.after(() => {

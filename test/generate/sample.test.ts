@@ -3,8 +3,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Random } from "../../src/generate/random.ts";
 import type { Candidates } from "../../kernels/index.ts";
-import type { Sampling, SamplingOptions } from "../../src/generate/sample.ts";
-import { candidatesNeeded, distribution, sample, samplingOptions } from "../../src/generate/sample.ts";
+import * as sampler from "../../src/generate/sample.ts";
+import type { Sampling, SamplingOptions } from "../../src/generate/sampling.ts";
+import { candidatesNeeded, samplingOptions } from "../../src/generate/sampling.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { refusedSync } from "../tools/refused.ts";
 
@@ -17,6 +18,12 @@ const sampling = (options: SamplingOptions): Sampling => samplingOptions({ tempe
 function normals(random: Random, count: number, deviation: number): Float32Array {
   return Float32Array.from({ length: count }, () => deviation * Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())); // prettier-ignore
 }
+
+/** As the sampler's own, after a prompt of these ids. */
+const sample = (row: sampler.Row, sampling: Sampling, tokens: ArrayLike<number>, random: Random) =>
+  sampler.sample(row, sampling, { tokens, promptTokens: tokens.length }, random);
+const distribution = (row: sampler.Row, sampling: Sampling, tokens: ArrayLike<number>) =>
+  sampler.distribution(row, sampling, { tokens, promptTokens: tokens.length });
 
 /** Candidates as the sampler takes them. */
 type Listed = Omit<Candidates, "count">;
@@ -273,7 +280,8 @@ test("extreme options stay defined", () => {
 });
 
 test("defaults: greedy, unless the options or the checkpoint ask for sampling; then topK 50", () => {
-  const off = { temperature: 0, topK: 50, topP: 1, minP: 0, repetitionPenalty: 1 };
+  const none = { typicalP: 1, frequencyPenalty: 0, presencePenalty: 0, noRepeatNgramSize: 0, minNewTokens: 0 };
+  const off = { temperature: 0, topK: 50, topP: 1, minP: 0, repetitionPenalty: 1, ...none, logitBias: new Map() };
   assert.equal(samplingOptions({}), off);
   assert.equal(samplingOptions({ seed: 3 }), { ...off, seed: 3 });
   assert.equal(samplingOptions({ topK: 0, topP: 1, minP: 0 }), { ...off, topK: 0 });
@@ -353,8 +361,142 @@ test("candidates where the whole row is needed are refused", () => {
   refusedSync(
     () => sample(list, samplingOptions({ temperature: 1, topK: 0 }), [], new Random(1)),
     "kernel",
-    "sampling needs the whole row of logits (repetitionPenalty 1, topK 0), got 1 candidates",
+    "sampling with penalties or without topK needs a whole row, got 1 logits",
   );
+});
+
+/** Scores after bias and penalties, from the definitions. */
+function naiveScores(
+  row: Float32Array,
+  sampling: Sampling,
+  prompt: readonly number[],
+  answer: readonly number[],
+): number[] {
+  const all = [...prompt, ...answer];
+  return Array.from(row, (logit, id) => {
+    let score = logit + (sampling.logitBias.get(id) ?? 0);
+    if (all.includes(id)) score = score < 0 ? score * sampling.repetitionPenalty : score / sampling.repetitionPenalty;
+    const count = answer.filter((each) => each === id).length;
+    score -= count * sampling.frequencyPenalty + (count > 0 ? sampling.presencePenalty : 0);
+    const size = sampling.noRepeatNgramSize;
+    const gram = [...all.slice(all.length - (size - 1)), id].join();
+    const known = all.some((_, at) => size > 0 && at + size <= all.length && all.slice(at, at + size).join() === gram);
+    return known && all.length >= size - 1 ? -Infinity : score;
+  });
+}
+
+test("bias and penalties change the scores by their definitions, alone and together", () => {
+  const random = new Random(21);
+  const settings: SamplingOptions[] = [
+    { frequencyPenalty: 0.7 },
+    { presencePenalty: -1.3 },
+    { logitBias: { 3: 4.5, 0: -Infinity, 11: -2 } },
+    { noRepeatNgramSize: 1 },
+    { noRepeatNgramSize: 2 },
+    { noRepeatNgramSize: 3 },
+    { repetitionPenalty: 1.4, frequencyPenalty: 0.2, presencePenalty: 0.5, noRepeatNgramSize: 2, logitBias: { 5: 3 } },
+  ];
+  for (const options of settings) {
+    let changed = 0;
+    for (let trial = 0; trial < 200; trial++) {
+      const row = normals(random, 16, 2);
+      const draw = (count: number) => Array.from({ length: count }, () => random.uint32() % 3);
+      const [prompt, answer] = [draw(random.uint32() % 9), draw(random.uint32() % 9)];
+      const tokens = [...prompt, ...answer];
+      const given = samplingOptions(options);
+      const want = naiveScores(row, given, prompt, answer);
+      const { id, logprob } = sampler.sample(row, given, { tokens, promptTokens: prompt.length }, random);
+      assert.is(id, want.indexOf(Math.max(...want)), JSON.stringify({ options, prompt, answer }));
+      changed += Number(id !== row.indexOf(Math.max(...row)));
+      const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      assert.ok(Math.abs(logprob - Math.log(Math.exp(row[id]) / total)) < 1e-12, "the model's own"); // f64
+    }
+    assert.ok(changed >= 5, `${JSON.stringify(options)} changed ${changed} of 200`);
+  }
+});
+
+test("what is barred does not come, greedy or drawn; where nothing is left the options are named", () => {
+  const row = Float32Array.of(5, 4, 3, 2);
+  const after = { tokens: [0, 1], promptTokens: 2, barred: [0, 1] };
+  assert.is(sampler.sample(row, samplingOptions({}), after, new Random(1)).id, 2);
+  const seen = new Set<number>();
+  for (let seed = 0; seed < 60; seed++) {
+    seen.add(sampler.sample(row, samplingOptions({ temperature: 3, topK: 0 }), after, new Random(seed)).id);
+  }
+  assert.equal(
+    [...seen].sort((a, b) => a - b),
+    [2, 3],
+  );
+  const all = samplingOptions({ logitBias: { 2: -Infinity, 3: -Infinity } });
+  refusedSync(() => sampler.sample(row, all, after, new Random(1)), "request", /every id is forbidden; forbid fewer/);
+  const list = { ids: Uint32Array.of(0), logits: Float32Array.of(5), logSumExp: 6 };
+  refusedSync(() => sampler.sample(list, samplingOptions({}), after, new Random(1)), "kernel", /needs a whole row/);
+});
+
+test("typical-p keeps the ids nearest to the entropy, up to the one that reaches the mass", () => {
+  const random = new Random(5);
+  let cut = 0;
+  for (let trial = 0; trial < 300; trial++) {
+    const row = normals(random, 30, 1 + (trial % 4));
+    const typicalP = 0.1 + 0.85 * random.float();
+    const { ids } = distribution(row, samplingOptions({ temperature: 1, topK: 0, typicalP }), []);
+    // TypicalLogitsWarper of transformers, line by line.
+    const top = Math.max(...row);
+    const powers = Array.from(row, (logit) => Math.exp(logit - top));
+    const total = powers.reduce((a, b) => a + b, 0);
+    const p = powers.map((power) => power / total);
+    const entropy = p.reduce((sum, each) => sum - each * Math.log(each), 0);
+    const shifted = p.map((each) => Math.abs(-Math.log(each) - entropy));
+    const order = shifted.map((_, id) => id).sort((a, b) => shifted[a] - shifted[b]);
+    let sum = 0;
+    const sums = order.map((id) => (sum += p[id]));
+    const last = Math.min(sums.filter((each) => each < typicalP).length, row.length - 1);
+    const kept = shifted.flatMap((each, id) => (each <= shifted[order[last]] ? [id] : []));
+    assert.equal([...ids], kept, `${trial}`);
+    cut += Number(kept.length < row.length);
+  }
+  assert.ok(cut > 200, `${cut}`);
+  assert.is(
+    distribution(Float32Array.of(1, 1, 1), samplingOptions({ typicalP: 0.5 }), []).ids.length,
+    3,
+    "equal ones stay together",
+  );
+});
+
+test("the most likely ids come in order, of equal ones the smaller first, from a row as from candidates", () => {
+  const random = new Random(6);
+  for (let trial = 0; trial < 100; trial++) {
+    const row = Float32Array.from({ length: 40 }, () => random.uint32() % 12);
+    const logSumExp = Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
+    const want = Array.from(row.keys())
+      .sort((a, b) => row[b] - row[a] || a - b)
+      .slice(0, 7);
+    for (const each of [row, candidatesOf(row, 7, random)]) {
+      const got = sampler.mostLikely(each, 7);
+      assert.equal(
+        got.map(({ id }) => id),
+        want,
+      );
+      for (const { id, logprob } of got) assert.ok(Math.abs(logprob - (row[id] - logSumExp)) < 1e-12);
+    }
+  }
+  assert.is(sampler.mostLikely(Float32Array.of(1, 2), 5).length, 2);
+});
+
+test("values that options cannot have are refused by name", () => {
+  for (const [options, sentence] of [
+    [{ typicalP: 0 }, /^typicalP: must be a number above 0 up to 1/],
+    [{ frequencyPenalty: NaN }, /^frequencyPenalty: must be a number/],
+    [{ presencePenalty: "1" as unknown as number }, /^presencePenalty: must be a number .* got "1"/],
+    [{ noRepeatNgramSize: 1.5 }, /^noRepeatNgramSize: must be a whole number/],
+    [{ minNewTokens: -1 }, /^minNewTokens: must be a whole number/],
+    [{ logitBias: [1] as unknown as Record<number, number> }, /^logitBias: must be an object/],
+    [{ logitBias: { 9: 1 } }, /^logitBias: ids must be whole numbers ≥ 0 below the vocabulary's 9, got "9"/],
+    [{ logitBias: { "01": 1 } as unknown as Record<number, number> }, /^logitBias: ids/],
+    [{ logitBias: { 1: Infinity } }, /^logitBias\[1\]: must be a number, or -Infinity/],
+  ] as const) {
+    refusedSync(() => samplingOptions(options, {}, 9), "request", sentence);
+  }
 });
 
 test.run();

@@ -96,4 +96,25 @@ test("stop strings that are none are refused", () => {
     );
 });
 
+test("a special token is no text, yet a stop string may name it, alone and among text", () => {
+  const run = (stops: string[], parts: readonly (string | { special: string })[]) => {
+    const stop = new StopMatcher(stops);
+    const out = parts.map((part) => (typeof part === "string" ? stop.push(part) : stop.pushSpecial(part.special)));
+    return [out.join("") + stop.end(), stop.found];
+  };
+  const end = { special: "</s>" };
+  assert.equal(run(["</s>"], ["ab", end, "c"]), ["ab", "</s>"]);
+  assert.equal(run(["b</s>"], ["ab", end, "c"]), ["a", "b</s>"]);
+  assert.equal(run(["</s>\n"], ["ab", end, "\nc"]), ["ab", "</s>\n"]);
+  assert.equal(
+    run(["</s>\n"], ["ab", end, "c"]),
+    ["abc", undefined],
+    "withheld while it could be, and never given out",
+  );
+  assert.equal(run(["</s></s>"], ["ab", end, end, "c"]), ["ab", "</s></s>"]);
+  assert.equal(run(["s>", "</", ">"], ["ab", end, "c"]), ["abc", undefined], "a part of a token's name is nothing");
+  assert.equal(run(["></"], [end, end, "c"]), ["c", undefined]);
+  assert.equal(run(["s>"], ["ab", end, "cs>d"]), ["abc", "s>"], "the same characters as text are text");
+});
+
 test.run();
