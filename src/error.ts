@@ -35,7 +35,7 @@ export interface ErrorDetails {
 
 /**
  * The one error class of llariat. `message` is one sentence: what, got, needed, what to do; `subject: problem; advice`.
- * It imports nothing, so that kernels/ and tokenizer/ may throw it without depending on src/.
+ * It imports nothing, so that kernels/ and tokenizer/ may throw it without knowing the rest of src/.
  */
 export class LlariatError extends Error {
   override readonly name = "LlariatError";

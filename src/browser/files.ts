@@ -1,4 +1,4 @@
-// browser/files.ts — a checkpoint from a file picker, as a FileSet.
+// files.ts — a checkpoint from a file picker, as a FileSet.
 
 import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";

@@ -1,5 +1,5 @@
-// checkpoint.ts — a folder as Hugging Face publishes it becomes one table of tensors that fits its config. Only headers
-// and small text files are read here; the weights themselves stream later (weights.ts).
+// index.ts — a folder as Hugging Face publishes it becomes one table of tensors that fits its config. Only headers
+// and small text files are read here; the weights themselves stream later (src/model/stream.ts).
 
 import { readInto } from "./bytes.ts";
 import type { FileSet } from "./bytes.ts";

@@ -155,7 +155,7 @@ export const floatKind = (dtype: StoredDType): FloatKind | undefined =>
 export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /**
- * One whole tensor in memory, freshly allocated: for small tensors and tests (weights are streamed, weights.ts).
+ * One whole tensor in memory, freshly allocated: for small tensors and tests (weights are streamed, src/model/stream.ts).
  * F16 and BF16 widen to Float32Array. Throws LlariatError "checkpoint" for a dtype with no TensorData.
  */
 export async function readTensor(tensor: StoredTensor, signal?: AbortSignal): Promise<TensorData> {

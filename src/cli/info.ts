@@ -90,7 +90,9 @@ type Facts = ReturnType<typeof checkpointFacts>;
 
 function report(facts: Facts): string {
   const { config, rope, gpuBytes } = facts;
-  const { rope: _, ...shape } = config;
+  // What ends a text is decided by both files; the config's part of it alone would mislead.
+  const { rope: _, eosIds: __, ...shape } = config;
+  const generation = { ...facts.generation, eosIds: facts.eosIds };
   const values = (record: object): [string, string][] =>
     Object.entries(record)
       .filter(([, value]) => value !== undefined)
@@ -114,7 +116,7 @@ function report(facts: Facts): string {
   ] as const;
   const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
   return (
-    `${facts.model}\n\nconfig\n${table(values(shape))}\nrope\n${table(values(rope))}\n` +
+    `${facts.model}\n\nconfig\n${table(values(shape))}\ngeneration\n${table(values(generation))}\nrope\n${table(values(rope))}\n` +
     `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${config.headDim / 2} pairs\n` +
     `${scalingTable(facts.ropeScalings)}\n` +
     `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}${notes}`

@@ -12,6 +12,7 @@ import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
 import { isAddress } from "../node/sources.ts";
+import { completionsUrl } from "../retrieval/client.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
 import { asUsage, inUsage, usageError } from "./command.ts";
 import { readText } from "./files.ts";
@@ -112,6 +113,7 @@ export async function openEngine(
 ): Promise<Opened<Engine>> {
   const url = args.text("via");
   if (url === undefined) return openModel(args, terminal, check);
+  inUsage(() => completionsUrl(url));
   const paths = checkpointPaths(args);
   const files = await checkpointFiles(paths);
   try {

@@ -1,4 +1,4 @@
-// node/files.ts — a checkpoint folder (or one .safetensors file with its config beside it) as a FileSet.
+// files.ts — a checkpoint folder (or one .safetensors file with its config beside it) as a FileSet.
 
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";

@@ -31,12 +31,14 @@ export function completionsUrl(base: string): string {
   try {
     url = new URL(base);
   } catch (cause) {
-    throw new LlariatError("request", `--via: ${JSON.stringify(base)} is no address; write http://HOST:PORT`, {
+    throw new LlariatError("request", `${JSON.stringify(base)} is no address`, {
+      subject: "url",
+      advice: "write http://HOST:PORT",
       cause,
     });
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new LlariatError("request", `--via: needs an http or https address, got ${url.protocol}`);
+    throw new LlariatError("request", `needs an http or https address, got ${url.protocol}`, { subject: "url" });
   }
   const path = url.pathname.replace(/\/+$/, "").replace(/(\/v1)?(\/completions)?$/, "");
   return `${url.origin}${path}/v1/completions`;

@@ -45,7 +45,7 @@ function parts(value: number): { mantissa: bigint; exponent: bigint } {
     : { mantissa: fraction | (1n << 52n), exponent: biased - 1075n };
 }
 
-/** Phase of `position` (whole, ≥ 0) as a fraction of a turn × 2^64: position · turns mod 2^64, what angles.wgsl computes. */
+/** Phase of `position` (whole, ≥ 0) as a fraction of a turn × 2^64: position · turns mod 2^64, what kernels/angles.wgsl computes. */
 export const phase = (low: number, high: number, position: number): bigint =>
   BigInt.asUintN(64, ((BigInt(high) << 32n) | BigInt(low)) * BigInt(position));
 

@@ -299,6 +299,10 @@ test("wrong arguments are told before anything is loaded", async () => {
       /^--window: must be a whole number of tokens ≥ 2, got 1$/,
     ],
     [["effective-context", "--model", MODEL, "--points", "1"], /^--points: must be a whole number ≥ 2, got 1$/],
+    [
+      ["effective-context", "--model", MODEL, "--via", "nonsense"],
+      /^--via: "nonsense" is no address; write http:\/\/HOST:PORT$/,
+    ],
     [["report"], /needs the folder of a report/],
   ];
   for (const [[name, ...args], message] of cases) {

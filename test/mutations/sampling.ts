@@ -49,7 +49,7 @@ export const sampling: readonly Mutation[] = [
       ["all but the last character withheld", "Math.min(stop.length - 1, text.length)", "Math.min(stop.length - 2, text.length)"],
       ["text after the stop is passed on", 'if (this.#stopped !== undefined) return "";', ""],
       ["what was withheld is lost at the end", "const rest = this.#held;", 'const rest = "";'],
-      ["an empty stop string is accepted", 'typeof stop !== "string" || stop === ""', 'typeof stop !== "string"'],
+      ["an empty stop string is accepted", 'if (typeof stop === "string" && stop !== "") continue;', 'if (typeof stop === "string") continue;'],
     ],
   ),
 ]; // prettier-ignore
