@@ -30,7 +30,7 @@ export { memoryFiles } from "./checkpoint/memory.ts";
 export type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
-export type { Completion, EffectiveRope, GenerateOptions, Piece, Prompt } from "./generate/options.ts";
+export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
 export type { AdapterInfo } from "./device/handle.ts";
 export {
   type Rope,
