@@ -17,8 +17,9 @@ import { Known } from "./known.ts";
 import type { Mutation } from "./mutation.ts";
 import { rope } from "./rope.ts";
 import { sampling } from "./sampling.ts";
+import { variants } from "./variants.ts";
 
-const ROOMS: Readonly<Record<string, readonly Mutation[]>> = { rope, sampling, kernels, checkpoint };
+const ROOMS: Readonly<Record<string, readonly Mutation[]>> = { rope, sampling, kernels, variants, checkpoint };
 
 const text = { type: "string" } as const;
 const { values, positionals: wanted } = parseArgs({

@@ -1,0 +1,74 @@
+// variants.ts — mutations of the variants of matrix product and attention, of the choice between variants, and of the trials
+// that a device has to pass.
+import { type Mutation, of } from "./mutation.ts";
+
+/** What must not pass where kernels differ by device. */
+export const variants: readonly Mutation[] = [
+  ...of(
+    "kernels/choose.ts",
+    ["kernels/choose"],
+    [
+      ["choose: one row too many for matvec", "rows <= FEW_ROWS", "rows <= FEW_ROWS + 1"],
+      ["choose: what was refused is chosen all the same", "!device.refused?.has(variantName(kernel, variant)) && ", ""],
+      ["choose: shuffles on every device with subgroups of one size", 'lanesOf(device) > 0 && device.variants === "shuffle"', "lanesOf(device) > 0"],
+      ["choose: shuffles where subgroups vary", 'lanesOf(device) > 0 && device.variants === "shuffle"', 'device.subgroupMax > 0 && device.variants === "shuffle"'],
+      ["choose: a part is refused for all kernels", "variant.startsWith(\"lib/\") ? `${kernel} with ${variant}` : variant", "variant"],
+    ],
+  ),
+  ...of("kernels/device.ts", ["kernels/choose"], [["device: two lanes are enough", "const LEAST_LANES = 4;", "const LEAST_LANES = 2;"]]),
+  ...of(
+    "kernels/lib/reduce_subgroups.wgsl",
+    ["kernels/rmsnorm", "kernels/linear"],
+    [
+      ["reduce: every lane speaks for its subgroup", "select(vec4f(), own, subgroupElect())", "own"],
+      ["reduce: each subgroup has its own sum only", "let total = subgroupAdd(sum);", "let total = own;"],
+      ["reduce: the first entry is left out", "var i = subgroupExclusiveAdd(1u);", "var i = subgroupExclusiveAdd(1u) + 1u;"],
+    ],
+  ),
+  ...of(
+    "kernels/lib/heads.wgsl",
+    ["kernels/attention"],
+    [
+      ["heads: the last group of a key head takes a neighbour's", "min(GROUP, (kv + 1u) * per_kv - first)", "GROUP"],
+      ["heads: every group starts with the first head", "kv * per_kv + (index % groups) * GROUP", "kv * per_kv"],
+    ],
+  ),
+  ...of(
+    "kernels/matmul_shuffle.wgsl",
+    ["kernels/linear"],
+    [
+      ["shuffle: a neighbour's row", "subgroupShuffle(own[r / WG], r % WG)", "subgroupShuffle(own[r / WG], (r + 1u) % WG)"],
+      ["shuffle: a column beyond the last", "if (n >= N) { continue; }", "if (n > N) { continue; }"],
+    ],
+  ),
+  ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"]]),
+  ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [["decode: half of the keys are not in the mass", "+ score[g].x + score[g].y;", "+ score[g].x;"]]),
+  ...of("kernels/attention_prefill_shuffle.wgsl", ["kernels/attention"], [["prefill: a row sees the key after its own", "let until = position + min(r, rows - 1u);", "let until = position + min(r, rows - 1u) + 1u;"]]),
+  ...of(
+    "src/device/trust.ts",
+    ["device/trust"],
+    [
+      ["trust: everything passes", "if (!right) return", "if (!right && i < 0) return"],
+      ["trust: half of a product is allowed", "const ALLOWED = 2 ** -10;", "const ALLOWED = 2 ** 10;"],
+      ["trust: rows beyond are not looked at", "some((value) => value !== 1)", "some((value) => value === 7)"],
+      ["trust: decoding is not tried", '"attention_prefill", "attention_decode", "rmsnorm"', '"attention_prefill", "rmsnorm"'],
+    ],
+  ),
+  ...of(
+    "src/device/facts.ts",
+    ["device/trust", "index"],
+    [
+      ["facts: what failed is used", "refused: new Set(wrong.map(({ variant }) => variant))", "refused: new Set<string>(wrong.slice(wrong.length).map(({ variant }) => variant))"],
+      ["facts: checked at every load", "own.set(variants, facts);", ""],
+    ],
+  ),
+  ...of(
+    "src/device/tune.ts",
+    ["device/tune"],
+    [
+      ["tune: the wait counts", "(await time(repeats)) - nothing", "(await time(repeats)) - 0 * nothing"],
+      ["tune: CPUs are measured too", "if (device.adapterInfo.isFallbackAdapter)", "if (device.adapterInfo.isFallbackAdapter && subgroups.subgroupMax < 0)"],
+      ["tune: measured at every load", "measured.set(device, faster);", ""],
+    ],
+  ),
+]; // prettier-ignore
