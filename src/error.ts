@@ -1,7 +1,7 @@
 /** What went wrong, for programs: one word per place where a caller can act. */
 export type ErrorCode =
   | "config" // config.json or generation_config.json
-  | "checkpoint" // safetensors files, index, tensors
+  | "checkpoint" // files of weights, index, tensors
   | "tokenizer" // tokenizer files or text that cannot be encoded
   | "template" // chat template
   | "rope" // RoPE scaling settings

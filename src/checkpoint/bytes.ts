@@ -69,6 +69,16 @@ export async function readInto(
   if (got.buffer !== target.buffer || got.byteOffset !== target.byteOffset) target.set(got);
 }
 
+/**
+ * Throws LlariatError "checkpoint" if a file's first bytes are those of a Git LFS pointer: what `git clone` leaves in place
+ * of a large file where git-lfs is not installed.
+ */
+export function checkPointer(name: string, first: Uint8Array): void {
+  if (new TextDecoder().decode(first.subarray(0, 8)) !== "version ") return;
+  const advice = "install git-lfs and run: git lfs pull";
+  throw new LlariatError("checkpoint", `${name}: got a Git LFS pointer, needed the file itself`, { advice });
+}
+
 /** The error for a file that ended before `end`: it shrank, or the transfer broke. */
 export function shortRead(name: string, start: number, end: number, got: number): LlariatError {
   return new LlariatError(

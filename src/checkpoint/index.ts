@@ -8,9 +8,10 @@ import type { GenerationConfig, LlamaConfig } from "./config.ts";
 import { LlariatError } from "../error.ts";
 import { widen } from "../../kernels/formats/floats.ts";
 import { parseJson, show } from "../text/json.ts";
-import { floatKind } from "./safetensors.ts";
+import { others, short } from "../text/wording.ts";
+import { checkRowMajor, floatKind } from "./safetensors.ts";
 import type { StoredTensor } from "./safetensors.ts";
-import { isLegacy, MAX_TEXT_BYTES, others, present, readTable, short, textOf } from "./shards.ts";
+import { isLegacy, MAX_TEXT_BYTES, present, readTable, textOf } from "./shards.ts";
 
 /** Everything a checkpoint's files say, checked against each other; plain data, nothing to close (the FileSet has). */
 export interface Checkpoint {
@@ -149,7 +150,9 @@ async function matchConfig(
       ? `; it holds ${short(extra[0])}${others(extra.length)}, which config.json does not call for`
       : "";
     const hint = missing[0] === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
-    const shard = /-\d+-of-\d+\.safetensors$/.test(where) ? ", or the whole folder: this file is one of several" : "";
+    const shard = /-\d+-of-\d+\.(?:safetensors|bin)$/.test(where)
+      ? ", or the whole folder: this file is one of several"
+      : "";
     const [first] = missing;
     throw new LlariatError(
       "checkpoint",
@@ -177,6 +180,7 @@ async function matchConfig(
         `${tensor.source.name}: ${tensor.name}: got dtype ${tensor.dtype}, needed F32, F16 or BF16; quantised weights need the checkpoint they were made from`,
       );
     }
+    checkRowMajor(tensor);
     tensors.set(name, tensor);
   }
   if (!config.tied || tied) return { tensors, tied };
@@ -191,6 +195,7 @@ async function matchConfig(
 
 /** Whether two tensors of one shape hold the same numbers; streams both, stops at the first difference. */
 async function sameValues(a: StoredTensor, b: StoredTensor, signal?: AbortSignal): Promise<boolean> {
+  if (a.source === b.source && a.start === b.start && a.dtype === b.dtype) return true; // torch.save keeps ties
   const CHUNK = 2 ** 20; // elements
   const count = a.shape.reduce((product, size) => product * size, 1);
   const [x, y] = [a, b].map((tensor) => {

@@ -3,6 +3,7 @@
 // Format: https://github.com/huggingface/safetensors (README, "Format"). Offsets count from the end of the header and
 // are aligned to nothing: a 16-bit tensor may start at an odd byte.
 
+import { checkPointer } from "./bytes.ts";
 import type { ByteSource } from "./bytes.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 import { widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
@@ -11,7 +12,7 @@ import { isObject, parseJson, show } from "../text/json.ts";
 
 /** Bits per element of every dtype the format knows (safetensors 0.6, `Dtype::bitsize`). */
 // prettier-ignore
-const BITS = {
+export const BITS = {
   BOOL: 8, U8: 8, I8: 8, U16: 16, I16: 16, U32: 32, I32: 32, U64: 64, I64: 64,
   F16: 16, BF16: 16, F32: 32, F64: 64, C64: 64,
   F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4,
@@ -25,6 +26,11 @@ export interface StoredTensor {
   readonly name: string;
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
+  /**
+   * Elements from one to the next along each axis, where they are not row-major: a transposed or sliced view, as only
+   * pytorch_model.bin can hold it. `start` is then the first element's and `end` the last one's.
+   */
+  readonly strides?: readonly number[];
   readonly start: number;
   readonly end: number;
   readonly source: ByteSource;
@@ -40,7 +46,10 @@ export interface SafetensorsFile {
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** What numpy and torch can hold; a product of more would only cost time. */
-const MAX_DIMENSIONS = 64;
+export const MAX_DIMENSIONS = 64;
+
+/** Whether a value from a file can be a size or a number of elements. */
+export const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /**
  * Reads and checks the header of one safetensors file; only header bytes are read. Throws LlariatError "checkpoint"
@@ -55,10 +64,7 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
   }
   const prefix = await source.read(0, 8, signal);
   const headerBytes = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
-  // The first word of a Git LFS pointer: what `git clone` leaves in place of a large file where git-lfs is not installed.
-  if (new TextDecoder().decode(prefix) === "version ") {
-    throw bad("got a Git LFS pointer, needed the file itself; install git-lfs and run: git lfs pull");
-  }
+  checkPointer(source.name, prefix);
   // Also what a pickle or a zip under this name looks like: its text read as a huge number.
   if (headerBytes > BigInt(source.size - 8) || headerBytes > BigInt(MAX_HEADER_BYTES)) {
     throw bad(
@@ -124,7 +130,6 @@ function checkEntry(name: string, entry: unknown, source: ByteSource, dataStart:
   if (typeof dtype !== "string" || !Object.hasOwn(BITS, dtype)) {
     throw bad(`got dtype ${show(dtype)}, needed one of ${Object.keys(BITS).join(" ")}`);
   }
-  const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!Array.isArray(shape) || shape.length > MAX_DIMENSIONS || !shape.every(isSize)) {
     throw bad(`got shape ${show(shape)}, needed a list of at most ${MAX_DIMENSIONS} non-negative integers`);
   }
@@ -151,15 +156,25 @@ function checkEntry(name: string, entry: unknown, source: ByteSource, dataStart:
 export const floatKind = (dtype: StoredDType): FloatKind | undefined =>
   dtype === "F32" ? "f32" : dtype === "F16" ? "f16" : dtype === "BF16" ? "bf16" : undefined;
 
+/** Throws LlariatError "checkpoint" for a tensor with strides. */
+export function checkRowMajor({ name, shape, strides, source }: StoredTensor): void {
+  if (strides === undefined) return;
+  throw new LlariatError(
+    "checkpoint",
+    `${source.name}: ${name}: got ${show(shape)} with strides ${show(strides)}, needed it row-major; save it again after .contiguous()`,
+  );
+}
+
 /** What a tensor's elements become in memory: f16 and bf16 are widened to f32, the integer types stay. */
 export type TensorData = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;
 
 /**
  * One whole tensor in memory, freshly allocated: for small tensors and tests (weights are streamed, src/model/stream.ts).
- * F16 and BF16 widen to Float32Array. Throws LlariatError "checkpoint" for a dtype with no TensorData.
+ * F16 and BF16 widen to Float32Array. Throws LlariatError "checkpoint" for a dtype with no TensorData, and for strides.
  */
 export async function readTensor(tensor: StoredTensor, signal?: AbortSignal): Promise<TensorData> {
   checkAborted(signal, `reading ${tensor.name}`);
+  checkRowMajor(tensor);
   const bytes = new Uint8Array(await tensor.source.read(tensor.start, tensor.end, signal)); // a copy, so aligned
   switch (tensor.dtype) {
     case "F32":

@@ -1,15 +1,40 @@
-// shards.ts — the files of a checkpoint: text files, and all tensors of one safetensors file or of the shards an index names.
+// shards.ts — the files of a checkpoint: text files, and all tensors of its one file of weights or of the shards an index names.
 
 import { isPlainName, readText } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 import type { ErrorCode } from "../error.ts";
 import { isObject, parseJson, show } from "../text/json.ts";
+import { others, short } from "../text/wording.ts";
 import { readHeader } from "./safetensors.ts";
 import type { StoredTensor } from "./safetensors.ts";
+import { readTorch } from "./torch/index.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+/** One way in which weights are stored: all in one file, or in shards (`suffix`) that an index names. */
+interface WeightFiles {
+  readonly single: string;
+  readonly index: string;
+  readonly suffix: string;
+  readonly read: (source: ByteSource, signal?: AbortSignal) => Promise<ReadonlyMap<string, StoredTensor>>;
+}
+
+/** The ways in the order of transformers (_get_resolved_checkpoint_files): the first that is there is taken whole. */
+const WEIGHTS: readonly WeightFiles[] = [
+  {
+    single: "model.safetensors",
+    index: "model.safetensors.index.json",
+    suffix: ".safetensors",
+    read: async (source, signal) => (await readHeader(source, signal)).tensors,
+  },
+  { single: "pytorch_model.bin", index: "pytorch_model.bin.index.json", suffix: ".bin", read: readTorch },
+];
+
+/** The name under which one named file of weights is the whole model: model.safetensors, pytorch_model.bin. */
+export const singleName = (file: string): string | undefined =>
+  WEIGHTS.find(({ suffix }) => file.endsWith(suffix))?.single;
+
+/** Every name that readTable would take for weights. */
+export const WEIGHT_NAMES: readonly string[] = WEIGHTS.flatMap(({ single, index }) => [single, index]);
 
 /** The largest published tokenizer.json is about 35 MB. */
 export const MAX_TEXT_BYTES = 64 * 2 ** 20;
@@ -26,53 +51,61 @@ export async function textOf(
   return source && readText(source, maxBytes, code, signal);
 }
 
-/** All tensors of model.safetensors or, as in transformers only if that is absent, of the shards the index names. */
+/** All tensors of the weights a folder has, by the rules of WEIGHTS; `where` is the file that names them. */
 export async function readTable(
   files: FileSet,
   signal?: AbortSignal,
 ): Promise<{ stored: Map<string, StoredTensor>; where: string }> {
-  const single = await files.open(SINGLE, signal);
-  if (single) return { stored: new Map((await readHeader(single, signal)).tensors), where: single.name };
-  const indexText = await textOf(files, INDEX, MAX_TEXT_BYTES, "checkpoint", signal);
-  if (indexText === undefined) {
-    throw new LlariatError(
-      "checkpoint",
-      `${files.describe}: got neither ${SINGLE} nor ${INDEX}${await present(files)}, needed safetensors weights; ` +
-        "convert other formats with transformers (save_pretrained), or name the .safetensors file itself",
-    );
+  for (const format of WEIGHTS) {
+    const single = await files.open(format.single, signal);
+    if (single) return { stored: new Map(await format.read(single, signal)), where: single.name };
+    const indexText = await textOf(files, format.index, MAX_TEXT_BYTES, "checkpoint", signal);
+    if (indexText !== undefined)
+      return { stored: await readShards(files, format, indexText, signal), where: format.index };
   }
+  const [{ single, index }, torch] = WEIGHTS;
+  throw new LlariatError(
+    "checkpoint",
+    `${files.describe}: got neither ${single} nor ${index}${await present(files)}, needed safetensors weights, or ` +
+      `${torch.single}; convert other formats with transformers (save_pretrained), or name the .safetensors file itself`,
+  );
+}
+
+async function readShards(
+  files: FileSet,
+  format: WeightFiles,
+  indexText: string,
+  signal?: AbortSignal,
+): Promise<Map<string, StoredTensor>> {
   const stored = new Map<string, StoredTensor>();
-  for (const [shard, names] of shardsOf(indexText)) {
+  for (const [shard, names] of shardsOf(indexText, format)) {
     checkAborted(signal, `opening ${shard}`);
     const source = await files.open(shard, signal);
     if (!source) {
       const [first] = names;
       throw new LlariatError(
         "checkpoint",
-        `${INDEX}: got no file ${shard}, needed it for ${short(first)}${others(names.size)}; download it`,
+        `${format.index}: got no file ${shard}, needed it for ${short(first)}${others(names.size)}; download it`,
       );
     }
-    addShard(stored, await readShard(source, names, signal), shard);
+    addShard(stored, await readShard(source, names, format, signal), shard);
   }
-  return { stored, where: INDEX };
+  return stored;
 }
 
 /** Shard → names of its tensors, from the index; every shard a plain name, so that nothing outside the folder is opened. */
-function shardsOf(text: string): Map<string, Set<string>> {
-  const index = parseJson(text, INDEX, "checkpoint");
+function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<string, Set<string>> {
+  const index = parseJson(text, file, "checkpoint");
   const map = isObject(index) ? index["weight_map"] : undefined;
   if (!isObject(map)) {
-    throw new LlariatError(
-      "checkpoint",
-      `${INDEX}: weight_map: got ${show(map)}, needed an object from tensor to file`,
-    );
+    throw new LlariatError("checkpoint", `${file}: weight_map: got ${show(map)}, needed an object from tensor to file`);
   }
   const shards = new Map<string, Set<string>>();
   for (const [name, shard] of Object.entries(map)) {
-    if (typeof shard !== "string" || !isPlainName(shard) || !shard.endsWith(".safetensors")) {
+    if (typeof shard !== "string" || !isPlainName(shard) || !shard.endsWith(suffix)) {
       throw new LlariatError(
         "checkpoint",
-        `${INDEX}: ${short(name)}: got the file ${show(shard)}, needed a .safetensors file directly in the folder`,
+        `${file}: ${short(name)}: got the file ${show(shard)}, needed a ${suffix} file directly in the folder`,
       );
     }
     const names = shards.get(shard);
@@ -85,21 +118,22 @@ function shardsOf(text: string): Map<string, Set<string>> {
 async function readShard(
   source: ByteSource,
   names: ReadonlySet<string>,
+  { index, read }: WeightFiles,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, StoredTensor>> {
-  const { tensors } = await readHeader(source, signal);
+  const tensors = await read(source, signal);
   const absent = [...names].filter((name) => !tensors.has(name));
   if (absent.length) {
     throw new LlariatError(
       "checkpoint",
-      `${source.name}: got no tensor ${short(absent[0])}${others(absent.length)}, needed what ${INDEX} says it holds`,
+      `${source.name}: got no tensor ${short(absent[0])}${others(absent.length)}, needed what ${index} says it holds`,
     );
   }
   const unlisted = [...tensors.keys()].filter((name) => !names.has(name) && !isLegacy(name));
   if (unlisted.length) {
     throw new LlariatError(
       "checkpoint",
-      `${source.name}: ${short(unlisted[0])}: got a tensor${others(unlisted.length)} that ${INDEX} does not place there, needed none`,
+      `${source.name}: ${short(unlisted[0])}: got a tensor${others(unlisted.length)} that ${index} does not place there, needed none`,
     );
   }
   return tensors;
@@ -120,11 +154,6 @@ function addShard(stored: Map<string, StoredTensor>, tensors: ReadonlyMap<string
 
 /** Checkpoints from before transformers 4.32 store what RoPE computes anyway; transformers ignores it too. */
 export const isLegacy = (name: string): boolean => /(?:^|\.)rotary_emb\.inv_freq$/.test(name);
-
-/** " (and 3 more)": how many besides the one a sentence names. */
-export const others = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
-/** A name from a file, cut for a sentence. */
-export const short = (name: string) => (name.length > 200 ? `${name.slice(0, 200)}…` : name);
 
 /** " among a, b, c": what the folder holds instead, where it can be listed. */
 export async function present(files: FileSet): Promise<string> {

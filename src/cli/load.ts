@@ -14,7 +14,7 @@ export const sourceOptions = {
     kind: "text",
     value: "DIR_OR_FILE…",
     multiple: true,
-    help: "a checkpoint folder as Hugging Face publishes it, its http address, one .safetensors file, or all files by name",
+    help: "a checkpoint folder as Hugging Face publishes it, its http address, one file of weights, or all files by name",
   },
   adapter: {
     kind: "text",

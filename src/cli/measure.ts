@@ -10,7 +10,7 @@ import { parseJson } from "../text/json.ts";
 import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
-import { MAX_TEXT_BYTES, textOf } from "../checkpoint/shards.ts";
+import { MAX_TEXT_BYTES, singleName, textOf } from "../checkpoint/shards.ts";
 import { isAddress } from "../node/sources.ts";
 import { completionsUrl } from "../retrieval/client.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
@@ -147,7 +147,7 @@ export async function openEngine(
 /** The checkpoint folder's name. */
 function modelName([path]: readonly string[]): string {
   const full = isAddress(path) ? new URL(path).pathname : resolve(path);
-  return basename(full.endsWith(".safetensors") ? resolve(full, "..") : full);
+  return basename(singleName(full) !== undefined ? resolve(full, "..") : full);
 }
 
 /** Throws a usage error for a setting that does not suit the model. */

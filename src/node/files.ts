@@ -1,35 +1,41 @@
-// files.ts — a checkpoint folder (or one .safetensors file with its config beside it) as a FileSet.
+// files.ts — a checkpoint folder (or one file of weights with its config beside it) as a FileSet.
 
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
+import { WEIGHT_NAMES, singleName } from "../checkpoint/shards.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
-
 /**
- * The files of a checkpoint folder, or of the folder around one .safetensors file, which then stands for
- * model.safetensors. Nothing outside the folder is read: a symbolic link must end inside it or, in a Hugging Face cache,
+ * The files of a checkpoint folder, or of the folder around one .safetensors or .bin file, which then stands for
+ * model.safetensors or pytorch_model.bin and is the whole model. Nothing outside the folder is read: a symbolic link must end inside it or, in a Hugging Face cache,
  * in the blobs folder of the same repository. The caller closes it. Throws LlariatError "source" if there is no such path.
  */
 export async function folderFiles(path: string): Promise<FileSet> {
   const full = resolve(path);
   const info = await stat(full).catch((cause: NodeJS.ErrnoException) => {
-    throw new LlariatError("source", `${path}: ${reason(cause)}, needed a checkpoint folder or a .safetensors file`, {
-      cause,
-    });
+    throw new LlariatError(
+      "source",
+      `${path}: ${reason(cause)}, needed a checkpoint folder or a .safetensors or .bin file`,
+      {
+        cause,
+      },
+    );
   });
   if (info.isDirectory()) return folder(full, path);
-  if (!info.isFile() || !full.endsWith(".safetensors")) {
-    throw new LlariatError("source", `${path}: got ${kind(info)}, needed a checkpoint folder or a .safetensors file`);
+  const as = singleName(full);
+  if (!info.isFile() || as === undefined) {
+    throw new LlariatError(
+      "source",
+      `${path}: got ${kind(info)}, needed a checkpoint folder or a .safetensors or .bin file`,
+    );
   }
-  return folder(dirname(full), path, basename(full));
+  return folder(dirname(full), path, { name: basename(full), as });
 }
 
-async function folder(full: string, describe: string, single?: string): Promise<FileSet> {
+async function folder(full: string, describe: string, single?: { name: string; as: string }): Promise<FileSet> {
   const root = await realpath(full);
   const roots = [root, ...blobs(root)];
   const handles = new Map<string, { handle: FileHandle; source: ByteSource }>();
@@ -39,7 +45,7 @@ async function folder(full: string, describe: string, single?: string): Promise<
     async list() {
       const entries = await readdir(root);
       if (single === undefined) return entries;
-      return [SINGLE, ...entries.filter((name) => name !== SINGLE && name !== INDEX && name !== single)];
+      return [single.as, ...entries.filter((name) => !WEIGHT_NAMES.includes(name) && name !== single.name)];
     },
     async open(name, signal) {
       checkName(name, describe);
@@ -49,10 +55,10 @@ async function folder(full: string, describe: string, single?: string): Promise<
           "closed",
           `${describe}: got open(${JSON.stringify(name)}) after close(), needed it before`,
         );
-      if (single !== undefined && name === INDEX) return undefined; // the one file is the whole model
+      if (single !== undefined && name !== single.as && WEIGHT_NAMES.includes(name)) return undefined;
       const known = handles.get(name);
       if (known) return known.source;
-      const stored = single !== undefined && name === SINGLE ? single : name;
+      const stored = name === single?.as ? single.name : name;
       let target: string;
       try {
         target = await realpath(join(root, stored));

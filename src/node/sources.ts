@@ -11,7 +11,7 @@ import { listedFiles } from "./listed.ts";
 export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text);
 
 /**
- * The files of a checkpoint: a path of a folder or of a .safetensors file, an http(s) address of a folder, a file: URL, or a
+ * The files of a checkpoint: a path of a folder or of a file of weights, an http(s) address of a folder, a file: URL, or a
  * list of paths. The caller closes it.
  * @throws LlariatError("source") for anything else, and for a path that is not there.
  */

@@ -9,6 +9,12 @@ export function display(value: unknown): string {
   return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
 }
 
+/** A name from a file, cut for a sentence. */
+export const short = (name: string) => (name.length > 200 ? `${name.slice(0, 200)}…` : name);
+
+/** " (and 3 more)": how many besides the one a sentence names. */
+export const others = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
+
 /** Levenshtein distance: fewest insertions, deletions and substitutions that turn `a` into `b` (Wagner & Fischer 1974). */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

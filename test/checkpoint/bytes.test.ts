@@ -172,7 +172,7 @@ contract("folder: a single .safetensors file stands for model.safetensors, its n
     await refused(
       () => folderFiles(join(folder, "config.json")),
       "source",
-      /needed a checkpoint folder or a \.safetensors file/,
+      /needed a checkpoint folder or a \.safetensors or \.bin file/,
     );
   } finally {
     await rm(folder, { recursive: true });

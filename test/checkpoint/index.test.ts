@@ -246,11 +246,11 @@ tests("one shard of several named alone says so", async () => {
 
 tests("no weights: the sentence lists what the folder holds", async () => {
   const { "model.safetensors": _, ...rest } = single;
-  const files = memoryFiles({ ...rest, "pytorch_model.bin": "x" }, "somewhere");
+  const files = memoryFiles({ ...rest, "model.gguf": "x" }, "somewhere");
   await refused(
     () => openCheckpoint(files),
     "checkpoint",
-    /somewhere: got neither model\.safetensors nor .* among .*pytorch_model\.bin/,
+    /somewhere: got neither model\.safetensors nor .* among .*model\.gguf/,
   );
   await refused(() => openCheckpoint(memoryFiles({ "a.gguf": "x" })), "config", /got no config\.json among a\.gguf/);
 });
