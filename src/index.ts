@@ -3,10 +3,11 @@
 // devices come from.
 
 import type { Variants } from "../kernels/index.ts";
-import { Tokenizer } from "../tokenizer/index.ts";
+import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
+import { tokenizerOf } from "./checkpoint/tokenizer.ts";
 import { Gpu } from "./device/gpu.ts";
 import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
 import { deviceFacts } from "./device/facts.ts";
@@ -145,14 +146,7 @@ export class Llama {
       const checkpoint = await openCheckpoint(files, signal);
       const { config, generation, eosIds, texts } = checkpoint;
       options.onConfig?.(config);
-      const tokenizer = texts.tokenizer
-        ? Tokenizer.fromFiles({
-            tokenizerJson: texts.tokenizer,
-            tokenizerConfig: texts.tokenizerConfig,
-            specialTokensMap: texts.specialTokensMap,
-            chatTemplate: texts.chatTemplate,
-          })
-        : undefined;
+      const tokenizer = tokenizerOf(texts);
       if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
       const device = options.device ?? handle!.device;
       const found = await deviceFacts(device, variants);

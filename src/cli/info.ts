@@ -2,6 +2,8 @@
 
 import type { Checkpoint } from "../checkpoint/index.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
+import { tokenizerOf } from "../checkpoint/tokenizer.ts";
+import { endOfText } from "../generate/request.ts";
 import { LIMITS } from "../device/limits.ts";
 import { kvBytes } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
@@ -75,7 +77,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     generation: checkpoint.generation,
     rope: describeRope(rope),
     ropeScalings: describeScalings(scalings, rope, kvPerToken),
-    eosIds: checkpoint.eosIds,
+    eosIds: endOfText(checkpoint.eosIds, tokenizerOf(checkpoint.texts)),
     tied: checkpoint.tied,
     hasTokenizer: checkpoint.texts.tokenizer !== undefined,
     tensors,
@@ -90,7 +92,7 @@ type Facts = ReturnType<typeof checkpointFacts>;
 
 function report(facts: Facts): string {
   const { config, rope, gpuBytes } = facts;
-  // What ends a text is decided by both files; the config's part of it alone would mislead.
+  // What ends a text is decided by three files; the config's part of it alone would mislead.
   const { rope: _, eosIds: __, ...shape } = config;
   const generation = { ...facts.generation, eosIds: facts.eosIds };
   const values = (record: object): [string, string][] =>

@@ -1,6 +1,7 @@
 // The command line as a person meets it: help, arguments, exit codes, what goes where, Ctrl-C, a closed pipe.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { suite } from "uvu";
@@ -481,6 +482,26 @@ test("info: config, tensors, needs, adapter and limits; as JSON the same", async
   assert.is(noDevice.code, 1);
   assert.ok(noDevice.stdout.includes("model.embed_tokens.weight"), "the checkpoint is described all the same");
   assert.match(noDevice.stderr, /no such adapter/);
+});
+
+test("info: what ends a text is what ends it while generating, whichever file says so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "llariat-"));
+  try {
+    const own = (name: string) => join(root, "models/kv-llama", name);
+    const config = { ...(JSON.parse(readFileSync(own("config.json"), "utf8")) as object), eos_token_id: 5 };
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    writeFileSync(join(folder, "generation_config.json"), JSON.stringify({ eos_token_id: -1 }));
+    const files = [join(folder, "config.json"), join(folder, "generation_config.json"), own("model.safetensors")];
+    const ends = async (...more: string[]): Promise<unknown> => {
+      const { stdout, stderr } = await llariat(["info", "--adapter", "null", "--json", "--model", ...files, ...more]);
+      assert.ok(stdout, stderr);
+      return (JSON.parse(stdout) as { eosIds: number[] }).eosIds;
+    };
+    assert.equal(await ends(), [5]);
+    assert.equal(await ends(own("tokenizer.json"), own("tokenizer_config.json")), [5, 2], "and the tokenizer's own");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("info: what each RoPE scaling would give", async () => {
