@@ -357,9 +357,18 @@ test("the test runner fails what uvu alone would pass", () => {
     writeFileSync(join(folder, "src/node/gpu.ts"), "export {};\n");
     writeFileSync(join(folder, "test/tools/through.ts"), 'import "../../src/node/gpu.ts";\n');
     writeFileSync(join(folder, "test/imports.test.ts"), `import "./tools/through.ts";\n${head}test.run();`);
+    const left = join(folder, "left");
+    writeFileSync(
+      join(folder, "test/aaa.test.ts"),
+      `// Runs last.\nimport { existsSync } from "node:fs";\n${head}test("b", () => { if (!existsSync(${JSON.stringify(left)})) throw new Error(); });\ntest.run();`,
+    );
+    writeFileSync(
+      join(folder, "test/zzz.test.ts"),
+      `import { writeFileSync } from "node:fs";\n${head}test("b", () => writeFileSync(${JSON.stringify(left)}, ""));\ntest.run();`,
+    );
     const whole = run("--adapter", "A B");
     assert.is(whole.status, 1);
-    assert.is(whole.last, "9 passed, 5 failed", whole.stdout);
+    assert.is(whole.last, "13 passed, 5 failed", whole.stdout);
     assert.match(whole.stdout, /forgot\.test\.ts: no test ran/);
     assert.match(whole.stdout, /1 skipped/);
     const good = run("good");

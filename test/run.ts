@@ -3,6 +3,7 @@
 // NAME as in LLARIAT_ADAPTER. --host runs the files that open no device, --device the others. On SwiftShader the big
 // matrices of cases are sampled (tools/sample.ts) unless --all is given. --acceptance runs the *.acceptance.ts files
 // instead, which take minutes: the real small models against transformers. test/README.md has the rest.
+// A file with a comment line that begins with `Runs last` waits until all others have ended.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. A skipped test is counted and named.
 import { spawn, spawnSync } from "node:child_process";
@@ -120,7 +121,14 @@ if (files.some((file) => opensDevice(file))) {
 }
 
 const started = performance.now();
-await inParallel(files, Number(values.jobs ?? Math.min(MOST_JOBS, availableParallelism())), report);
+const jobs = Number(values.jobs ?? Math.min(MOST_JOBS, availableParallelism()));
+const isLast = (file: string): boolean => /^\/\/ Runs last\b/m.test(readFileSync(file, "utf8"));
+await inParallel(
+  files.filter((file) => !isLast(file)),
+  jobs,
+  report,
+);
+await inParallel(files.filter(isLast), 1, report);
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
   `\n${files.length} files in ${seconds} s${sum.skipped ? `; ${sum.skipped} skipped: see the lines above` : ""}`,

@@ -1,5 +1,6 @@
 // The report of this suite, as a person gets one: .cache/acceptance/report.html of kv-llama, report-pi.html of kv-llama-pi.
-// It shows what rates, perplexity and effective found before it (files run in the order of their names).
+// It shows what rates, perplexity and effective found before it.
+// Runs last: it needs what the others leave.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
