@@ -5,9 +5,10 @@
 import type { Variants } from "../kernels/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
-import type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
-import { openCheckpoint } from "./checkpoint/index.ts";
+import type { GenerationConfig } from "./checkpoint/generation.ts";
 import { tokenizerOf } from "./checkpoint/tokenizer.ts";
+import { openCheckpoint } from "./model/checkpoint.ts";
+import type { ModelConfig } from "./model/families.ts";
 import { Gpu } from "./device/gpu.ts";
 import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
 import { deviceFacts } from "./device/facts.ts";
@@ -28,7 +29,8 @@ export type { RopeAngles } from "./engine/angles.ts";
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
 export { memoryFiles } from "./checkpoint/memory.ts";
-export type { GenerationConfig, LlamaConfig } from "./checkpoint/config.ts";
+export type { GenerationConfig } from "./checkpoint/generation.ts";
+export type { FamilyName, ModelConfig } from "./model/families.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
@@ -59,7 +61,7 @@ export interface LoadOptions {
    * Called once with what config.json says, before a device is requested and a byte of weights is read. What it throws ends
    * the loading.
    */
-  readonly onConfig?: (config: LlamaConfig) => void;
+  readonly onConfig?: (config: ModelConfig) => void;
   /** Called after each piece of the weights that has been handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -90,7 +92,7 @@ export interface Memory {
 
 /** A checkpoint on a device. Several requests may run at the same time; they share steps. */
 export class Llama {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly generation: GenerationConfig;
   /** Absent where the checkpoint has no tokenizer.json: ids in, ids out. */
   readonly tokenizer: Tokenizer | undefined;

@@ -9,7 +9,7 @@ import { randomFiles, SHAPES } from "./tools/checkpoint.ts";
 import { type Tensor, stride } from "../kernels/index.ts";
 import { type FileSet } from "../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../src/checkpoint/memory.ts";
-import { openCheckpoint } from "../src/checkpoint/index.ts";
+import { openCheckpoint } from "../src/model/checkpoint.ts";
 import { type FloatKind, widen } from "../kernels/formats/floats.ts";
 import { type Completion, type ErrorCode, Llama, LlariatError, type LoadProgress } from "../src/node/index.ts";
 import { folderFiles } from "../src/node/files.ts";

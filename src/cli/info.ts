@@ -1,10 +1,10 @@
 // info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it.
 
-import type { Checkpoint } from "../checkpoint/index.ts";
-import { openCheckpoint } from "../checkpoint/index.ts";
 import { tokenizerOf } from "../checkpoint/tokenizer.ts";
 import { endOfText } from "../generate/request.ts";
 import { LIMITS } from "../device/limits.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { openCheckpoint } from "../model/checkpoint.ts";
 import { kvBytes } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
 import { describeRope } from "../rope/index.ts";

@@ -3,7 +3,7 @@
 import { createRequire } from "node:module";
 import { basename, resolve } from "node:path";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { parseConfig } from "../checkpoint/config.ts";
+import { parseConfig } from "../model/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
 import { parseJson } from "../text/json.ts";

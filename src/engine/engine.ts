@@ -10,7 +10,7 @@ import {
   stepRows,
   stride,
 } from "../../kernels/index.ts";
-import type { LlamaConfig } from "../checkpoint/config.ts";
+import type { ModelConfig } from "../model/families.ts";
 import type { Gpu, Recording } from "../device/gpu.ts";
 import { type Activations, type Plan, forward } from "../model/forward.ts";
 import type { Weights } from "../model/weights.ts";
@@ -30,7 +30,7 @@ export interface EngineOptions extends MemoryLimits {
 /** Runs steps one after another; owns the GPU tensors of one model. */
 export class Engine {
   readonly gpu: Gpu;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly weights: Weights;
   readonly memory: SequenceMemory;
   readonly maxRows: number;
@@ -42,7 +42,7 @@ export class Engine {
   #writer: StepWriter;
   readonly #recordings = new Map<string, Promise<Recording>>();
 
-  constructor(gpu: Gpu, config: LlamaConfig, weights: Weights, options: EngineOptions = {}) {
+  constructor(gpu: Gpu, config: ModelConfig, weights: Weights, options: EngineOptions = {}) {
     this.gpu = gpu;
     this.config = config;
     this.weights = weights;

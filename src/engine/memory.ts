@@ -5,7 +5,7 @@
 import { type CacheFormat, PAGE, SPLIT, type Tensor, stride, tensorBytes } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
-import type { LlamaConfig } from "../checkpoint/config.ts";
+import type { ModelConfig } from "../model/families.ts";
 import { AngleTable } from "./angles.ts";
 import { GROW_PAGES, KvCache, pagesFor } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
@@ -40,13 +40,13 @@ export class SequenceMemory {
   /** How often pages were given up: while it stays the same, what did not fit does not fit. */
   released = 0;
   readonly #gpu: Gpu;
-  readonly #config: LlamaConfig;
+  readonly #config: ModelConfig;
   readonly #idlePages: number;
   readonly #replaced: () => void;
   readonly #open = new Set<Sequence>();
 
   /** `replaced` is called when tensors have other buffers: recordings that bind them are void. */
-  constructor(gpu: Gpu, config: LlamaConfig, limits: MemoryLimits, replaced: () => void) {
+  constructor(gpu: Gpu, config: ModelConfig, limits: MemoryLimits, replaced: () => void) {
     this.#gpu = gpu;
     this.#config = config;
     this.#replaced = replaced;

@@ -1,7 +1,7 @@
 // options.ts — what a request says and what comes back: the types that callers see.
 
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
-import type { GenerationConfig } from "../checkpoint/config.ts";
+import type { GenerationConfig } from "../checkpoint/generation.ts";
 import type { RopeAngles } from "../engine/angles.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
 import type { Rope, RopeChoice, describeRope } from "../rope/index.ts";

@@ -19,7 +19,7 @@ import {
   swiglu,
   topk,
 } from "../../kernels/index.ts";
-import type { LlamaConfig } from "../checkpoint/config.ts";
+import type { ModelConfig } from "./families.ts";
 import type { Weights } from "./weights.ts";
 
 /** The tensors a step works in. Rows are the step's capacity; every matrix is f32. */
@@ -53,7 +53,7 @@ export interface Plan {
 
 /** Everything the forward pass reads: the model on the device. */
 export interface Model {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly weights: Weights;
   readonly activations: Activations;
   readonly kv: readonly KvLayer[];

@@ -11,10 +11,11 @@ import {
   rowStride,
   tensorBytes,
 } from "../../kernels/index.ts";
-import type { Checkpoint } from "../checkpoint/index.ts";
 import { floatKind } from "../checkpoint/safetensors.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
 import { LlariatError } from "../error.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { type NamedTensor, type Slot, families, partsOf } from "./families.ts";
 import { type Job, type LoadOptions, type WeightSink, storedRowBytes, stream } from "./stream.ts";
 
 export type { LoadOptions, LoadProgress, WeightSink } from "./stream.ts";
@@ -32,7 +33,7 @@ export interface Weights {
   readonly bytes: number;
 }
 
-/** One block. Matrices keep the checkpoint's format unless fused parts differ in it; vectors are f32. */
+/** One block, by the slots of its family. Matrices keep the checkpoint's format unless fused parts differ in it; vectors are f32. */
 export interface LayerWeights {
   readonly inputNorm: Tensor; // [dim]
   readonly qkv: Matrix; // [(heads + 2·kvHeads)·headDim, dim]: rows of q, then k, then v
@@ -75,7 +76,7 @@ function plan(checkpoint: Checkpoint, maxBindingBytes: number): { weights: Weigh
   const { config, tensors, tied } = checkpoint;
   const jobs: Job[] = [];
   let bytes = 0;
-  const stored = (name: string): StoredTensor => {
+  const stored = ({ name }: NamedTensor): StoredTensor => {
     const tensor = tensors.get(name);
     if (tensor) return tensor;
     throw new LlariatError(
@@ -119,30 +120,24 @@ function plan(checkpoint: Checkpoint, maxBindingBytes: number): { weights: Weigh
     return target;
   };
 
-  const embed = matrixFrom("embed", [stored("model.embed_tokens.weight")]);
-  const layers = Array.from({ length: config.layers }, (_, i): LayerWeights => {
-    const at = `model.layers.${i}`;
-    const weights = (...names: string[]) => names.map((name) => stored(`${at}.${name}.weight`));
-    const biases = (...names: string[]) => names.map((name) => stored(`${at}.${name}.bias`));
-    const [attention, mlp] = [config.attentionBias, config.mlpBias];
-    const [q, k, v, o] = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"];
-    const [gate, up, down] = ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
-    const name = (what: string) => `layers.${i}.${what}`;
+  const { slots } = families[config.family];
+  /** The tensors of a slot and of its bias, by name. */
+  const filled = (name: string, slot: Slot, block?: number): Record<string, Matrix | Tensor> => {
+    const at = block === undefined ? name : `layers.${block}.${name}`;
+    const { weights, biases } = partsOf(slot, config, block);
     return {
-      inputNorm: vector(name("inputNorm"), weights("input_layernorm")),
-      qkv: matrixFrom(name("qkv"), weights(q, k, v)),
-      ...(attention && { qkvBias: vector(name("qkvBias"), biases(q, k, v)) }),
-      o: matrixFrom(name("o"), weights(o)),
-      ...(attention && { oBias: vector(name("oBias"), biases(o)) }),
-      postNorm: vector(name("postNorm"), weights("post_attention_layernorm")),
-      gateUp: matrixFrom(name("gateUp"), weights(gate, up)),
-      ...(mlp && { gateUpBias: vector(name("gateUpBias"), biases(gate, up)) }),
-      down: matrixFrom(name("down"), weights(down)),
-      ...(mlp && { downBias: vector(name("downBias"), biases(down)) }),
+      [name]: (slot.columns ? matrixFrom : vector)(at, weights.map(stored)),
+      ...(biases && { [`${name}Bias`]: vector(`${at}Bias`, biases.map(stored)) }),
     };
+  };
+  // The names of the slots are those of the records.
+  const { embed } = filled("embed", slots.embed) as Pick<Weights, "embed">;
+  const layers = Array.from({ length: config.layers }, (_, i) => {
+    const all = Object.entries(slots.layer).map(([name, slot]) => filled(name, slot, i));
+    return Object.assign({}, ...all) as LayerWeights;
   });
-  const norm = vector("norm", [stored("model.norm.weight")]);
-  const head = tied ? embed : matrixFrom("head", [stored("lm_head.weight")]);
+  const { norm } = filled("norm", slots.norm) as Pick<Weights, "norm">;
+  const { head } = tied ? { head: embed } : (filled("head", slots.head) as Pick<Weights, "head">);
   return { weights: { embed, layers, norm, head, bytes }, jobs };
 }
 
@@ -181,7 +176,7 @@ function* chunks(
   const rowBytes = format.rowBytes(columns);
   const stored = storedRowBytes(source, columns);
   const largest = Math.max(stored, ...Object.values(rowBytes));
-  const most = Math.max(1, Math.floor(CHUNK_BYTES / largest)); // src/checkpoint/config.ts keeps a row below a chunk
+  const most = Math.max(1, Math.floor(CHUNK_BYTES / largest)); // src/model/config.ts keeps a row below a chunk
   for (let row = 0; row < rows; row += most) {
     const place = (name: string) => ({ byte: (targetRow + row) * rowBytes[name], rowBytes: rowBytes[name] });
     yield {

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { randomFiles, SHAPES } from "../tools/checkpoint.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
-import { openCheckpoint } from "../../src/checkpoint/index.ts";
+import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { LlariatError } from "../../src/error.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { loadWeights } from "../../src/model/weights.ts";

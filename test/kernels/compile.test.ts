@@ -27,7 +27,8 @@ import {
   swiglu,
   topk,
 } from "../../kernels/index.ts";
-import { type LlamaConfig, parseConfig } from "../../src/checkpoint/config.ts";
+import { parseConfig } from "../../src/model/config.ts";
+import type { ModelConfig } from "../../src/model/families.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { type Activations, type Plan, forward } from "../../src/model/forward.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
@@ -38,17 +39,28 @@ const { device, release } = await requestDevice({ adapter: "null", log: () => {}
 test.after(() => release());
 
 type Shape = Pick<
-  LlamaConfig,
-  "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "attentionBias" | "mlpBias"
+  ModelConfig,
+  "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "qkvBias" | "oBias" | "mlpBias"
 >;
 
-const plain = { attentionBias: false, mlpBias: false };
+const plain = { qkvBias: false, oBias: false, mlpBias: false };
 const models: Record<string, Shape> = {
   "SmolLM2 135M": { dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocab: 49_152, ...plain },
   "TinyLlama 1.1B": { dim: 2048, hidden: 5632, heads: 32, kvHeads: 4, headDim: 64, vocab: 32_000, ...plain },
   "Llama 2 7B": { dim: 4096, hidden: 11_008, heads: 32, kvHeads: 32, headDim: 128, vocab: 32_000, ...plain },
   "Llama 3.1 70B": { dim: 8192, hidden: 28_672, heads: 64, kvHeads: 8, headDim: 128, vocab: 128_256, ...plain },
   "heads of 256": { dim: 2048, hidden: 2048, heads: 8, kvHeads: 1, headDim: 256, vocab: 32_000, ...plain },
+  "Mistral 7B": { dim: 4096, hidden: 14_336, heads: 32, kvHeads: 8, headDim: 128, vocab: 32_768, ...plain },
+  "Qwen2.5 0.5B": {
+    dim: 896,
+    hidden: 4864,
+    heads: 14,
+    kvHeads: 2,
+    headDim: 64,
+    vocab: 151_936,
+    ...plain,
+    qkvBias: true,
+  },
   "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
 };
 for (const name of readdirSync(new URL("../fixtures/goldens/models", import.meta.url))) {
@@ -79,7 +91,7 @@ const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
 
 /** One block of a model whose tensors have no contents: the records that its forward pass makes. */
 function record(
-  { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias }: Shape,
+  { dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias }: Shape,
   [format, cache]: readonly [Format, CacheFormat],
   device: DeviceFacts,
   plan: Plan,
@@ -96,7 +108,8 @@ function record(
     postNorm: tensor("postNorm", [dim]),
     gateUp: matrix("gateUpWeight", 2 * hidden, dim),
     down: matrix("down", dim, hidden),
-    ...(attentionBias && { qkvBias: tensor("qkvBias", [qkvDim]), oBias: tensor("oBias", [dim]) }),
+    ...(qkvBias && { qkvBias: tensor("qkvBias", [qkvDim]) }),
+    ...(oBias && { oBias: tensor("oBias", [dim]) }),
     ...(mlpBias && { gateUpBias: tensor("gateUpBias", [2 * hidden]), downBias: tensor("downBias", [dim]) }),
   };
   const rows = 256;
@@ -118,7 +131,7 @@ function record(
   const embed = matrix("embed", vocab, dim);
   const weights = { embed, layers: [layer], norm: tensor("norm", [dim]), head: embed, bytes: 0 };
   const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim });
-  const config = { dim, hidden, heads, kvHeads, headDim, vocab, attentionBias, mlpBias, rmsEps: 1e-5 } as LlamaConfig;
+  const config = { dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias, rmsEps: 1e-5 } as ModelConfig;
   const list: Dispatch[] = [];
   forward(
     (dispatch) => list.push(...[dispatch].flat()),

@@ -1,4 +1,4 @@
-// Every golden checkpoint through Llama.load: logits at every position, however the prompt is cut into steps, and greedy
+// Every golden checkpoint, of Llama and of its relatives, through Llama.load: logits at every position, however the prompt is cut into steps, and greedy
 // ids, with both families of kernels.
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
@@ -14,35 +14,45 @@ interface Expected {
   readonly greedy_ids: number[];
   readonly greedy_ids_cached: number[];
   readonly greedy_margins: number[];
+  /** Of families: ids whose logits were computed in a pass of their own, and what logits may differ by. */
+  readonly short_ids?: number[];
+  readonly tolerance?: { readonly f32: { readonly abs: number } };
 }
 
-const NEW = 16;
 const tests = suite("goldens-models");
 const handle = await openDevice();
 const { device } = handle;
-const names = readdirSync(folder("goldens/models"));
+/** Below fixtures/goldens. */
+const paths = [
+  ...readdirSync(folder("goldens/models")).map((name) => `models/${name}`),
+  ...readdirSync(folder("families")).map((name) => `../families/${name}`),
+];
 
 /** Largest error so far, in units of what is allowed. */
 let worst = 0;
 
-tests("all twelve are here", () => assert.is(names.length, 12));
+tests("all twelve and three relatives are here", () => assert.is(paths.length, 15));
 
-const all = variantsOf(handle).flatMap((variants) => names.map((name) => ({ variants, name })));
-// Of 24 in turns of variants and checkpoints every other one: each checkpoint once, each variant with half of them.
-const chosen = sampling ? all.filter((_, i) => (i + Math.floor(i / names.length)) % 2 === 0) : all;
+const all = variantsOf(handle).flatMap((variants, turn) =>
+  paths.map((path, i) => ({ variants, path, chosen: (i + turn) % 2 === 0 })),
+);
+// Of 30 in turns of variants and checkpoints every other one: each checkpoint once, each variant with half of them.
+const chosen = sampling ? all.filter((each) => each.chosen) : all;
 if (sampling) noteSampled("checkpoints under variants of kernels", chosen.length, all.length);
-for (const { variants, name } of chosen) {
-  const path = `goldens/models/${name}`;
-  const expected = goldenJson(`models/${name}/expected.json`) as Expected;
-  const tolerance = goldenEntry(`models/${name}/expected.safetensors`).tolerance!.f32.abs!;
+for (const { variants, path } of chosen) {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const expected = goldenJson(`${path}/expected.json`) as Expected;
+  const logits = `${path}/expected.safetensors`;
+  const tolerance = (expected.tolerance ?? goldenEntry(logits).tolerance!).f32.abs!;
+  const NEW = expected.greedy_ids.length;
   const ids = expected.input_ids;
-  const load = (chunkRows?: number) => Llama.load(folder(path), { device, variants, chunkRows });
+  const load = (chunkRows?: number) => Llama.load(folder(`goldens/${path}`), { device, variants, chunkRows });
   /** Steps until the first one that may go either way. */
   const sure = expected.greedy_margins.findIndex((margin) => margin < 2 * tolerance);
   const steps = sure < 0 ? NEW : sure;
 
   tests(`${name}, ${variants}: logits at every position, whole, in chunks and token by token`, async () => {
-    const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
+    const want = (await goldenTensors(logits)).get("logits")!;
     const near = (how: string, got: Float32Array) => {
       const { error, at } = farthest(got, want);
       worst = Math.max(worst, error / tolerance);
@@ -62,12 +72,15 @@ for (const { variants, name } of chosen) {
   });
 
   tests(`${name}, ${variants}: logits of a prompt that takes several steps`, async () => {
-    using llama = await load(11); // 48 ids: four chunks, and a last one of four rows
-    const want = (await goldenTensors(`models/${name}/expected.safetensors`)).get("logits")!;
+    using llama = await load(11); // 48 or 40 ids: three or four chunks, and a last one of four or seven rows
+    const want = (await goldenTensors(logits)).get("logits")!;
     const { error, at } = farthest(await llama.logits(ids), want);
     assert.ok(error <= tolerance, `row ${Math.floor(at / llama.config.vocab)} differs by ${error}`);
     const done = await llama.complete(ids, { maxNewTokens: 4, ignoreEos: true, ropeAngles: "as-inserted" });
     assert.equal(done.ids.slice(0, steps), expected.greedy_ids_cached.slice(0, Math.min(steps, 4)));
+    if (!expected.short_ids) return;
+    const short = farthest(await llama.logits(expected.short_ids), (await goldenTensors(logits)).get("logits_short")!);
+    assert.ok(short.error <= tolerance, `the first half alone differs by ${short.error}`);
   });
 
   tests(`${name}, ${variants}: greedy ids`, async () => {
@@ -93,7 +106,7 @@ for (const { variants, name } of chosen) {
 tests.after(() => {
   handle.release();
   console.log(
-    `note: ${names.length} checkpoints, largest logit error ${(100 * worst).toFixed(0)} % of what is allowed`,
+    `note: ${paths.length} checkpoints, largest logit error ${(100 * worst).toFixed(0)} % of what is allowed`,
   );
 });
 tests.run();

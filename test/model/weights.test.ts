@@ -1,7 +1,7 @@
 // Weights on their way to the GPU: what arrives in the sink equals the file, for every golden and every layout the plan
 // can make, and memory stays bounded for 2.5 GB.
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,7 +10,7 @@ import type { RandomCheckpoint } from "../tools/checkpoint.ts";
 import { stride, type Tensor } from "../../kernels/dispatch.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
-import { openCheckpoint } from "../../src/checkpoint/index.ts";
+import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { tensorBytes } from "../../kernels/index.ts";
 import { folderFiles } from "../../src/node/files.ts";
@@ -19,7 +19,7 @@ import { collect, seeded } from "../tools/damage.ts";
 import { refused } from "../tools/refused.ts";
 import { check, Keep, LARGE } from "../tools/sink.ts";
 
-const models = fileURLToPath(new URL("../fixtures/goldens/models/", import.meta.url));
+const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
 const tests = suite("weights");
 
 /** The same files with zeros for values: where only sizes count, making 2.5 GB of random numbers would take half the time. */
@@ -39,9 +39,13 @@ const blank = (files: FileSet): FileSet => ({
   },
 });
 
-for (const name of await readdir(models)) {
+const groups = ["goldens/models", "families"].map(async (group) =>
+  (await readdir(join(fixtures, group))).map((name) => join(group, name)),
+);
+for (const path of (await Promise.all(groups)).flat()) {
+  const name = basename(path);
   tests(`golden ${name}: every value arrives, whole and in pieces`, async () => {
-    const files = await folderFiles(join(models, name));
+    const files = await folderFiles(join(fixtures, path));
     try {
       for (const most of [LARGE, 20_000, 4096, 2048]) await check(files, most);
     } finally {

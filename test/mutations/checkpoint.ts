@@ -2,7 +2,7 @@
 import { type Mutation, of } from "./mutation.ts";
 
 const HEADER = ["checkpoint/safetensors", "checkpoint/damaged"];
-const SHARDS = ["checkpoint/index", "checkpoint/damaged"];
+const SHARDS = ["model/checkpoint", "checkpoint/damaged"];
 const STREAM = ["model/weights-stream", "model/weights"];
 
 /** What must not pass when a file is hostile, and no value may be lost on its way. */
@@ -39,6 +39,26 @@ export const checkpoint: readonly Mutation[] = [
     ["floats: the last odd element is not looked at", "(count + 1) >> 1", "count >> 1"],
     ["floats: NaN only in upper halves of f16", "0x7c00_7c00 : 0x7f80_7f80", "0x7c00_0000 : 0x7f80_7f80"],
     ["floats: the wrong half is named", "(hit & 0x8000 ? 0 : 1)", "(hit & 0x8000 ? 1 : 0)"],
+  ]),
+  ...of("src/model/families.ts", ["model/config", "model/checkpoint", "model/weights"], [
+    ["families: a window of Mistral's is overlooked", 'fields.all["sliding_window"] !== null', 'fields.get("sliding_window") !== undefined'],
+    ["families: a window of Qwen2's is overlooked", 'if (fields.flag("use_sliding_window"))', 'if (fields.flag("use_sliding_window") && false)'],
+    ["families: a bias on Qwen2's o", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: true, oBias: true, mlpBias: false }"],
+    ["families: no bias on Qwen2's q, k and v", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: false, oBias: false, mlpBias: false }"],
+    ["families: Llama's attention bias without o", "oBias: attention,", "oBias: attention && false,"],
+    ["families: k and v change places", '["self_attn.k_proj", "kv"],\n        ["self_attn.v_proj", "kv"],', '["self_attn.v_proj", "kv"],\n        ["self_attn.k_proj", "kv"],'],
+    ["families: up before gate", '["mlp.gate_proj", "hidden"],\n        ["mlp.up_proj", "hidden"],', '["mlp.up_proj", "hidden"],\n        ["mlp.gate_proj", "hidden"],'],
+    ["families: the first block for all", 'pattern.replace("N", String(block))', 'pattern.replace("N", String(0 * block))'],
+  ]),
+  ...of("src/model/config.ts", ["model/config"], [
+    ["config: any architecture of the type", "if (found) return found;", "return found ?? possible[0];"],
+    ["config: the context of Llama for all", "?? family.maxPositions", "?? 2048"],
+  ]),
+  ...of("src/model/match.ts", SHARDS, [
+    ["match: tensors nobody asked for", "if (extra.length) {", "if (extra.length > 1e9) {"],
+    ["match: shapes not compared", "tensor.shape.some((size, i) => size !== shape[i])", "tensor.shape.some(() => false)"],
+    ["match: a tied head kept twice", "tensors.delete(HEAD);", ""],
+    ["match: ties without looking at the values", "if (x.bits[i] !== y.bits[i]) return false;", "if (i < 0) return false;"],
   ]),
   ...of("src/model/weights.ts", STREAM, [
     ["weights: every chunk from the beginning", "source.start + (firstRow + row) * stored,", "source.start + firstRow * stored,"],

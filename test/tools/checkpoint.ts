@@ -10,8 +10,8 @@ import { parseArgs } from "node:util";
 import { checkName } from "../../src/checkpoint/bytes.ts";
 import { memorySource } from "../../src/checkpoint/memory.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
-import { llamaTensors } from "../../src/checkpoint/index.ts";
-import { parseConfig } from "../../src/checkpoint/config.ts";
+import { parseConfig } from "../../src/model/config.ts";
+import { tensorsOf } from "../../src/model/families.ts";
 import { LlariatError } from "../../src/error.ts";
 import { ELEMENT_BYTES } from "../../kernels/index.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
@@ -19,7 +19,7 @@ import { randomSource } from "../../bench/random.ts";
 import type { RandomFile, RandomTensor } from "../../bench/random.ts";
 import { byteLevelTokenizer, SPECIAL_TOKENS } from "../../bench/tokenizer.ts";
 
-/** Sizes of a Llama; the names of LlamaConfig. */
+/** Sizes of a Llama; the names of ModelConfig. */
 export interface ModelShape {
   readonly dim: number;
   readonly hidden: number;
@@ -133,7 +133,7 @@ function layout(options: RandomCheckpoint): Map<string, RandomFile | { text: () 
 
   const shards: RandomTensor[][] = [[]];
   let filled = 0;
-  for (const { name, shape: dims } of llamaTensors(parseConfig(config))) {
+  for (const { name, shape: dims } of tensorsOf(parseConfig(config))) {
     if (s.tied && name === "lm_head.weight") continue;
     const kind = kindOf(name);
     const bytes = dims.reduce((product, size) => product * size, ELEMENT_BYTES[kind]);

@@ -1,9 +1,9 @@
 // float64.ts — a Llama in float64, straight from the formulas: what the engine is compared with where no golden reaches.
-import type { LlamaConfig } from "../../src/checkpoint/config.ts";
+import type { ModelConfig } from "../../src/model/families.ts";
 
 /** Config and tensors by Hugging Face name, as `readCheckpoint` of models.ts gives them; matrices [out, in], no biases. */
 export interface Checkpoint64 {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly tensors: ReadonlyMap<string, Float64Array>;
 }
 
@@ -115,7 +115,7 @@ function rotated(x: Float64Array, position: number, d: number, { omega, attentio
 }
 
 /** Every head of a query over these keys and the values that belong to them. */
-function attend(query: Float64Array, keys: Float64Array[], cache: Cached[], config: LlamaConfig): Float64Array {
+function attend(query: Float64Array, keys: Float64Array[], cache: Cached[], config: ModelConfig): Float64Array {
   const { heads, kvHeads, headDim: d } = config;
   const sum = new Float64Array(query.length);
   for (let head = 0; head < heads; head++) {

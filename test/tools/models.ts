@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { RopeAngles } from "../../src/engine/angles.ts";
 import { type FileSet } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
-import { openCheckpoint } from "../../src/checkpoint/index.ts";
-import type { LlamaConfig } from "../../src/checkpoint/config.ts";
+import { openCheckpoint } from "../../src/model/checkpoint.ts";
+import type { ModelConfig } from "../../src/model/families.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { type GpuHandle, requestDevice } from "../../src/node/gpu.ts";
 import type { Llama } from "../../src/node/index.ts";
@@ -104,7 +104,7 @@ export async function replaced(path: string, files: Record<string, string>): Pro
 /** Config and every tensor of a checkpoint in f64. */
 export async function readCheckpoint(
   files: FileSet | string,
-): Promise<{ config: LlamaConfig; tensors: Map<string, Float64Array> }> {
+): Promise<{ config: ModelConfig; tensors: Map<string, Float64Array> }> {
   const set = typeof files === "string" ? await folderFiles(files) : files;
   try {
     const { config, tensors } = await openCheckpoint(set);

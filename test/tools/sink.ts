@@ -2,8 +2,8 @@
 import * as assert from "uvu/assert";
 import { type Matrix, stride, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
-import { openCheckpoint } from "../../src/checkpoint/index.ts";
-import type { Checkpoint } from "../../src/checkpoint/index.ts";
+import { openCheckpoint } from "../../src/model/checkpoint.ts";
+import type { Checkpoint } from "../../src/model/checkpoint.ts";
 import { widen } from "../../kernels/formats/floats.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";

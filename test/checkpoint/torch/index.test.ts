@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ByteSource } from "../../../src/checkpoint/bytes.ts";
-import { openCheckpoint } from "../../../src/checkpoint/index.ts";
+import { openCheckpoint } from "../../../src/model/checkpoint.ts";
 import { memoryFiles, memorySource } from "../../../src/checkpoint/memory.ts";
 import { readHeader, readTensor, readTensors } from "../../../src/checkpoint/safetensors.ts";
 import type { StoredTensor } from "../../../src/checkpoint/safetensors.ts";

@@ -1,10 +1,10 @@
-// config.json and generation_config.json: every spelling in the fixtures, the defaults of transformers, every refusal.
+// config.json: every spelling in the fixtures, the defaults of transformers per family, every refusal.
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseConfig, parseGenerationConfig } from "../../src/checkpoint/config.ts";
+import { parseConfig } from "../../src/model/config.ts";
 import { parseJson } from "../../src/text/json.ts";
 import { parseRope } from "../../src/rope/index.ts";
 import { refused } from "../tools/refused.ts";
@@ -29,20 +29,33 @@ const base: Record<string, unknown> = {
 tests("Llama 3.2 1B: every field", () => {
   const { rope, ...rest } = parseConfig(llama32);
   assert.equal(rest, {
-    dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128256, maxPositions: 131072, rmsEps: 1e-5,
-    tied: true, attentionBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], bosId: 128000, dtype: "bfloat16",
+    family: "llama", dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128256, maxPositions: 131072, rmsEps: 1e-5,
+    tied: true, qkvBias: false, oBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], bosId: 128000, dtype: "bfloat16",
   }); // prettier-ignore
   assert.equal(rope, parseRope(llama32));
   assert.is(rope.type, "llama3");
 });
 
-tests("absent fields take the defaults of LlamaConfig", () => {
+tests("absent fields take the defaults of transformers", () => {
   const { rope, ...rest } = parseConfig(base);
   assert.equal(rest, {
-    dim: 64, hidden: 100, layers: 2, heads: 4, kvHeads: 4, headDim: 16, vocab: 300, maxPositions: 2048, rmsEps: 1e-6,
-    tied: false, attentionBias: false, mlpBias: false, eosIds: [2], bosId: 1,
+    family: "llama", dim: 64, hidden: 100, layers: 2, heads: 4, kvHeads: 4, headDim: 16, vocab: 300, maxPositions: 2048, rmsEps: 1e-6,
+    tied: false, qkvBias: false, oBias: false, mlpBias: false, eosIds: [2], bosId: 1,
   }); // prettier-ignore
   assert.equal(rope, parseRope(base));
+});
+
+tests("Mistral and Qwen2: what is their own", () => {
+  // A bias that the config states has no effect in either (modeling_mistral.py, modeling_qwen2.py).
+  const mistral = parseConfig({ ...base, model_type: "mistral", sliding_window: null, attention_bias: true });
+  const qwen2 = parseConfig({ ...base, model_type: "qwen2", sliding_window: 4096, attention_bias: false });
+  const own = ({ family, maxPositions, qkvBias, oBias, mlpBias, bosId, eosIds }: typeof qwen2) =>
+    [family, maxPositions, qkvBias, oBias, mlpBias, bosId, eosIds]; // prettier-ignore
+  assert.equal(own(mistral), ["mistral", 131_072, false, false, false, 1, [2]]);
+  assert.equal(own(qwen2), ["qwen2", 32_768, true, false, false, undefined, []]);
+  assert.is(qwen2.rope.maxPositions, 32_768);
+  const named = parseConfig({ ...base, model_type: undefined, architectures: ["Qwen2ForCausalLM"] });
+  assert.equal(named, parseConfig({ ...base, model_type: "qwen2" }), "named by its architecture alone");
 });
 
 tests("v4 and v5 spellings, null and explicit", () => {
@@ -89,9 +102,34 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no object": ["x", /config\.json: got "x", needed a JSON object/],
   null: [null, /got null, needed a JSON object/],
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
-  mistral: [
-    { model_type: "mistral", architectures: ["MistralForCausalLM"] },
-    /model_type: got "mistral", needed "llama"/,
+  "another architecture": [
+    { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2"; another architecture needs its own forward pass/,
+  ],
+  "an architecture of another type": [
+    { model_type: "llama", architectures: ["MistralForCausalLM"] },
+    /architectures: got \["MistralForCausalLM"\], needed \["LlamaForCausalLM"\]/,
+  ],
+  "an unknown architecture without a type": [
+    { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM"\]/,
+  ],
+  "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
+  "Mistral with a window": [
+    { model_type: "mistral", sliding_window: 4096 },
+    /sliding_window: got 4096, needed null: attention that sees only the last tokens is not implemented/,
+  ],
+  "Mistral that states no window, which means 4096": [
+    { model_type: "mistral" },
+    /sliding_window: got nothing, needed null/,
+  ],
+  "Qwen2 with a window": [
+    { model_type: "qwen2", use_sliding_window: true, sliding_window: 4096 },
+    /use_sliding_window: got true, needed false: attention that sees only the last tokens/,
+  ],
+  "Qwen2 with a layer of another kind": [
+    { model_type: "qwen2", layer_types: ["full_attention", "sliding_attention"] },
+    /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
   "another head": [
     { architectures: ["LlamaForSequenceClassification"] },
@@ -150,44 +188,5 @@ tests("a RoPE setting that parseRope refuses is refused with the config", async 
   const config = { ...base, rope_scaling: { type: "linear" } };
   await refused(async () => parseConfig(config), "rope", /config\.json: rope_scaling: type linear needs factor/);
 });
-
-tests("generation_config: stated values, null, absence", () => {
-  assert.equal(parseGenerationConfig({}), { doSample: false });
-  assert.equal(parseGenerationConfig({ eos_token_id: null, temperature: null, top_k: null, do_sample: null }), {
-    doSample: false,
-  });
-  assert.equal(
-    parseGenerationConfig({
-      bos_token_id: 1, eos_token_id: [2, 3], do_sample: true, temperature: 0.6, top_k: 50, top_p: 0.9, min_p: 0.05,
-      repetition_penalty: 1.1, max_new_tokens: 40, max_length: 4096, transformers_version: "4.45.0",
-    }), // prettier-ignore
-    {
-      eosIds: [2, 3], bosId: 1, doSample: true, temperature: 0.6, topK: 50, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,
-      maxNewTokens: 40,
-    }, // prettier-ignore
-  );
-});
-
-for (const [field, value] of [
-  ["temperature", -1],
-  ["temperature", "1"],
-  ["top_k", -1],
-  ["top_k", 1.5],
-  ["top_p", -0.1],
-  ["min_p", 2],
-  ["repetition_penalty", 0],
-  ["max_new_tokens", 0],
-  ["do_sample", 1],
-  ["eos_token_id", 1.5],
-  ["eos_token_id", [[1]]],
-] as const) {
-  tests(`generation_config: refuses ${field} ${JSON.stringify(value)}`, async () => {
-    await refused(
-      async () => parseGenerationConfig({ [field]: value }),
-      "config",
-      new RegExp(`generation_config\\.json: ${field}: got`),
-    );
-  });
-}
 
 tests.run();

@@ -1,30 +1,34 @@
 // Opening a checkpoint: every golden, shards and single files, ties, texts, and each thing that does not fit its config.
 import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { randomFiles, SHAPES, writeCheckpoint } from "../tools/checkpoint.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
-import { openCheckpoint } from "../../src/checkpoint/index.ts";
+import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
 import { collect, safetensorsBytes } from "../tools/damage.ts";
 import { refused } from "../tools/refused.ts";
 import type { HeaderEntry } from "../tools/damage.ts";
 
-const models = fileURLToPath(new URL("../fixtures/goldens/models/", import.meta.url));
+const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
+const groups = ["goldens/models", "families"].map(async (group) =>
+  (await readdir(join(fixtures, group))).map((name) => join(group, name)),
+);
 const tests = suite("checkpoint");
 const json = (value: unknown) => JSON.stringify(value);
 const parse = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
 
-for (const name of await readdir(models)) {
+for (const path of (await Promise.all(groups)).flat()) {
+  const name = basename(path);
   tests(`golden ${name} opens`, async () => {
-    const files = await folderFiles(join(models, name));
+    const files = await folderFiles(join(fixtures, path));
     try {
       const checkpoint = await openCheckpoint(files);
-      const raw = JSON.parse(await readFile(join(models, name, "config.json"), "utf8"));
+      const raw = JSON.parse(await readFile(join(fixtures, path, "config.json"), "utf8"));
       assert.is(checkpoint.tensors.get("model.embed_tokens.weight")!.shape[0], raw.vocab_size);
       assert.is(checkpoint.tied, raw.tie_word_embeddings);
       assert.is(checkpoint.tensors.has("lm_head.weight"), !raw.tie_word_embeddings);
@@ -206,7 +210,7 @@ tests("missing, extra, misshapen and unsupported tensors are named with got and 
   );
   await check(
     { "model.layers.2.mlp.up_proj.weight": good },
-    /layers\.2\.mlp\.up_proj\.weight: got a tensor that a Llama of this config/,
+    /layers\.2\.mlp\.up_proj\.weight: got a tensor that a LlamaForCausalLM of this config/,
   );
   await check({ "model.layers.0.mlp.up_proj.bias": good }, /mlp\.up_proj\.bias: got a tensor that a Llama/);
   await check(
@@ -237,7 +241,7 @@ tests("an index that leads out of the folder is refused before anything is opene
 });
 
 tests("one shard of several named alone says so", async () => {
-  const folder = await folderFiles(join(models, "sharded-bf16/model-00002-of-00005.safetensors"));
+  const folder = await folderFiles(join(fixtures, "goldens/models/sharded-bf16/model-00002-of-00005.safetensors"));
   const message =
     /^model-00002-of-00005\.safetensors: model\.embed_tokens\.weight: got no such tensor .*the whole folder: this file is one of several/;
   await refused(() => openCheckpoint(folder), "checkpoint", message);

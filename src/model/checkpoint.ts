@@ -1,0 +1,85 @@
+// checkpoint.ts — a folder as Hugging Face publishes it becomes one table of tensors that fits its config. Only headers
+// and small text files are read here; the weights themselves stream later (weights.ts).
+
+import type { FileSet } from "../checkpoint/bytes.ts";
+import { type GenerationConfig, parseGenerationConfig } from "../checkpoint/generation.ts";
+import type { StoredTensor } from "../checkpoint/safetensors.ts";
+import type { CheckpointTexts } from "../checkpoint/tokenizer.ts";
+import { MAX_TEXT_BYTES, present, readTable, textOf } from "../checkpoint/shards.ts";
+import { LlariatError } from "../error.ts";
+import { parseJson } from "../text/json.ts";
+import { parseConfig } from "./config.ts";
+import type { ModelConfig } from "./families.ts";
+import { matchConfig } from "./match.ts";
+
+/** Everything a checkpoint's files say, checked against each other; plain data, nothing to close (the FileSet has). */
+export interface Checkpoint {
+  /** Where it came from, for messages. */
+  readonly describe: string;
+  readonly config: ModelConfig;
+  readonly generation: GenerationConfig;
+  /** Ids that end a text: of generation_config.json if it states any, else of config.json. */
+  readonly eosIds: readonly number[];
+  /** Exactly the tensors the model needs, by Hugging Face name; without lm_head.weight when tied. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Whether the head is the embedding: what the files hold wins over the config. */
+  readonly tied: boolean;
+  /** Weights counted once each. */
+  readonly parameters: number;
+  /** Bytes of `tensors` in the files. */
+  readonly bytes: number;
+  /** Texts for the tokenizer, as they are in the files; undefined where there is no such file. */
+  readonly texts: CheckpointTexts;
+  /** One sentence per thing a person should know that is no error. */
+  readonly notes: readonly string[];
+}
+
+/** config.json has a few KB; an index has about 100 bytes per tensor. */
+const MAX_CONFIG_BYTES = 2 ** 20;
+
+/**
+ * Opens a checkpoint: config, generation config, headers of all shards, texts. The files stay open and stay the
+ * caller's; they are read again while loading. Throws LlariatError "config", "checkpoint" or "source" with the file or
+ * tensor, what it holds and what is needed; "aborted" for the signal.
+ */
+export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Promise<Checkpoint> {
+  const configText = await textOf(files, "config.json", MAX_CONFIG_BYTES, "config", signal);
+  if (configText === undefined) {
+    throw new LlariatError(
+      "config",
+      `${files.describe}: got no config.json${await present(files)}, needed a Hugging Face checkpoint`,
+    );
+  }
+  const config = parseConfig(parseJson(configText, "config.json", "config"));
+  const generationText = await textOf(files, "generation_config.json", MAX_CONFIG_BYTES, "config", signal);
+  const generation =
+    generationText === undefined
+      ? parseGenerationConfig({})
+      : parseGenerationConfig(parseJson(generationText, "generation_config.json", "config"));
+  const { stored, where } = await readTable(files, signal);
+  const notes: string[] = [];
+  const { tensors, tied } = await matchConfig(stored, config, where, notes, signal);
+  const texts: Record<string, string> = {};
+  for (const [key, name] of [
+    ["tokenizer", "tokenizer.json"],
+    ["tokenizerConfig", "tokenizer_config.json"],
+    ["specialTokensMap", "special_tokens_map.json"],
+    ["chatTemplate", "chat_template.jinja"],
+  ]) {
+    const text = await textOf(files, name, MAX_TEXT_BYTES, "tokenizer", signal);
+    if (text !== undefined) texts[key] = text;
+  }
+  const all = [...tensors.values()];
+  return Object.freeze({
+    describe: files.describe,
+    config,
+    generation,
+    eosIds: generation.eosIds ?? config.eosIds,
+    tensors,
+    tied,
+    parameters: all.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
+    bytes: all.reduce((sum, { start, end }) => sum + end - start, 0),
+    texts: Object.freeze(texts),
+    notes: Object.freeze(notes),
+  });
+}

@@ -1,0 +1,197 @@
+// families.ts — the architectures that run here, one row each: what of config.json is their own, and which stored tensors make
+// which slot. The check of a checkpoint (match.ts), loading (weights.ts) and the forward pass (forward.ts) go by these rows.
+
+import type { Fields } from "../checkpoint/fields.ts";
+import type { Rope } from "../rope/index.ts";
+
+/** The architectures that run here, as model_type names them. */
+export type FamilyName = "llama" | "mistral" | "qwen2";
+
+/** The shape and arithmetic of one model. Sizes in elements, plain frozen data. */
+export interface ModelConfig {
+  /** model_type: the row of the table of families. */
+  readonly family: FamilyName;
+  /** hidden_size: elements of the residual stream. */
+  readonly dim: number;
+  /** intermediate_size: elements inside the MLP. */
+  readonly hidden: number;
+  readonly layers: number;
+  /** Query heads; a multiple of kvHeads. */
+  readonly heads: number;
+  readonly kvHeads: number;
+  /** Elements per head; even, not always dim / heads. */
+  readonly headDim: number;
+  readonly vocab: number;
+  /** max_position_embeddings: tokens the checkpoint states as its context. */
+  readonly maxPositions: number;
+  /** ε of RMSNorm. */
+  readonly rmsEps: number;
+  /** tie_word_embeddings as stated; the files may overrule it (Checkpoint.tied). */
+  readonly tied: boolean;
+  /** Whether q, k and v have a bias. */
+  readonly qkvBias: boolean;
+  /** Whether the output of attention has a bias. */
+  readonly oBias: boolean;
+  /** Whether gate, up and down have a bias. */
+  readonly mlpBias: boolean;
+  /** Ids that end a text; empty if the config says null. */
+  readonly eosIds: readonly number[];
+  readonly bosId?: number;
+  /** dtype or torch_dtype as stated, without "torch."; the tensors decide, this is for display. */
+  readonly dtype?: string;
+  /** The checkpoint's own RoPE setting. */
+  readonly rope: Rope;
+}
+
+/** The flags that a family reads from its config.json, or has by nature. */
+export type Flags = Pick<ModelConfig, "qkvBias" | "oBias" | "mlpBias">;
+
+/** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values. */
+export type Extent = "vocab" | "dim" | "q" | "kv" | "hidden";
+
+/** What one tensor of the model on the device is made of. */
+export interface Slot {
+  /** Stored tensors whose rows follow each other, by name without `.weight`, and the rows of each. */
+  readonly from: readonly (readonly [name: string, rows: Extent])[];
+  /** Of a matrix; a slot without columns is a vector. */
+  readonly columns?: Extent;
+  /** Whether the stored tensors have a `.bias` each, which makes a further slot of that name with `Bias` behind it. */
+  readonly bias?: keyof Flags;
+}
+
+/** The slots of a block and those around the blocks, as forward.ts reads them. */
+export interface Slots {
+  readonly embed: Slot;
+  /** Before the names of a block's tensors; N is the number of the block. */
+  readonly block: string;
+  readonly layer: Readonly<Record<"inputNorm" | "qkv" | "o" | "postNorm" | "gateUp" | "down", Slot>>;
+  readonly norm: Slot;
+  readonly head: Slot;
+}
+
+/** One architecture: pre-norm blocks of attention and SwiGLU around a residual stream, and what is its own about them. */
+export interface Family {
+  /** What `architectures` says. */
+  readonly architecture: string;
+  /** max_position_embeddings, bos_token_id and eos_token_id where config.json has none (transformers, configuration_*.py). */
+  readonly maxPositions: number;
+  readonly bosId?: number;
+  readonly eosIds: readonly number[];
+  /** Reads its flags; throws "config" by name for what would change the arithmetic and is not implemented. */
+  readonly flags: (fields: Fields) => Flags;
+  readonly slots: Slots;
+}
+
+/** The names of transformers' LlamaForCausalLM, which its relatives have kept. */
+const LLAMA_SLOTS: Slots = {
+  embed: { from: [["model.embed_tokens", "vocab"]], columns: "dim" },
+  block: "model.layers.N.",
+  layer: {
+    inputNorm: { from: [["input_layernorm", "dim"]] },
+    qkv: {
+      from: [
+        ["self_attn.q_proj", "q"],
+        ["self_attn.k_proj", "kv"],
+        ["self_attn.v_proj", "kv"],
+      ],
+      columns: "dim",
+      bias: "qkvBias",
+    },
+    o: { from: [["self_attn.o_proj", "dim"]], columns: "q", bias: "oBias" },
+    postNorm: { from: [["post_attention_layernorm", "dim"]] },
+    gateUp: {
+      from: [
+        ["mlp.gate_proj", "hidden"],
+        ["mlp.up_proj", "hidden"],
+      ],
+      columns: "dim",
+      bias: "mlpBias",
+    },
+    down: { from: [["mlp.down_proj", "dim"]], columns: "hidden", bias: "mlpBias" },
+  },
+  norm: { from: [["model.norm", "dim"]] },
+  head: { from: [["lm_head", "vocab"]], columns: "dim" },
+};
+
+/** Every architecture that runs here, by the model_type of its config.json. */
+export const families: Readonly<Record<FamilyName, Family>> = {
+  llama: {
+    architecture: "LlamaForCausalLM",
+    maxPositions: 2048,
+    bosId: 1,
+    eosIds: [2],
+    flags(fields) {
+      const attention = fields.flag("attention_bias"); // of q, k, v and o
+      return { qkvBias: attention, oBias: attention, mlpBias: fields.flag("mlp_bias") };
+    },
+    slots: LLAMA_SLOTS,
+  },
+  mistral: {
+    architecture: "MistralForCausalLM",
+    maxPositions: 131_072,
+    bosId: 1,
+    eosIds: [2],
+    flags(fields) {
+      // Absent is not null here: it means a window of 4096 tokens (MistralConfig).
+      if (fields.all["sliding_window"] !== null)
+        throw fields.bad("sliding_window", "null: attention that sees only the last tokens is not implemented");
+      return { qkvBias: false, oBias: false, mlpBias: false };
+    },
+    slots: LLAMA_SLOTS,
+  },
+  qwen2: {
+    architecture: "Qwen2ForCausalLM",
+    maxPositions: 32_768,
+    eosIds: [],
+    flags(fields) {
+      const types = fields.get("layer_types") ?? [];
+      if (fields.flag("use_sliding_window"))
+        throw fields.bad("use_sliding_window", "false: attention that sees only the last tokens is not implemented");
+      if (!Array.isArray(types) || types.some((type) => type !== "full_attention"))
+        throw fields.bad("layer_types", '"full_attention" in every layer: no other kind is implemented');
+      return { qkvBias: true, oBias: false, mlpBias: false };
+    },
+    slots: LLAMA_SLOTS,
+  },
+};
+
+/** A tensor of a checkpoint: its name in the file and its shape; a matrix is [out, in]. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** What a slot of a model is made of: its weights, and its biases where it has any. `block`: which one it stands in. */
+export function partsOf(
+  slot: Slot,
+  config: ModelConfig,
+  block?: number,
+): { weights: NamedTensor[]; biases: NamedTensor[] | undefined } {
+  const { block: pattern } = families[config.family].slots;
+  const before = block === undefined ? "" : pattern.replace("N", String(block));
+  const { from, columns, bias } = slot;
+  const weights = from.map(([name, rows]) => ({
+    name: `${before}${name}.weight`,
+    shape: [extent(rows, config), ...(columns ? [extent(columns, config)] : [])],
+  }));
+  const biased = bias !== undefined && config[bias];
+  const biases = from.map(([name, rows]) => ({ name: `${before}${name}.bias`, shape: [extent(rows, config)] }));
+  return { weights, biases: biased ? biases : undefined };
+}
+
+/** The tensors that a model of this config has, in the order they are used; the head is last. */
+export function* tensorsOf(config: ModelConfig): Generator<NamedTensor> {
+  const { embed, layer, norm, head } = families[config.family].slots;
+  const all = (slot: Slot, block?: number): NamedTensor[] => {
+    const { weights, biases = [] } = partsOf(slot, config, block);
+    return [...weights, ...biases];
+  };
+  yield* all(embed);
+  for (let i = 0; i < config.layers; i++) for (const slot of Object.values(layer)) yield* all(slot, i);
+  yield* all(norm);
+  yield* all(head);
+}
+
+function extent(of: Extent, { vocab, dim, heads, kvHeads, headDim, hidden }: ModelConfig): number {
+  return { vocab, dim, q: heads * headDim, kv: kvHeads * headDim, hidden }[of];
+}
