@@ -1,20 +1,12 @@
-// chat.ts — messages to the prompt a model was trained on, by its chat template (Jinja, rendered by @huggingface/jinja).
+// chat.ts — messages to the prompt a model was trained on, by its chat template (Jinja2, rendered by jinja/).
 //
-// Python's Jinja is what templates were written for. Made equal here:
-// - trim, strip, lstrip and rstrip take Python's white space (U+0085 and U+001C–1F, not U+FEFF) and strip(…) its argument;
-// - strftime_now is in English whatever the locale, and its clock can be set;
-// - range is bounded, as in transformers' sandbox.
-// Known to differ, because a JavaScript number does not know how it was written: 1.0 is printed as 1, -0.0 as 0, 1e16 as
-// 10000000000000000, 1e-7 as 1e-7 (Python: 1.0, -0.0, 1e+16, 1e-07). It matters only for tools whose JSON schema holds
-// such numbers (a default of 1.0, say); the model reads the same value, in a spelling it saw less often.
-
-import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+// As transformers' apply_chat_template: which of several templates, which variables, how a last message is continued.
+// One difference is left: a JavaScript number does not know how it was written, so 1.0 in a tool's JSON schema is 1 here.
 
 import { LlariatError } from "../src/error.ts";
 import { strftime } from "./clock.ts";
+import { Fault, Template } from "./jinja/index.ts";
 import { fields, list, text } from "./read.ts";
-
-type Program = ReturnType<typeof parse>;
 
 /** One turn; `content` may be a list of parts and other keys (tool_calls, name …) may be there if the template knows them. */
 export interface Message {
@@ -25,8 +17,13 @@ export interface Message {
 
 /** How to render a conversation. */
 export interface ChatOptions {
-  /** Ends the prompt with the opening of the assistant's turn (default true). */
+  /** Ends the prompt with the opening of the assistant's turn (default true, but not with `continueFinalMessage`). */
   addGenerationPrompt?: boolean;
+  /**
+   * The last message is the beginning of the answer: the prompt ends right after its content, so that the model goes on with
+   * it. A text names another key of the message than "content".
+   */
+  continueFinalMessage?: boolean | string;
   /** Descriptions of functions, as JSON schema. */
   tools?: readonly unknown[] | null;
   /** Which of several templates; default "tool_use" where there are tools and such a template, else "default". */
@@ -37,97 +34,13 @@ export interface ChatOptions {
   now?: Date;
 }
 
-/** MAX_RANGE of Jinja's sandbox: a template cannot ask for more memory than that. */
-const MAX_RANGE = 100_000;
-/** str.isspace of Python. */
-const SPACE = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`;
+/** Where the content of the last message ends; transformers' own, for templates that look for it. */
+const TAG = "CONTINUE_FINAL_MESSAGE_TAG ";
 
-/** Python's str.strip: white space, or any of the characters in `chars`. */
-function strip(value: unknown, chars: unknown, ends: "both" | "left" | "right"): string {
-  if (value === undefined) return "";
-  if (typeof value !== "string") throw new Error("trim and strip need a string");
-  const listed = typeof chars === "string" ? chars.replace(/[\\\]^-]/g, String.raw`\$&`) : undefined;
-  if (listed === "") return value;
-  const set = listed === undefined ? SPACE : `[${listed}]`;
-  const start = ends === "right" ? 0 : new RegExp(`^${set}*`, "u").exec(value)![0].length;
-  let end = value.length;
-  if (ends !== "left") {
-    const one = new RegExp(`^${set}$`, "u");
-    for (let last = lastOf(value, end); end > start && one.test(last); last = lastOf(value, end)) end -= last.length;
-  }
-  return value.slice(start, end);
-}
-
-function lastOf(text: string, end: number): string {
-  const unit = text.charCodeAt(end - 1);
-  return text.slice(unit >= 0xdc00 && unit < 0xe000 ? Math.max(0, end - 2) : Math.max(0, end - 1), end);
-}
-
-function range(...given: number[]): number[] {
-  const [start, stop] = given.length > 1 ? (given as [number, number]) : [0, given[0]];
-  const step = given[2] ?? 1;
-  const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= MAX_RANGE)) throw new Error(`range of ${length} numbers, needed at most ${MAX_RANGE}`);
-  return Array.from({ length }, (_, i) => start + i * step);
-}
-
-const FUNCTIONS: Readonly<Record<string, unknown>> = {
-  // names a template cannot write, so that it cannot replace them
-  " trim": (value: unknown) => strip(value, undefined, "both"),
-  " strip": (value: unknown, chars?: unknown) => strip(value, chars, "both"),
-  " lstrip": (value: unknown, chars?: unknown) => strip(value, chars, "left"),
-  " rstrip": (value: unknown, chars?: unknown) => strip(value, chars, "right"),
-  range,
-  raise_exception(message: unknown) {
-    throw new Error(String(message));
-  },
-  true: true,
-  false: false,
-  none: null,
-  True: true,
-  False: false,
-  None: null,
-};
-
-interface Node {
-  type: string;
-  [key: string]: unknown;
-}
-
-/** Turns `x | trim` and `x.strip(…)` into calls of the functions above, in place. */
-function usePythonStrip(value: unknown): void {
-  if (value instanceof Map) {
-    for (const entry of value) usePythonStrip(entry);
-  } else if (Array.isArray(value)) {
-    for (const entry of value) usePythonStrip(entry);
-  } else if (typeof value === "object" && value !== null) {
-    const node = value as Node;
-    for (const child of Object.values(node)) usePythonStrip(child);
-    const filter = node["filter"] as Node | undefined;
-    const callee = node["callee"] as Node | undefined;
-    if (node.type === "FilterExpression" && filter?.type === "Identifier" && filter["value"] === "trim") {
-      call(node, " trim", [node["operand"]]);
-    } else if (node.type === "CallExpression" && callee?.type === "MemberExpression" && callee["computed"] === false) {
-      const name = (callee["property"] as Node)["value"];
-      if (name === "strip" || name === "lstrip" || name === "rstrip") {
-        call(node, ` ${name}`, [callee["object"], ...(node["args"] as unknown[])]);
-      }
-    }
-  }
-}
-
-function call(node: Node, name: string, args: unknown[]): void {
-  const identifier = Object.assign(Object.create(Object.getPrototypeOf(node) as object) as Node, {
-    type: "Identifier",
-    value: name,
-  });
-  Object.assign(node, { type: "CallExpression", callee: identifier, args });
-}
-
-/** The chat templates of a model, by name. */
+/** The chat templates of a model, by name; each is parsed when it is first used, and once. */
 export class ChatTemplates {
   readonly #sources: ReadonlyMap<string, string>;
-  readonly #programs = new Map<string, Program>();
+  readonly #templates = new Map<string, Template>();
 
   constructor(sources: ReadonlyMap<string, string>) {
     this.#sources = sources;
@@ -139,72 +52,156 @@ export class ChatTemplates {
 
   /**
    * Renders `messages`. `specials`: bos_token and so on, as variables. Throws LlariatError "template" where there is no
-   * such template, it cannot be parsed, or it raises; the template's own words are in the message and in `cause`.
+   * such template, it cannot be parsed, it refuses the messages (raise_exception), fails as it would in Python, or asks
+   * for too much; the template's own words are in the message and in `cause`.
    */
   render(messages: readonly Message[], specials: Readonly<Record<string, unknown>>, options: ChatOptions = {}): string {
     const name = this.#choose(options);
-    const environment = new Environment();
-    const now = options.now ?? new Date();
+    const template = this.#template(name);
+    const { now = new Date(), continueFinalMessage = false, addGenerationPrompt = !continueFinalMessage } = options;
+    if (continueFinalMessage && addGenerationPrompt) {
+      refuse(
+        "addGenerationPrompt opens a new turn, continueFinalMessage goes on with the last one; ask for one of them",
+      );
+    }
+    const key = continueFinalMessage === true ? "content" : continueFinalMessage || undefined;
     const variables = {
       ...specials,
-      messages,
+      messages: key === undefined ? messages : tagged(messages, key),
       tools: options.tools ?? null,
       documents: null,
-      add_generation_prompt: options.addGenerationPrompt ?? true,
+      add_generation_prompt: addGenerationPrompt,
       ...options.variables,
     };
+    let prompt: string;
     try {
-      const strftimeNow = (format: unknown) => strftime(now, String(format));
-      for (const [key, value] of Object.entries({ ...FUNCTIONS, strftime_now: strftimeNow, ...variables })) {
-        environment.set(key, value);
-      }
-      const program = this.#program(name);
-      return String((new Interpreter(environment).run(program) as { value: unknown }).value);
+      prompt = template.render(variables, (format) => strftime(now, format));
     } catch (cause) {
-      if (cause instanceof LlariatError) throw cause;
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new LlariatError("template", `the chat template "${name}" refuses these messages: ${message}`, { cause });
+      if (!(cause instanceof Fault)) throw cause;
+      throw new LlariatError("template", `the chat template "${name}" ${sentence(cause)}${advice(cause, messages)}`, {
+        cause,
+      });
     }
+    return key === undefined ? prompt : cut(prompt, messages, key, name);
   }
 
+  /** transformers' get_chat_template. */
   #choose({ templateName, tools }: ChatOptions): string {
-    const name = templateName ?? (tools && this.#sources.has("tool_use") ? "tool_use" : "default");
-    if (this.#sources.has(name)) return name;
-    const known = this.names.length > 0 ? `there are ${this.names.join(", ")}` : "the model has none";
-    throw new LlariatError(
-      "template",
-      `no chat template is called "${name}": ${known}; name one, or write the prompt as plain text`,
+    const sources = this.#sources;
+    if (sources.size === 0) {
+      refuse(
+        "the model has no chat template; write the prompt as plain text, or put the template its model card shows into chat_template.jinja",
+      );
+    }
+    const name = templateName ?? (tools && sources.has("tool_use") ? "tool_use" : "default");
+    if (sources.has(name)) return name;
+    return refuse(
+      `no chat template is called "${name}": there are ${this.names.join(", ")}; choose one by templateName`,
     );
   }
 
-  #program(name: string): Program {
-    let program = this.#programs.get(name);
-    if (program === undefined) {
+  #template(name: string): Template {
+    let template = this.#templates.get(name);
+    if (template === undefined) {
       try {
-        program = parse(tokenize(this.#sources.get(name)!, { lstrip_blocks: true, trim_blocks: true }));
-        usePythonStrip(program);
+        template = new Template(this.#sources.get(name)!);
       } catch (cause) {
-        const message = cause instanceof Error ? cause.message : String(cause);
-        throw new LlariatError("template", `the chat template "${name}" cannot be parsed: ${message}`, { cause });
+        if (!(cause instanceof Fault)) throw cause;
+        const where = cause.line === undefined ? "" : `line ${cause.line}: `;
+        throw new LlariatError("template", `the chat template "${name}" cannot be parsed: ${where}${cause.message}`, {
+          cause,
+        });
       }
-      this.#programs.set(name, program);
+      this.#templates.set(name, template);
     }
-    return program;
+    return template;
   }
 }
 
-/** Reads chat_template of tokenizer_config.json (a string, or a list of {name, template}); `file`, the text of chat_template.jinja, wins. */
-export function readChatTemplates(json: unknown, file: string | undefined): ChatTemplates {
-  const sources = new Map<string, string>();
-  if (typeof json === "string") {
-    sources.set("default", json);
-  } else if (json !== undefined && json !== null) {
-    for (const [i, entry] of list(json, "tokenizer_config.json: chat_template").entries()) {
-      const where = `tokenizer_config.json: chat_template[${i}]`;
-      const named = fields(entry, where);
-      sources.set(text(named["name"], `${where}.name`), text(named["template"], `${where}.template`));
-    }
+const refuse = (sentence: string): never => {
+  throw new LlariatError("template", sentence);
+};
+
+function sentence({ kind, line, message }: Fault): string {
+  if (kind === "TemplateError") return `refuses these messages: ${message}`;
+  const where = line === undefined ? "" : ` at line ${line}`;
+  return kind === "Limit" ? `is stopped${where}: ${message}` : `fails${where}: ${kind}: ${message}`;
+}
+
+/** The likeliest way out of a TypeError: content as parts, where the template joins texts. */
+function advice({ kind }: Fault, messages: readonly Message[]): string {
+  const at = kind === "TypeError" ? messages.findIndex(({ content }) => Array.isArray(content)) : -1;
+  return at < 0
+    ? ""
+    : `; the content of message ${at} is a list of parts: if the template takes text, give it as a string`;
+}
+
+/** The messages with a mark at the end of the last one. Refuses what has no text to go on with. */
+function tagged(messages: readonly Message[], key: string): readonly Message[] {
+  const last = messages.at(-1);
+  const content = last?.[key];
+  let marked: unknown;
+  if (typeof content === "string") marked = content + TAG;
+  else if (Array.isArray(content)) {
+    const parts = content as readonly unknown[];
+    const at = parts.findLastIndex((part) => typeof textPart(part) === "string");
+    if (at < 0) refuse("continueFinalMessage: none of the parts of the last message has text to go on with");
+    marked = parts.map((part, i) => (i === at ? { ...(part as object), text: textPart(part)! + TAG } : part));
+  } else refuse(`continueFinalMessage: the last message has no "${key}" to go on with`);
+  return [...messages.slice(0, -1), { ...last!, [key]: marked }];
+}
+
+const textPart = (part: unknown): string | undefined => {
+  const value = typeof part === "object" && part !== null ? (part as { text?: unknown }).text : undefined;
+  return typeof value === "string" ? value : undefined;
+};
+
+/** The prompt up to the mark. */
+function cut(prompt: string, messages: readonly Message[], key: string, name: string): string {
+  const content = messages.at(-1)![key];
+  const written =
+    typeof content === "string"
+      ? content
+      : (content as unknown[]).map(textPart).findLast((part) => part !== undefined)!;
+  const at = prompt.lastIndexOf(TAG.trim());
+  if (at < 0 || !prompt.includes(written.trim())) {
+    refuse(
+      `continueFinalMessage: the chat template "${name}" does not write the last message as it is; nothing can be continued`,
+    );
   }
-  if (file !== undefined) sources.set("default", file);
-  return new ChatTemplates(sources);
+  return prompt.slice(0, at);
+}
+
+/** Template files of a checkpoint beside its tokenizer_config.json. */
+export interface TemplateFiles {
+  /** The text of chat_template.jinja. */
+  readonly chatTemplate?: string | undefined;
+  /** The texts of additional_chat_templates/NAME.jinja, by NAME. */
+  readonly additionalChatTemplates?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Reads chat_template of tokenizer_config.json: a string, a list of {name, template}, or an object of them by name. Where
+ * there are template files they are all there is, as in transformers.
+ */
+export function readChatTemplates(json: unknown, files: TemplateFiles = {}): ChatTemplates {
+  const { chatTemplate, additionalChatTemplates = {} } = files;
+  const further = Object.entries(additionalChatTemplates);
+  if (chatTemplate !== undefined || further.length > 0) {
+    return new ChatTemplates(
+      new Map([...(chatTemplate === undefined ? [] : [["default", chatTemplate] as const]), ...further]),
+    );
+  }
+  const where = "tokenizer_config.json: chat_template";
+  if (json === undefined || json === null) return new ChatTemplates(new Map());
+  if (typeof json === "string") return new ChatTemplates(new Map([["default", json]]));
+  if (!Array.isArray(json)) {
+    const named = Object.entries(fields(json, where));
+    return new ChatTemplates(new Map(named.map(([name, template]) => [name, text(template, `${where}.${name}`)])));
+  }
+  const named = list(json, where).map((entry, i) => {
+    const { name, template } = fields(entry, `${where}[${i}]`);
+    return [text(name, `${where}[${i}].name`), text(template, `${where}[${i}].template`)] as const;
+  });
+  return new ChatTemplates(new Map(named));
 }

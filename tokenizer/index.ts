@@ -37,6 +37,8 @@ export interface TokenizerFiles {
   readonly specialTokensMap?: string | object | undefined;
   /** The text of chat_template.jinja. */
   readonly chatTemplate?: string | undefined;
+  /** The texts of additional_chat_templates/NAME.jinja, by NAME. */
+  readonly additionalChatTemplates?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What to do about special tokens when encoding. */
@@ -107,7 +109,7 @@ export class Tokenizer {
     this.#added = readAddedTokens(json["added_tokens"], vocabulary, pieces, normalize);
     this.#post = readPostProcessor(json["post_processor"]);
     this.#decoder = readDecoder(json["decoder"]);
-    this.#chat = readChatTemplates(config["chat_template"], files.chatTemplate);
+    this.#chat = readChatTemplates(config["chat_template"], files);
 
     const { tokens } = this.#added;
     const contents = [...pieces];
@@ -232,7 +234,7 @@ export class Tokenizer {
 
   /**
    * The prompt for `messages` by the model's chat template; encode it with `addSpecialTokens: false`, for templates write
-   * <s> themselves. Throws LlariatError "template" with the template's own words where it refuses the messages.
+   * <s> themselves. Throws LlariatError "template" with the template's own words where it refuses the messages or fails.
    */
   applyChatTemplate(messages: readonly Message[], options: ChatOptions = {}): string {
     return this.#chat.render(messages, this.specialTokens, options);

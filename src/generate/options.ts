@@ -42,9 +42,10 @@ export interface GenerateOptions extends SamplingOptions {
   readonly ropeLength?: number;
   /** Accept a prompt beyond the context that the RoPE setting is meant for. */
   readonly allowBeyond?: boolean;
-  /** Template name, tools and variables for chat messages. */
+  /** Template name, tools and variables for chat messages; whether the last one is to be continued (ChatOptions). */
   readonly chat?: {
     readonly templateName?: string;
+    readonly continueFinalMessage?: boolean | string;
     readonly tools?: unknown[];
     readonly variables?: Record<string, unknown>;
   };

@@ -42,8 +42,7 @@ if (!chromium) {
     const count = (text: string) => tokenizer.encode(text).length;
     const near = prompts.uuid({ count, tokens: 250, position: 0.5, key: ["browser", "near"] });
     const far = prompts.uuid({ count, tokens: 760, position: 0.1, key: ["browser", "far"] });
-    const jinja = "/node_modules/@huggingface/jinja/dist/index.js";
-    const html = `<!doctype html><script type="importmap">{"imports":{"@huggingface/jinja":${JSON.stringify(jinja)}}}</script>`;
+    const html = "<!doctype html>";
     const program = `(async () => {
       const { Llama } = await import("/dist/src/browser/index.js");
       const llama = await Llama.load(new URL("/models/kv-llama/", location.href));
@@ -60,7 +59,7 @@ if (!chromium) {
     let site: Site | undefined;
     let page: Page | undefined;
     try {
-      const folders = { dist, models: join(root, "models"), node_modules: join(root, "node_modules") };
+      const folders = { dist, models: join(root, "models") };
       site = await serve(folders, (path, _, response) => {
         if (path === "/") response.setHeader("content-type", "text/html").end(html);
         return path === "/";

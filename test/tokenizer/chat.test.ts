@@ -30,15 +30,10 @@ const one = (source: string) => new ChatTemplates(new Map([["default", source]])
 const show = (source: string, variables: object = {}) => one(source).render([], {}, { variables: { ...variables } });
 
 /**
- * The trap "float": JSON numbers written 1.0, -0.0, 1e-07 and 1e+16 come out as JavaScript writes them, since it cannot tell
- * 1.0 from 1 (see chat.ts). This is what else would have to be true for the renderings to be equal.
+ * The trap "float": whole JSON numbers written 1.0 and 1e+16 are integers here, since JavaScript cannot tell 1.0 from 1 (see
+ * chat.ts). This is what else would have to be true for the renderings to be equal.
  */
-const asJavaScriptWrites = (text: string) =>
-  text
-    .replace(/\b1\.0\b/, "1")
-    .replace(/-0\.0\b/, "0")
-    .replace(/\b1e-07\b/, "1e-7")
-    .replace(/\b1e\+16\b/, "10000000000000000");
+const asJavaScriptReads = (text: string) => text.replace(/\b1\.0\b/, "1").replace(/\b1e\+16\b/, "10000000000000000");
 
 for (const { name, special, template, cases } of templates) {
   test(`${name}: ${cases.length} conversations`, () => {
@@ -52,7 +47,7 @@ for (const { name, special, template, cases } of templates) {
         assert.ok(thrown.message.endsWith(error), thrown.message);
       } else if (trap === "float") {
         assert.is.not(render(), text!, "the known difference is gone: say so in chat.ts");
-        assert.is(render(), asJavaScriptWrites(text!));
+        assert.is(render(), asJavaScriptReads(text!));
       } else {
         assert.is(render(), text!, name);
       }
@@ -101,25 +96,30 @@ test("the clock: English names, the time given, local time", () => {
 test("special tokens, tools and further variables reach the template; variables win", () => {
   const chat = one("{{ bos_token }}{{ tools is none }}{{ x }}{{ messages[0].role }}{{ add_generation_prompt }}");
   const messages = [{ role: "user", content: "" }];
-  assert.is(chat.render(messages, { bos_token: "<s>" }, { variables: { x: 1 } }), "<s>true1usertrue");
+  assert.is(chat.render(messages, { bos_token: "<s>" }, { variables: { x: 1 } }), "<s>True1userTrue");
   const more = { tools: [1], variables: { bos_token: "B", x: "" }, addGenerationPrompt: false };
-  assert.is(chat.render(messages, { bos_token: "<s>" }, more), "Bfalseuserfalse");
+  assert.is(chat.render(messages, { bos_token: "<s>" }, more), "BFalseuserFalse");
 });
 
 test("a template cannot ask for the moon, and its mistakes are named", () => {
-  refusedSync(
-    () => show("{{ range(1000000000) | length }}"),
-    "template",
-    /range of 1000000000 numbers, needed at most 100000/,
-  );
+  const big = () => show("{{ range(1000000000) | length }}");
+  refusedSync(big, "template", /"default" fails at line 1: OverflowError: Range too big\..*\(100000\)/);
   assert.is(show("{{ range(3) | join }}{{ range(5, 1, -2) | join }}"), "01253".slice(0, 3) + "53");
-  refusedSync(() => show("{% if %}"), "template", /"default" cannot be parsed/);
-  refusedSync(() => show("{{ 1 | nonsense }}"), "template", /"default" refuses these messages: .*nonsense/);
+  refusedSync(
+    () => show("{% if %}"),
+    "template",
+    /"default" cannot be parsed: line 1: Expected an expression, got 'end of statement block'/,
+  );
+  refusedSync(
+    () => show("{{ 1 | nonsense }}"),
+    "template",
+    /"default" cannot be parsed: line 1: No filter named 'nonsense'\./,
+  );
   refusedSync(() => show("{{ raise_exception('no ' ~ 'way') }}"), "template", /: no way$/);
   refusedSync(
     () => show("{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"),
     "template",
-    /string/i,
+    /"default" is stopped at line 1: the template builds a text of \d+ characters, needed at most/,
   );
 });
 
@@ -132,10 +132,18 @@ test("which of several templates", () => {
   assert.match(tokenizer.applyChatTemplate(messages, { tools }), /\[AVAILABLE_TOOLS\]/);
   assert.is(tokenizer.applyChatTemplate(messages, { tools, templateName: "default" }), "<s>[INST] Hi [/INST]");
   const missing = () => tokenizer.applyChatTemplate(messages, { templateName: "rag" });
-  refusedSync(missing, "template", /no chat template is called "rag": there are default, tool_use;/);
+  refusedSync(
+    missing,
+    "template",
+    /no chat template is called "rag": there are default, tool_use; choose one by templateName/,
+  );
   const none = Tokenizer.fromFiles({ tokenizerJson: readText("llama3/tokenizer.json") });
   assert.is(none.hasChatTemplate, false);
-  refusedSync(() => none.applyChatTemplate(messages), "template", /the model has none; name one, or write/);
+  refusedSync(
+    () => none.applyChatTemplate(messages),
+    "template",
+    /the model has no chat template; write the prompt as plain text, or put .* into chat_template\.jinja/,
+  );
 });
 
 test("chat_template.jinja wins over the config; the prompt parses into special ids", () => {

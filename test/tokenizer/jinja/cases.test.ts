@@ -1,0 +1,56 @@
+// Templates against Jinja2 itself: what it printed and what it refused, recorded by test/fixtures/jinja/render.py.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { suite } from "uvu";
+
+import { strftime } from "../../../tokenizer/clock.ts";
+import { Fault, Template } from "../../../tokenizer/jinja/index.ts";
+import { root } from "../../tools/source.ts";
+
+interface Case {
+  template: string;
+  messages?: unknown[];
+  tools?: unknown[] | null;
+  variables?: Record<string, unknown>;
+  text?: string;
+  error?: string;
+}
+
+const test = suite("jinja cases");
+const now = new Date(2025, 0, 2, 3, 4, 5);
+
+/** The text, or the fault, of a case. */
+function run({ template, messages = [], tools = null, variables }: Case): string | Fault {
+  const given = { bos_token: "<s>", eos_token: "</s>", messages, tools, documents: null, add_generation_prompt: true };
+  try {
+    return new Template(template).render({ ...given, ...variables }, (format) => strftime(now, format));
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+}
+
+/** Names of Python's exceptions that are other words for one of ours. */
+const SAME: Readonly<Record<string, string>> = {
+  TemplateAssertionError: "TemplateSyntaxError",
+  SyntaxError: "TemplateSyntaxError",
+};
+
+for (const file of ["cases.json"]) {
+  const cases = JSON.parse(readFileSync(join(root, "test/fixtures/jinja", file), "utf8")) as Case[];
+  test(`${file}: ${cases.length} templates`, () => {
+    assert.ok(cases.length > 300);
+    for (const each of cases) {
+      const got = run(each);
+      if (each.text !== undefined) assert.is(got instanceof Fault ? got.stack : got, each.text, each.template);
+      else {
+        assert.instance(got, Fault, each.template);
+        assert.is((got as Fault).kind, SAME[each.error!] ?? each.error, each.template);
+      }
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,62 @@
+// jinja/filters/define.ts — how a filter is written down: its parameters as Python has them, and what it does.
+
+import { item } from "../attributes.ts";
+import { typeError } from "../fault.ts";
+import { str } from "../print.ts";
+import { bind, signature } from "../signature.ts";
+import type { State } from "../runtime.ts";
+import { lower } from "../text.ts";
+import { Markup, Undefined, textOf, typeName } from "../values.ts";
+import type { Keywords, Value } from "../values.ts";
+
+/** A filter or test: the state of the rendering, the value and arguments, keyword arguments. */
+export type Filter = (state: State, args: readonly Value[], keywords: Keywords) => Value;
+
+/** A filter whose arguments are bound to parameters; `positional` where Python has a builtin that takes no keywords. */
+export function define(
+  name: string,
+  parameters: Parameters<typeof signature>[1],
+  run: (args: Value[], state: State) => Value,
+  positional = false,
+): [string, Filter] {
+  const known = signature(name, parameters, positional);
+  return [name, (state, args, keywords) => run(bind(known, args, keywords), state)];
+}
+
+/** soft_str: the text of a value. */
+export const soft = (value: Value): string => str(value);
+
+/** A result that is marked safe where the input was. */
+export const likewise = (input: Value, text: string): Value => (input instanceof Markup ? new Markup(text) : text);
+
+/** A value that must be a text; an undefined one fails as itself. */
+export function needText(value: Value, what: string): string {
+  const text = textOf(value);
+  if (text !== undefined) return text;
+  if (value instanceof Undefined) return value.fail();
+  return typeError(`${what}: needs a text, got ${typeName(value)}`);
+}
+
+/** Texts in lower case, other values as they are. */
+export const ignoreCase = (value: Value): Value => {
+  const text = textOf(value);
+  return text === undefined ? value : lower(text);
+};
+
+/** The way from an item to what an attribute of a filter names: "a.b.0", or an index. */
+export function attributeGetter(attribute: Value, fallback: Value = null): (value: Value) => Value {
+  const parts: Value[] =
+    attribute === null
+      ? []
+      : typeof attribute === "string"
+        ? attribute.split(".").map((part) => (/^\d+$/.test(part) ? BigInt(part) : part))
+        : [attribute];
+  return (value) => {
+    let result = value;
+    for (const part of parts) {
+      result = item(result, part);
+      if (fallback !== null && result instanceof Undefined) result = fallback;
+    }
+    return result;
+  };
+}

@@ -1,0 +1,255 @@
+// jinja/numbers.ts — Python's int and float: exact decimal digits, printing, parsing, arithmetic.
+
+import { spend } from "./budget.ts";
+import { fault, typeError } from "./fault.ts";
+import { strip } from "./text.ts";
+
+/** Python refuses to print or read integers of more digits (sys.int_info.default_max_str_digits). */
+const MAX_DIGITS = 4300;
+/** Longest integer, in bits; Python has none, but a template must not fill the memory with 9 ** 9 ** 9. */
+const MAX_BITS = 1 << 20;
+
+/** Bits of an integer, within four. */
+function bits(value: bigint): number {
+  return value > -0x1_0000_0000n && value < 0x1_0000_0000n ? 32 : 4 * value.toString(16).length;
+}
+
+function checkBits(count: number): void {
+  spend(count >> 6);
+  if (count > MAX_BITS) fault("Limit", `the template computes an integer of ${count} bits, needed at most ${MAX_BITS}`);
+}
+
+/** str of an int. */
+export function printInt(value: bigint): string {
+  const length = bits(value);
+  // log10(2) digits a bit; the slow conversion is not begun for what would be refused.
+  if (length > 64) {
+    spend(length);
+    if (length * 0.30103 > MAX_DIGITS + 2 || value.toString().replace("-", "").length > MAX_DIGITS) {
+      fault("ValueError", `Exceeds the limit (${MAX_DIGITS} digits) for integer string conversion`);
+    }
+  }
+  return value.toString();
+}
+
+/** repr of a float: the shortest digits that read back as the same number, Python's notation. */
+export function printFloat(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
+  const [mantissa, power] = Math.abs(value).toExponential().split("e");
+  const exponent = Number(power);
+  if (value === 0) return `${sign}0.0`;
+  if (exponent < -4 || exponent >= 16) return `${sign}${mantissa}e${exponentText(exponent)}`;
+  const digits = mantissa.replace(".", "");
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
+  return `${sign}${whole}.${digits.slice(exponent + 1) || "0"}`;
+}
+
+/** An exponent as C's printf and Python write it: a sign and at least two digits. */
+export const exponentText = (exponent: number): string =>
+  `${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+
+/** A finite float as numerator / denominator, exactly. */
+function ratio(value: number): { numerator: bigint; denominator: bigint } {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, Math.abs(value));
+  const raw = view.getBigUint64(0);
+  const exponent = Number(raw >> 52n);
+  const fraction = raw & 0xf_ffff_ffff_ffffn;
+  const mantissa = exponent === 0 ? fraction : fraction | (1n << 52n);
+  const shift = (exponent === 0 ? 1 : exponent) - 1075;
+  return shift >= 0
+    ? { numerator: mantissa << BigInt(shift), denominator: 1n }
+    : { numerator: mantissa, denominator: 1n << BigInt(-shift) };
+}
+
+/** numerator / denominator, to the nearest integer, half to even. */
+function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twice = 2n * (numerator - quotient * denominator);
+  return twice > denominator || (twice === denominator && (quotient & 1n) === 1n) ? quotient + 1n : quotient;
+}
+
+/** |value| with `places` decimals, rounded half to even of its exact value: '%.nf' without the sign. */
+export function fixed(value: number, places: number): string {
+  spend(16 + places);
+  const { numerator, denominator } = ratio(value);
+  const digits = divideHalfEven(numerator * 10n ** BigInt(places), denominator)
+    .toString()
+    .padStart(places + 1, "0");
+  return places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`;
+}
+
+/** |value| as `count` ≥ 1 significant digits, correctly rounded, and the exponent of the first. */
+export function significant(value: number, count: number): { digits: string; exponent: number } {
+  spend(16 + count);
+  if (value === 0) return { digits: "0".repeat(count), exponent: 0 };
+  const { numerator, denominator } = ratio(value);
+  let exponent = Number(Math.abs(value).toExponential().split("e")[1]);
+  for (;;) {
+    const scale = count - 1 - exponent;
+    const digits = (
+      scale >= 0
+        ? divideHalfEven(numerator * 10n ** BigInt(scale), denominator)
+        : divideHalfEven(numerator, denominator * 10n ** BigInt(-scale))
+    ).toString();
+    if (digits.length === count) return { digits, exponent };
+    exponent++; // rounded up to a power of ten
+  }
+}
+
+/** round(value, places) of a float. */
+export function roundFloat(value: number, places: number): number {
+  if (!Number.isFinite(value) || places > 323) return value;
+  if (places < -308) return value < 0 ? -0 : 0;
+  const sign = value < 0 || Object.is(value, -0) ? -1 : 1;
+  if (places >= 0) return sign * Number(fixed(value, places));
+  const { numerator, denominator } = ratio(value);
+  const unit = 10n ** BigInt(-places);
+  return sign * Number(divideHalfEven(numerator, denominator * unit) * unit);
+}
+
+/** round(value, places) of an int. */
+export function roundInt(value: bigint, places: number): bigint {
+  if (places >= 0) return value;
+  if (-places > MAX_DIGITS) return 0n;
+  const unit = 10n ** BigInt(-places);
+  const size = value < 0n ? -value : value;
+  const rounded = divideHalfEven(size, unit) * unit;
+  return value < 0n ? -rounded : rounded;
+}
+
+/** A float of any int. Throws the Fault "OverflowError" beyond the largest float. */
+export function toFloat(value: bigint): number {
+  const float = Number(value);
+  return Number.isFinite(float) ? float : fault("OverflowError", "int too large to convert to float");
+}
+
+/** int(value) of a float: towards zero. */
+export function truncate(value: number): bigint {
+  if (Number.isNaN(value)) fault("ValueError", "cannot convert float NaN to integer");
+  if (!Number.isFinite(value)) fault("OverflowError", "cannot convert float infinity to integer");
+  return BigInt(Math.trunc(value));
+}
+
+const DIGIT = /\p{Nd}/gu;
+
+/** Decimal digits of any script as ASCII, white space at the ends gone. */
+function plainDigits(text: string): string {
+  return strip(text, null, "both").replace(DIGIT, (digit) => {
+    if (digit >= "0" && digit <= "9") return digit;
+    // Digits stand in runs of ten that begin at a multiple of 16 or at 6 above one.
+    const code = digit.codePointAt(0)!;
+    let zero = code;
+    while (code - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
+    return String(code - zero);
+  });
+}
+
+/** float(text), or JavaScript's undefined where Python raises ValueError. */
+export function parseFloatText(text: string): number | undefined {
+  spend(text.length);
+  const plain = plainDigits(text);
+  const word = /^([+-]?)(inf|infinity|nan)$/i.exec(plain);
+  if (word) return word[2].toLowerCase() === "nan" ? NaN : word[1] === "-" ? -Infinity : Infinity;
+  if (!/^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?$/.test(plain))
+    return undefined;
+  return Number(plain.replaceAll("_", ""));
+}
+
+/** int(text, base), or JavaScript's undefined where Python raises ValueError. */
+export function parseIntText(text: string, base: number): bigint | undefined {
+  spend(text.length);
+  if (base !== 0 && (base < 2 || base > 36)) fault("ValueError", "int() base must be >= 2 and <= 36, or 0");
+  const match = /^([+-]?)(?:0([bBoOxX])_?)?([0-9a-zA-Z]+(?:_[0-9a-zA-Z]+)*)$/.exec(plainDigits(text));
+  if (!match) return undefined;
+  const [, sign, prefix] = match;
+  let digits = match[3].replaceAll("_", "").toLowerCase();
+  const prefixed = prefix === undefined ? undefined : { b: 2, o: 8, x: 16 }[prefix.toLowerCase()]!;
+  const radix = base === 0 ? (prefixed ?? 10) : base;
+  // 0b1 in base 16 is a number of three digits.
+  if (prefixed !== undefined && prefixed !== radix) digits = `0${prefix.toLowerCase()}${digits}`;
+  if (base === 0 && prefixed === undefined && /^0+[1-9]/.test(digits)) return undefined;
+  if ((radix & (radix - 1)) !== 0 && digits.length > MAX_DIGITS) {
+    fault(
+      "ValueError",
+      `Exceeds the limit (${MAX_DIGITS} digits) for integer string conversion: value has ${digits.length} digits`,
+    );
+  }
+  spend(digits.length * 4);
+  let value = 0n;
+  if (radix === 10 && /^\d+$/.test(digits)) value = BigInt(digits);
+  else {
+    for (const digit of digits) {
+      const number = Number.parseInt(digit, 36);
+      if (!(number < radix)) return undefined;
+      value = value * BigInt(radix) + BigInt(number);
+    }
+  }
+  return sign === "-" ? -value : value;
+}
+
+// ---- arithmetic; both are int, or both are float
+
+/** a // b and a % b with Python's signs. */
+export function divmodInt(a: bigint, b: bigint, what: string): [bigint, bigint] {
+  if (b === 0n) fault("ZeroDivisionError", what);
+  checkBits(bits(a));
+  const [quotient, rest] = [a / b, a % b];
+  return rest !== 0n && rest < 0n !== b < 0n ? [quotient - 1n, rest + b] : [quotient, rest];
+}
+
+/** a // b and a % b of floats (CPython's float_divmod). */
+export function divmodFloat(a: number, b: number, what: string): [number, number] {
+  if (b === 0) fault("ZeroDivisionError", what);
+  let rest = a % b;
+  let quotient = (a - rest) / b;
+  if (rest !== 0 && rest < 0 !== b < 0) {
+    rest += b;
+    quotient -= 1;
+  } else if (rest === 0) rest = b < 0 ? -0 : 0;
+  if (quotient === 0) return [Object.is(a / b, -0) || a / b < 0 ? -0 : 0, rest];
+  const floor = Math.floor(quotient);
+  return [quotient - floor > 0.5 ? floor + 1 : floor, rest];
+}
+
+/** a / b of ints. */
+export function divideInt(a: bigint, b: bigint): number {
+  if (b === 0n) fault("ZeroDivisionError", "division by zero");
+  const [x, y] = [Number(a), Number(b)];
+  if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return x / y;
+  // 64 bits more than a float has, then one rounding: exact but for ties.
+  const shift = BigInt(Math.max(0, bits(b) - bits(a) + 118));
+  const quotient = Number((a << shift) / b) / 2 ** Number(shift);
+  return Number.isFinite(quotient) ? quotient : fault("OverflowError", "integer division result too large for a float");
+}
+
+/** a * b of ints. */
+export function multiplyInt(a: bigint, b: bigint): bigint {
+  checkBits(bits(a) + bits(b));
+  return a * b;
+}
+
+/** a ** b of ints: a float for a negative exponent. */
+export function powerInt(a: bigint, b: bigint): bigint | number {
+  if (b < 0n) return powerFloat(toFloat(a), toFloat(b));
+  if (a === 0n || a === 1n || a === -1n) return a ** (a === -1n ? b % 2n : b > 0n ? 1n : 0n);
+  const length = (bits(a) > 32 ? bits(a) : Math.ceil(Math.log2(Math.abs(Number(a)) + 1))) * Number(b);
+  checkBits(length);
+  return a ** b;
+}
+
+/** a ** b of floats. */
+export function powerFloat(a: number, b: number): number {
+  if (a === 0 && b < 0) fault("ZeroDivisionError", "zero to a negative power");
+  if (a < 0 && Number.isFinite(a) && Number.isFinite(b) && !Number.isInteger(b)) {
+    typeError("a negative number to a fractional power is complex, which this engine does not print");
+  }
+  if (a === 1 || (a === -1 && !Number.isFinite(b) && !Number.isNaN(b))) return 1;
+  const power = a ** b;
+  if (!Number.isFinite(power) && Number.isFinite(a) && Number.isFinite(b)) {
+    fault("OverflowError", "(34, 'Numerical result out of range')");
+  }
+  return power;
+}

@@ -1,0 +1,154 @@
+// jinja/percent.ts — the operator % of texts: printf-style formatting.
+
+import { checkLength, spend } from "./budget.ts";
+import { fault, typeError } from "./fault.ts";
+import { parseFloatText, parseIntText, printInt, toFloat, truncate } from "./numbers.ts";
+import { repr, str } from "./print.ts";
+import { asIndex, indexArgument, sliceText } from "./slices.ts";
+import { floatDigits } from "./spec.ts";
+import { pad, repeat } from "./text.ts";
+import { Dict, Tuple, Undefined, itemsOf, textOf, typeName } from "./values.ts";
+import type { Value } from "./values.ts";
+
+const DIRECTIVE = /%(?:\(((?:[^()]|\([^()]*\))*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)?/gsu;
+
+/** text % value. `print` makes the text of a value for %s: str, or its escaped form where the format is marked safe. */
+export function percentFormat(text: string, value: Value, print: (value: Value) => string = str): string {
+  const tuple = value instanceof Tuple ? value.items : undefined;
+  const mapping = value instanceof Dict ? value : undefined;
+  let next = 0;
+  let named = false;
+  const take = (): Value => {
+    if (tuple) return next < tuple.length ? tuple[next++] : typeError("not enough arguments for format string");
+    if (next++ > 0) typeError("not enough arguments for format string");
+    return value;
+  };
+  let out = "";
+  let from = 0;
+  for (const match of text.matchAll(DIRECTIVE)) {
+    spend(8);
+    out += text.slice(from, match.index);
+    from = match.index + match[0].length;
+    const [whole, key, flags, widthText, precisionText, type] = match;
+    if (type === undefined) fault("ValueError", "incomplete format");
+    if (type === "%") {
+      out += "%";
+      continue;
+    }
+    let argument: Value | undefined;
+    if (key !== undefined) {
+      if (!mapping) typeError("format requires a mapping");
+      named = true;
+      argument = mapping.get(key);
+      if (argument === undefined) fault("KeyError", repr(key));
+    }
+    const left = flags.includes("-");
+    let [width, leftByWidth] = [0, false];
+    if (widthText === "*") {
+      width = indexArgument(take());
+      [leftByWidth, width] = [width < 0, Math.abs(width)];
+    } else if (widthText !== undefined) width = Number(widthText);
+    const dotted = whole.includes(".", (key?.length ?? 0) + 1) && type !== ".";
+    let precision = dotted ? 0 : undefined;
+    if (precisionText === "*") precision = Math.max(0, indexArgument(take()));
+    else if (precisionText !== undefined) precision = Number(precisionText);
+    checkLength(Math.max(width, precision ?? 0));
+    if (argument === undefined) argument = take();
+    const [body, numeric] = convert(argument, type, flags, precision, print);
+    const head = numeric ? /^[-+ ]?(?:0[xXo])?/.exec(body)![0] : "";
+    if (left || leftByWidth) out += pad(body, width, " ", "<");
+    else if (numeric && flags.includes("0")) out += head + repeat("0", width - body.length) + body.slice(head.length);
+    else out += pad(body, width, " ", ">");
+    checkLength(out.length);
+  }
+  const complete = tuple ? next >= tuple.length : named || next > 0;
+  // A mapping, a list or an object may go unused; a plain value may not (unicode_format of CPython).
+  const lenient = !tuple && (mapping !== undefined || (itemsOf(value) !== undefined && textOf(value) === undefined));
+  if (!complete && !lenient) typeError("not all arguments converted during string formatting");
+  return out + text.slice(from);
+}
+
+function convert(
+  value: Value,
+  type: string,
+  flags: string,
+  precision: number | undefined,
+  print: (value: Value) => string,
+): [string, boolean] {
+  if (type === "s" || type === "r" || type === "a") {
+    const text = type === "s" ? print(value) : repr(value);
+    const plain = type === "a" ? asciiOnly(text) : text;
+    return [precision === undefined ? plain : sliceText(plain, null, BigInt(precision), null), false];
+  }
+  if (type === "c") {
+    const text = textOf(value);
+    if (text !== undefined && [...text].length === 1) return [text, false];
+    const code = asIndex(value);
+    if (code === undefined) typeError(`%c requires an int or a unicode character, not ${typeName(value)}`);
+    if (code < 0n || code > 0x10ffffn) fault("OverflowError", "%c arg not in range(0x110000)");
+    return [String.fromCodePoint(Number(code)), false];
+  }
+  const signed = (negative: boolean) => (negative ? "-" : flags.includes("+") ? "+" : flags.includes(" ") ? " " : "");
+  if (/[diuoxX]/.test(type)) {
+    const whole = toInteger(value, type);
+    const size = whole < 0n ? -whole : whole;
+    const radix = { o: 8, x: 16, X: 16 }[type];
+    let digits = radix === undefined ? printInt(size) : size.toString(radix);
+    if (type === "X") digits = digits.toUpperCase();
+    if (precision !== undefined) digits = repeat("0", precision - digits.length) + digits;
+    const prefix = radix !== undefined && flags.includes("#") ? `0${type}` : "";
+    return [signed(whole < 0n) + prefix + digits, true];
+  }
+  if (/[eEfFgG]/.test(type)) {
+    const float = toNumber(value);
+    const negative = float < 0 || Object.is(float, -0);
+    const digits = floatDigits(Math.abs(float), type, precision ?? 6, flags.includes("#"));
+    return [signed(negative) + digits, Number.isFinite(float)];
+  }
+  return fault("ValueError", `unsupported format character '${type}' (0x${type.codePointAt(0)!.toString(16)})`);
+}
+
+function toInteger(value: Value, type: string): bigint {
+  const index = asIndex(value);
+  if (index !== undefined) return index;
+  if (value instanceof Undefined) return value.fail();
+  if (typeof value === "number" && /[diu]/.test(type)) return truncate(value);
+  const needed = /[diu]/.test(type) ? "a real number is required" : "an integer is required";
+  return typeError(`%${type} format: ${needed}, not ${typeName(value)}`);
+}
+
+function toNumber(value: Value): number {
+  if (typeof value === "number") return value;
+  const index = asIndex(value);
+  if (index !== undefined) return toFloat(index);
+  if (value instanceof Undefined) return value.fail();
+  return typeError(`must be real number, not ${typeName(value)}`);
+}
+
+function asciiOnly(text: string): string {
+  return text.replace(/[\u0080-\u{10ffff}]/gu, (c) => {
+    const code = c.codePointAt(0)!;
+    const hex = (digits: number) => code.toString(16).padStart(digits, "0");
+    return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
+  });
+}
+
+/** int(value) as the constructor and the filter convert: undefined where Python raises ValueError or TypeError. */
+export function toInt(value: Value, base: number): bigint | undefined {
+  const text = textOf(value);
+  if (text !== undefined) return parseIntText(text, base);
+  if (value instanceof Undefined) return value.fail();
+  const index = asIndex(value);
+  if (index !== undefined) return index;
+  return typeof value === "number" ? (Number.isNaN(value) ? undefined : truncate(value)) : undefined;
+}
+
+/** float(value) likewise. */
+export function toReal(value: Value): number | undefined {
+  const text = textOf(value);
+  if (text !== undefined) return parseFloatText(text);
+  if (value instanceof Undefined) return value.fail();
+  const index = asIndex(value);
+  if (index !== undefined) return toFloat(index);
+  return typeof value === "number" ? value : undefined;
+}

@@ -1,0 +1,62 @@
+// jinja/print.ts — str() and repr().
+
+import { checkLength, deeper, spend } from "./budget.ts";
+import { printFloat, printInt } from "./numbers.ts";
+import { quote } from "./text.ts";
+import { Callable, Dict, DictView, Held, Markup, Namespace, Range, Special, Tuple, Undefined } from "./values.ts";
+import type { Value } from "./values.ts";
+
+/** str(value). */
+export function str(value: Value): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Markup) return value.text;
+  if (value instanceof Undefined) return "";
+  return repr(value);
+}
+
+/** repr(value). What Python prints with an address in memory is printed without one. */
+export function repr(value: Value): string {
+  spend(4);
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "bigint") return printInt(value);
+  if (typeof value === "number") return printFloat(value);
+  if (typeof value === "string") return quote(value);
+  return deeper(() => reprOf(value));
+}
+
+function reprOf(value: readonly Value[] | Held): string {
+  if (!(value instanceof Held)) return `[${list(value)}]`;
+  if (value instanceof Tuple) return `(${list(value.items)}${value.items.length === 1 ? "," : ""})`;
+  if (value instanceof Dict) return dict(value.entries());
+  if (value instanceof DictView) return `${value.type}([${list(value.items())}])`;
+  if (value instanceof Markup) return `Markup(${quote(value.text)})`;
+  if (value instanceof Undefined) return "Undefined";
+  if (value instanceof Range) {
+    return `range(${value.start}, ${value.stop}${value.step === 1n ? "" : `, ${value.step}`})`;
+  }
+  if (value instanceof Namespace) return `<Namespace ${dict([...value.attributes])}>`;
+  if (value instanceof Special) return value.print();
+  if (value instanceof Callable) return value.type === "type" ? `<class '${value.name}'>` : `<function ${value.name}>`;
+  return `<${value.type} object>`;
+}
+
+function list(items: readonly Value[]): string {
+  return joined(items.map(repr), ", ");
+}
+
+function dict(entries: readonly (readonly [Value, Value])[]): string {
+  return `{${joined(
+    entries.map(([key, value]) => `${repr(key)}: ${repr(value)}`),
+    ", ",
+  )}}`;
+}
+
+/** Texts with `separator` between them, within the limits of budget.ts. */
+export function joined(texts: readonly string[], separator: string): string {
+  let length = separator.length * Math.max(0, texts.length - 1);
+  for (const text of texts) length += text.length;
+  checkLength(length);
+  spend(texts.length + (length >> 1));
+  return texts.join(separator);
+}
