@@ -195,8 +195,8 @@ export function readChatTemplates(json: unknown, files: TemplateFiles = {}): Cha
   const where = "tokenizer_config.json: chat_template";
   if (json === undefined || json === null) return new ChatTemplates(new Map());
   if (typeof json === "string") return new ChatTemplates(new Map([["default", json]]));
-  if (!Array.isArray(json)) {
-    const named = Object.entries(fields(json, where));
+  if (typeof json === "object" && !Array.isArray(json)) {
+    const named = Object.entries(json);
     return new ChatTemplates(new Map(named.map(([name, template]) => [name, text(template, `${where}.${name}`)])));
   }
   const named = list(json, where).map((entry, i) => {
