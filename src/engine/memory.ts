@@ -151,7 +151,8 @@ export class SequenceMemory {
     while (count > kv.freePages && prefixes.idle > this.#idlePages) kv.release([prefixes.evict()!]);
     const wide = (now: number) =>
       Math.min(sequence.capacity, Math.max(Math.ceil(tokens / GROW_TOKENS) * GROW_TOKENS, now));
-    const undo = angles.fit(sequence.angles, wide(0));
+    const { rows: held } = sequence.angles.region;
+    const undo = angles.fit(sequence.angles, wide(0) > held ? wide(2 * held) : held);
     const rows = angles.rows > angles.tensor.shape[0] ? Math.max(angles.rows, GROW_TOKENS) : angles.tensor.shape[0];
     const needed = this.#parts(wide(0)).shape[0] > this.partials.shape[0];
     const parts = needed ? this.#parts(wide(2 * this.#partTokens)) : this.partials;

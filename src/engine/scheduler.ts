@@ -25,8 +25,8 @@ interface Entry {
   again: boolean;
   /** `memory.released` when it last found no room. */
   short: number;
-  /** The last step it had a part in: of those that each need one row, the one that waited longest comes first. */
-  stepped: number;
+  /** When it was last served, in the order of serving: of those that each need one row, the one that waited longest comes first. */
+  served: number;
 }
 
 interface Chosen {
@@ -57,7 +57,7 @@ export class Scheduler {
   readonly engine: Engine;
   readonly #entries = new Map<Sequence, Entry>();
   #opened = 0;
-  #steps = 0;
+  #served = 0;
   #loop: Promise<void> | undefined;
   #closed: LlariatError | undefined;
 
@@ -80,7 +80,7 @@ export class Scheduler {
     const sequence = new Sequence(this, { capacity, angles, shared });
     memory.add(sequence);
     const age = this.#opened++;
-    const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, stepped: 0 };
+    const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, served: 0 };
     this.#entries.set(sequence, { sequence, age, ...fresh });
     return sequence;
   }
@@ -184,7 +184,7 @@ export class Scheduler {
     const active = this.#active().filter(({ started }) => started);
     const singles = active.filter(({ sequence }) => sequence.pending === 1);
     const prompts = active.filter(({ sequence }) => sequence.pending > 1);
-    singles.sort((a, b) => a.stepped - b.stepped || a.age - b.age);
+    singles.sort((a, b) => a.served - b.served || a.age - b.age);
     const places = Math.min(maxSequences, rows, outputs) - Number(prompts.length > 0);
     const chosen: Chosen[] = [];
     for (const entry of [...singles.slice(0, places), ...prompts]) {
@@ -277,7 +277,6 @@ export class Scheduler {
           if (chosen.length === 0) return;
           continue;
         }
-        this.#steps++;
         const outputs = await engine.step(segments, want, recording);
         let first = 0;
         for (const each of chosen) {
@@ -299,7 +298,7 @@ export class Scheduler {
   /** Hands a step's outputs to whom they belong. What its functions throw is its own end, and nobody else's. */
   #take(entry: Entry, turn: Turn, outputs: readonly Output[]): void {
     const { sequence } = entry;
-    entry.stepped = this.#steps;
+    entry.served = ++this.#served;
     entry.outputs.push(...outputs);
     try {
       const done = sequence.length - entry.from;

@@ -118,6 +118,21 @@ tests("more sequences than a step holds", async () => {
   assert.ok(Math.max(...steps.map(({ length }) => length)) === llama.engine.maxSequences, "steps are filled");
 });
 
+tests("requests of one moment share their first step, and of too many for a step nobody falls behind", async () => {
+  using llama = await Llama.load(path, { device });
+  const steps = recordSteps(llama);
+  const many = llama.engine.maxSequences + 5;
+  await Promise.all(Array.from({ length: many }, (_, i) => llama.complete([i + 1], { ...options, maxNewTokens: 12 })));
+  assert.is(steps[0].length, llama.engine.maxSequences);
+  const had = new Map(steps.flat().map(({ sequence }) => [sequence, 0]));
+  assert.is(had.size, many);
+  for (const segments of steps) {
+    for (const { sequence } of segments) had.set(sequence, had.get(sequence)! + 1);
+    const counts = [...had.values()];
+    assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join());
+  }
+});
+
 tests("a prompt does not wait until those that generate have ended", async () => {
   using llama = await Llama.load(path, { device });
   const order: string[] = [];
@@ -126,12 +141,12 @@ tests("a prompt does not wait until those that generate have ended", async () =>
     llama.complete(ids(5, 256, i), { ...options, maxNewTokens: 60 }).then(() => order.push("long")),
   );
   for await (const _ of llama.generate(ids(5, 256, 99), { ...options, maxNewTokens: 5 })) order.push("token");
+  await Promise.all(long);
   // The late prompt's five tokens came while the others were at theirs.
   assert.equal(
     order.slice(0, 5),
     Array.from({ length: 5 }, () => "token"),
   );
-  await Promise.all(long);
 });
 
 tests("one that is aborted is gone; the other notices nothing", async () => {

@@ -243,6 +243,8 @@ tests(
       { topK: 256 },
       { repetitionPenalty: 1.3 },
       { temperature: 0.9, repetitionPenalty: 1.1, topK: 30 },
+      { frequencyPenalty: 4, presencePenalty: 2 },
+      { temperature: 1, noRepeatNgramSize: 1, typicalP: 0.9, logitBias: { 7: 3, 9: -Infinity } },
     ];
     const seen = new Set<string>();
     for (const options of settings) {
@@ -254,7 +256,7 @@ tests(
         seen.add(got.ids.join());
       }
     }
-    assert.ok(seen.size >= 12, `${seen.size} different texts`);
+    assert.ok(seen.size >= 13, `${seen.size} different texts`);
     const free = await Promise.all(
       [1, 2, 3].map(() => tiny.complete(prompt, { ...asked, temperature: 1, maxNewTokens: 10 })),
     );
@@ -602,6 +604,8 @@ tests("an answer is not shorter than minNewTokens, and as it would be with its e
   assert.ok(longer.ids.length >= least, `${longer.ids.length}`);
   assert.not.ok(longer.ids.slice(0, least).includes(2));
   assert.equal(longer.ids.slice(0, free.ids.length - 1), free.ids.slice(0, -1), "until then nothing differs");
+  const exact = await kv.complete(KV_PROMPT, { maxNewTokens: 40, minNewTokens: free.ids.length });
+  assert.is.not(exact.ids[free.ids.length - 1], 2, "the last of the least is none that ends");
   const same = await kv.complete(KV_PROMPT, { maxNewTokens: 40, minNewTokens: 3 });
   assert.equal(same.ids, free.ids);
 });

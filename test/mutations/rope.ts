@@ -238,9 +238,9 @@ export const rope: readonly Mutation[] = [
   // while generating
   {
     name: "a chunk's length for n",
-    file: "src/engine/batch.ts",
-    find: "segment: { sequence, ids, from: entry.done, count, n,",
-    replace: "segment: { sequence, ids, from: entry.done, count, n: sequence.length + Math.min(count, n),",
+    file: "src/engine/scheduler.ts",
+    find: "return { sequence, count, n, outputs: list,",
+    replace: "return { sequence, count, n: sequence.length + Math.min(count, n), outputs: list,",
     tests: ENGINE,
   },
   {
@@ -260,8 +260,8 @@ export const rope: readonly Mutation[] = [
   {
     name: "n of the first call kept for later ones",
     file: "src/engine/angles.ts",
-    find: "const key = `${ropeKey(rope)} ${length}`;",
-    replace: "const key = `${ropeKey(rope)} ${Math.min(length, 2)}`;",
+    find: "const key = `${this.#key} ${length}`;",
+    replace: "const key = `${this.#key} ${Math.min(length, 2)}`;",
     tests: ENGINE,
   },
   {
@@ -274,36 +274,36 @@ export const rope: readonly Mutation[] = [
   {
     name: "current: keys cached rotated",
     file: "src/engine/angles.ts",
-    find: 'this.rawKeys = meaning === "current" && dependsOnLength(rope);',
-    replace: "this.rawKeys = false && dependsOnLength(rope);",
+    find: 'this.rawKeys = meaning === "current" &&',
+    replace: 'this.rawKeys = meaning === "planned" &&',
     tests: ENGINE,
   },
   {
     name: "as-inserted: keys cached raw",
     file: "src/engine/angles.ts",
-    find: 'this.rawKeys = meaning === "current" && dependsOnLength(rope);',
-    replace: 'this.rawKeys = meaning !== "planned" && dependsOnLength(rope);',
+    find: 'this.rawKeys = meaning === "current" &&',
+    replace: 'this.rawKeys = meaning !== "planned" &&',
     tests: ENGINE,
   },
   {
     name: "rows of the table of another setting reused",
     file: "src/engine/angles.ts",
-    find: "region.shared === shared && region.rows >= rows",
-    replace: "region.shared && region.rows >= rows",
+    find: "each.shared === shared);",
+    replace: "each.shared !== undefined);",
     tests: REQUEST,
   },
   {
     name: "rows of the table given to two settings",
     file: "src/engine/angles.ts",
-    find: "first = region.first + region.rows;",
-    replace: "first = region.first + (region.rows >> 1);",
-    tests: ENGINE,
+    find: "|| each.first >= first + region.rows);",
+    replace: "|| each.first > first);",
+    tests: ["engine/angles"],
   },
   {
     name: "angle rows off by one",
     file: "src/engine/step.ts",
-    find: "words.set([ids[from + i], position, s, angles.first + position], rowAt",
-    replace: "words.set([ids[from + i], position, s, angles.first + position + 1], rowAt",
+    find: "words.set([tokens[position], position, s, angles.first + position], rowAt",
+    replace: "words.set([tokens[position], position, s, angles.first + position + 1], rowAt",
     tests: ENGINE,
   },
   {
