@@ -135,14 +135,13 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
     const many = { rows: Math.min(rows, context), n: 0, context };
     const prefill = { headDim, plan, lengths, size: many, small: SMALL };
     const varied = bench.variants.flatMap((device): Entry[] => {
-      const subgroup = device.variants === "shuffle";
-      const suffix = subgroup ? "_subgroup" : "";
-      const [single, tiled] = subgroup
-        ? [attentionDecodeShuffle, attentionPrefillShuffle]
-        : [attentionDecodeTiled, attentionPrefillTiled];
+      const [single, tiled] =
+        device.variants === "shuffle"
+          ? [attentionDecodeShuffle, attentionPrefillShuffle]
+          : [attentionDecodeTiled, attentionPrefillTiled];
       return [
         {
-          kernel: `attention_decode_tiled${suffix}`,
+          kernel: `attention_decode_${device.variants}`,
           what: `1 × ${context} keys, ${shape}`,
           device,
           probe: {
@@ -154,7 +153,7 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
           },
         },
         {
-          kernel: `attention_prefill_tiled${suffix}`,
+          kernel: `attention_prefill_${device.variants}`,
           what: `${many.rows} × ${context} keys, ${shape}`,
           device,
           probe: {

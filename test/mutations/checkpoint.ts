@@ -48,7 +48,6 @@ export const checkpoint: readonly Mutation[] = [
     ["families: Llama's attention bias without o", "oBias: attention,", "oBias: attention && false,"],
     ["families: k and v change places", '["self_attn.k_proj", "kv"],\n        ["self_attn.v_proj", "kv"],', '["self_attn.v_proj", "kv"],\n        ["self_attn.k_proj", "kv"],'],
     ["families: up before gate", '["mlp.gate_proj", "hidden"],\n        ["mlp.up_proj", "hidden"],', '["mlp.up_proj", "hidden"],\n        ["mlp.gate_proj", "hidden"],'],
-    ["families: the first block for all", 'pattern.replace("N", String(block))', 'pattern.replace("N", String(0 * block))'],
   ]),
   ...of("src/model/config.ts", ["model/config"], [
     ["config: any architecture of the type", "if (found) return found;", "return found ?? possible[0];"],
