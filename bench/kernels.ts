@@ -6,7 +6,7 @@
 import {
   type AttentionArguments, CANDIDATE_STRIDE, type Dispatch, type Format, type FormatName, type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  embed, formats, gather, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+  embed, formats, gather, headnorm, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
@@ -229,6 +229,14 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
         (make, of, step) => [angles({ table: make("table", [of.rows, headDim]), step })],
         (of) => ({ settings, fills: [{ angle: 0, position: 0, count: of.rows }] }),
       ),
+    },
+    {
+      kernel: "headnorm",
+      what: `${rows}, ${heads}/${kvHeads} × ${headDim}`,
+      probe: probe((make, of, step, device) => {
+        const [qkv, weight] = [make("qkv", [of.rows, width]), make("weight", [2 * headDim])];
+        return [headnorm({ qkv, weight, heads, kvHeads, eps: 1e-5, step, device })];
+      }),
     },
     {
       kernel: "rope",

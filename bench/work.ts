@@ -51,6 +51,9 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       return bytes(4 * rows * columns("y") * (1 + shape.splits));
     case "rmsnorm":
       return bytes(4 * columns("x") * (2 * (dispatch.ofOutputs ? outputs : rows) + 1));
+    case "headnorm":
+      // Queries and keys are read and written: of a row's elements all but the values, twice.
+      return bytes(4 * (columns("weight") + rows * (columns("qkv") + constants.HEADS * constants.HEAD_DIM)));
     case "embed":
       return bytes((rows * weightBytes()) / constants.ROWS + 4 * rows * columns("y"));
     case "rope":

@@ -20,6 +20,7 @@ export { attentionPrefillTiled } from "./attention_prefill_tiled.ts";
 export { attentionPrefillShuffle } from "./attention_prefill_shuffle.ts";
 export { embed } from "./embed.ts";
 export { gather } from "./gather.ts";
+export { headnorm } from "./headnorm.ts";
 export { type DecodeArguments, attentionDecode, attentionPrefill, linear } from "./layers.ts";
 export type { Linear, LinearArguments } from "./linear.ts";
 export { matmulTiled } from "./matmul_tiled.ts";

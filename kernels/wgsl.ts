@@ -1,7 +1,7 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
+export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
 export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step";
@@ -572,6 +572,29 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
   }
 }
 `,
+  "headnorm": `// headnorm.wgsl — scales each query and key head to unit root mean square, then by a learned weight, in place.
+//   x = w · x / √(mean(x²) + ε)        RMSNorm, Zhang & Sennrich 2019 (arXiv 1910.07467), eq. 4, over the elements of a head;
+//   of queries and keys: Dehghani et al. 2023 (arXiv 2302.05442), section 2, there as LayerNorm
+// qkv [rows, QKV_STRIDE] f32: HEADS query heads, key heads, value heads · weight [2·HEAD_DIM] f32: of queries, then of keys
+// a workgroup takes a head of a row, WG lanes stride over it · headnorm.ts · test/kernels/headnorm.test.ts
+override HEAD_DIM: u32;
+override HEADS: u32;
+override QKV_STRIDE: u32;
+override EPS: f32;
+override WG: u32;
+@group(1) @binding(0) var<storage, read_write> qkv: array<f32>;
+@group(2) @binding(0) var<storage, read> weight: array<f32>;
+
+@compute @workgroup_size(WG)
+fn headnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = group.y * QKV_STRIDE + group.x * HEAD_DIM;
+  var squares = 0.0;
+  for (var i = lane; i < HEAD_DIM; i += WG) { squares = fma(qkv[first + i], qkv[first + i], squares); }
+  let scale = inverseSqrt(reduce_add(vec4f(squares, 0.0, 0.0, 0.0), lane).x / f32(HEAD_DIM) + EPS);
+  let own = select(0u, HEAD_DIM, group.x >= HEADS);
+  for (var i = lane; i < HEAD_DIM; i += WG) { qkv[first + i] = weight[own + i] * (qkv[first + i] * scale); }
+}
+`,
   "matmul_shuffle": `// matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
 //   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
@@ -1122,6 +1145,7 @@ export const declarations: Readonly<
   "attention_prefill_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE"]},
   "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","ROW4","FIRST","ROWS","WG"]},
   "gather": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM4","WG"]},
+  "headnorm": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"qkv"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["HEAD_DIM","HEADS","QKV_STRIDE","EPS","WG"]},
   "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS","WG"]},
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","WG"]},

@@ -39,6 +39,7 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
   const rope = parseRope({
     ...fields.all,
     max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
+    head_dim: fields.get("head_dim") ?? family.headDim,
   });
   const { headDim, maxPositions } = rope;
   if (heads * headDim > MAX_COLUMNS)

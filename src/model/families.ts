@@ -5,7 +5,7 @@ import type { Fields } from "../checkpoint/fields.ts";
 import type { Rope } from "../rope/index.ts";
 
 /** The architectures that run here, as model_type names them. */
-export type FamilyName = "llama" | "mistral" | "qwen2";
+export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3";
 
 /** The shape and arithmetic of one model. Sizes in elements, plain frozen data. */
 export interface ModelConfig {
@@ -46,8 +46,8 @@ export interface ModelConfig {
 /** The flags that a family reads from its config.json, or has by nature. */
 export type Flags = Pick<ModelConfig, "qkvBias" | "oBias" | "mlpBias">;
 
-/** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values. */
-export type Extent = "vocab" | "dim" | "q" | "kv" | "hidden";
+/** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values; `head` is one. */
+export type Extent = "vocab" | "dim" | "q" | "kv" | "head" | "hidden";
 
 /** What one tensor of the model on the device is made of. */
 export interface Slot {
@@ -64,7 +64,10 @@ export interface Slots {
   readonly embed: Slot;
   /** Before the names of a block's tensors; N is the number of the block. */
   readonly block: string;
-  readonly layer: Readonly<Record<"inputNorm" | "qkv" | "o" | "postNorm" | "gateUp" | "down", Slot>>;
+  readonly layer: Readonly<Record<"inputNorm" | "qkv" | "o" | "postNorm" | "gateUp" | "down", Slot>> & {
+    /** RMSNorm of each query and key head before they are rotated. */
+    readonly headNorm?: Slot;
+  };
   readonly norm: Slot;
   readonly head: Slot;
 }
@@ -77,6 +80,8 @@ export interface Family {
   readonly maxPositions: number;
   readonly bosId?: number;
   readonly eosIds: readonly number[];
+  /** head_dim where config.json has none; without, hidden_size / num_attention_heads. */
+  readonly headDim?: number;
   /** Reads its flags; throws "config" by name for what would change the arithmetic and is not implemented. */
   readonly flags: (fields: Fields) => Flags;
   readonly slots: Slots;
@@ -144,16 +149,44 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 32_768,
     eosIds: [],
     flags(fields) {
-      const types = fields.get("layer_types") ?? [];
-      if (fields.flag("use_sliding_window"))
-        throw fields.bad("use_sliding_window", "false: attention that sees only the last tokens is not implemented");
-      if (!Array.isArray(types) || types.some((type) => type !== "full_attention"))
-        throw fields.bad("layer_types", '"full_attention" in every layer: no other kind is implemented');
+      refuseWindow(fields);
       return { qkvBias: true, oBias: false, mlpBias: false };
     },
     slots: LLAMA_SLOTS,
   },
+  qwen3: {
+    architecture: "Qwen3ForCausalLM",
+    maxPositions: 32_768,
+    eosIds: [],
+    headDim: 128,
+    flags(fields) {
+      refuseWindow(fields);
+      const attention = fields.flag("attention_bias"); // of q, k, v and o
+      return { qkvBias: attention, oBias: attention, mlpBias: false };
+    },
+    slots: {
+      ...LLAMA_SLOTS,
+      layer: {
+        ...LLAMA_SLOTS.layer,
+        headNorm: {
+          from: [
+            ["self_attn.q_norm", "head"],
+            ["self_attn.k_norm", "head"],
+          ],
+        },
+      },
+    },
+  },
 };
+
+/** Refuses layers whose attention sees only the last tokens, as Qwen's configs spell them. */
+function refuseWindow(fields: Fields): void {
+  const types = fields.get("layer_types") ?? [];
+  if (fields.flag("use_sliding_window"))
+    throw fields.bad("use_sliding_window", "false: attention that sees only the last tokens is not implemented");
+  if (!Array.isArray(types) || types.some((type) => type !== "full_attention"))
+    throw fields.bad("layer_types", '"full_attention" in every layer: no other kind is implemented');
+}
 
 /** A tensor of a checkpoint: its name in the file and its shape; a matrix is [out, in]. */
 export interface NamedTensor {
@@ -193,5 +226,5 @@ export function* tensorsOf(config: ModelConfig): Generator<NamedTensor> {
 }
 
 function extent(of: Extent, { vocab, dim, heads, kvHeads, headDim, hidden }: ModelConfig): number {
-  return { vocab, dim, q: heads * headDim, kv: kvHeads * headDim, hidden }[of];
+  return { vocab, dim, q: heads * headDim, kv: kvHeads * headDim, head: headDim, hidden }[of];
 }

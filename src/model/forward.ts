@@ -13,6 +13,7 @@ import {
   attentionPrefill,
   embed,
   gather,
+  headnorm,
   linear,
   rmsnorm,
   rope,
@@ -84,6 +85,8 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
   for (const [i, layer] of weights.layers.entries()) {
     run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
     run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, rows, step, device })); // qkv [rows, q + k + v]
+    const { headNorm } = layer;
+    if (headNorm) run(headnorm({ qkv: a.qkv, weight: headNorm, heads, kvHeads, eps, step, device })); // q and k in place
     run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k turned in place
     run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
     run(attention({ ...a, kv: kv[i], y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]

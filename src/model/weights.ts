@@ -38,6 +38,7 @@ export interface LayerWeights {
   readonly inputNorm: Tensor; // [dim]
   readonly qkv: Matrix; // [(heads + 2·kvHeads)·headDim, dim]: rows of q, then k, then v
   readonly qkvBias?: Tensor; // [(heads + 2·kvHeads)·headDim]
+  readonly headNorm?: Tensor; // [2·headDim]: of queries, then of keys
   readonly o: Matrix; // [dim, heads·headDim]
   readonly oBias?: Tensor; // [dim]
   readonly postNorm: Tensor; // [dim]

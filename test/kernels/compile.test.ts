@@ -28,7 +28,7 @@ import {
   topk,
 } from "../../kernels/index.ts";
 import { parseConfig } from "../../src/model/config.ts";
-import type { ModelConfig } from "../../src/model/families.ts";
+import { type FamilyName, type ModelConfig, families } from "../../src/model/families.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { type Activations, type Plan, forward } from "../../src/model/forward.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
@@ -41,7 +41,7 @@ test.after(() => release());
 type Shape = Pick<
   ModelConfig,
   "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "qkvBias" | "oBias" | "mlpBias"
->;
+> & { readonly family?: FamilyName };
 
 const plain = { qkvBias: false, oBias: false, mlpBias: false };
 const models: Record<string, Shape> = {
@@ -60,6 +60,16 @@ const models: Record<string, Shape> = {
     vocab: 151_936,
     ...plain,
     qkvBias: true,
+  },
+  "Qwen3 0.6B": {
+    family: "qwen3",
+    dim: 1024,
+    hidden: 3072,
+    heads: 16,
+    kvHeads: 8,
+    headDim: 128,
+    vocab: 151_936,
+    ...plain,
   },
   "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
 };
@@ -91,7 +101,7 @@ const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
 
 /** One block of a model whose tensors have no contents: the records that its forward pass makes. */
 function record(
-  { dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias }: Shape,
+  { family = "llama", dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias }: Shape,
   [format, cache]: readonly [Format, CacheFormat],
   device: DeviceFacts,
   plan: Plan,
@@ -108,6 +118,7 @@ function record(
     postNorm: tensor("postNorm", [dim]),
     gateUp: matrix("gateUpWeight", 2 * hidden, dim),
     down: matrix("down", dim, hidden),
+    ...(families[family].slots.layer.headNorm && { headNorm: tensor("headNorm", [2 * headDim]) }),
     ...(qkvBias && { qkvBias: tensor("qkvBias", [qkvDim]) }),
     ...(oBias && { oBias: tensor("oBias", [dim]) }),
     ...(mlpBias && { gateUpBias: tensor("gateUpBias", [2 * hidden]), downBias: tensor("downBias", [dim]) }),

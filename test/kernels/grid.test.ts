@@ -74,6 +74,12 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
     const [x, y] = [one.tensor("x", [35, 20], next), one.tensor("y", [37, 20])];
     return [kernels.gather({ x, y, step: one.layout, device })];
   },
+  headnorm: (one, device) => {
+    const qkv = one.tensor("qkv", [35, (HEADS + 2 * KV_HEADS) * HEAD_DIM], next);
+    const weight = one.tensor("weight", [2 * HEAD_DIM], next);
+    const heads = { heads: HEADS, kvHeads: KV_HEADS };
+    return [kernels.headnorm({ qkv, weight, ...heads, eps: 1e-5, step: one.layout, device })];
+  },
   matvec: linear(kernels.matvec),
   matmul_tiled: linear(kernels.matmulTiled),
   matmul_shuffle: linear(kernels.matmulShuffle),

@@ -58,6 +58,16 @@ tests("Mistral and Qwen2: what is their own", () => {
   assert.equal(named, parseConfig({ ...base, model_type: "qwen2" }), "named by its architecture alone");
 });
 
+tests("Qwen3: heads of 128 unless stated, a bias on all four", () => {
+  const parse = (more: object) => parseConfig({ ...base, model_type: "qwen3", sliding_window: 4096, ...more });
+  const { headDim, rope, qkvBias, oBias, mlpBias, maxPositions, eosIds } = parse({ mlp_bias: true });
+  assert.equal([headDim, rope.headDim, maxPositions, eosIds], [128, 128, 32_768, []]);
+  assert.equal([qkvBias, oBias, mlpBias], [false, false, false]);
+  assert.is(parse({ head_dim: 20 }).headDim, 20);
+  const biased = parse({ attention_bias: true });
+  assert.equal([biased.qkvBias, biased.oBias], [true, true]);
+});
+
 tests("v4 and v5 spellings, null and explicit", () => {
   const parse = (more: object) => parseConfig({ ...base, ...more });
   assert.is(parse({ dtype: "float16" }).dtype, "float16");
@@ -104,7 +114,7 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
   "another architecture": [
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
-    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2"; another architecture needs its own forward pass/,
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3"; another architecture needs its own forward pass/,
   ],
   "an architecture of another type": [
     { model_type: "llama", architectures: ["MistralForCausalLM"] },
@@ -112,7 +122,7 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
-    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM"\]/,
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM"\]/,
   ],
   "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
   "Mistral with a window": [
@@ -131,6 +141,7 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     { model_type: "qwen2", layer_types: ["full_attention", "sliding_attention"] },
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
+  "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
   "another head": [
     { architectures: ["LlamaForSequenceClassification"] },
     /architectures: got \["LlamaForSequenceClassification"\]/,

@@ -43,6 +43,7 @@ export const checkpoint: readonly Mutation[] = [
   ...of("src/model/families.ts", ["model/config", "model/checkpoint", "model/weights"], [
     ["families: a window of Mistral's is overlooked", 'fields.all["sliding_window"] !== null', 'fields.get("sliding_window") !== undefined'],
     ["families: a window of Qwen2's is overlooked", 'if (fields.flag("use_sliding_window"))', 'if (fields.flag("use_sliding_window") && false)'],
+    ["families: Qwen3's head as wide as Llama's", "headDim: 128,", ""],
     ["families: a bias on Qwen2's o", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: true, oBias: true, mlpBias: false }"],
     ["families: no bias on Qwen2's q, k and v", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: false, oBias: false, mlpBias: false }"],
     ["families: Llama's attention bias without o", "oBias: attention,", "oBias: attention && false,"],

@@ -13,6 +13,16 @@ export const kernels: readonly Mutation[] = [
     ],
   ),
   ...of("kernels/rmsnorm.ts", ["kernels/rmsnorm"], [["rmsnorm: rows for outputs", "[ofOutputs ? outputs : rows, 1, 1]", "[ofOutputs ? rows : rows + 0 * outputs, 1, 1]"]]),
+  ...of(
+    "kernels/headnorm.wgsl",
+    ["kernels/headnorm"],
+    [
+      ["headnorm: keys by the weight of queries", "select(0u, HEAD_DIM, group.x >= HEADS)", "select(0u, HEAD_DIM, group.x >= 9u * HEADS)"],
+      ["headnorm: ε outside the root", "/ f32(HEAD_DIM) + EPS);", "/ f32(HEAD_DIM)) + EPS;"],
+      ["headnorm: the mean of two heads", "f32(HEAD_DIM)", "f32(2u * HEAD_DIM)"],
+    ],
+  ),
+  ...of("kernels/headnorm.ts", ["kernels/headnorm", "kernels/grid"], [["headnorm: queries only", "[heads + kvHeads, rows, 1]", "[heads, rows, 1]"]]),
   ...of("kernels/lib/reduce_workgroup.wgsl", ["kernels/rmsnorm"], [["reduce: a part left out", "for (var i = 1u; i < 8u; i++) { total", "for (var i = 1u; i < 7u; i++) { total"]]),
   ...of("kernels/lib/reduce_shuffle.wgsl", ["kernels/rmsnorm"], [["reduce: half of a subgroup", "away < WG; away *= 2u) { all += ", "away < WG / 2u; away *= 2u) { all += "]]),
   ...of(

@@ -1,7 +1,7 @@
-// float64.ts — a Llama in float64, straight from the formulas: what the engine is compared with where no golden reaches.
+// float64.ts — a Llama or a relative in float64, straight from the formulas: what the engine is compared with where no golden reaches.
 import type { ModelConfig } from "../../src/model/families.ts";
 
-/** Config and tensors by Hugging Face name, as `readCheckpoint` of models.ts gives them; matrices [out, in], no biases. */
+/** Config and tensors by Hugging Face name, as `readCheckpoint` of models.ts gives them; matrices [out, in]. */
 export interface Checkpoint64 {
   readonly config: ModelConfig;
   readonly tensors: ReadonlyMap<string, Float64Array>;
@@ -46,7 +46,12 @@ export class Llama64 {
     for (const [layer, cache] of this.#cache.entries()) {
       const own = (part: string) => this.#weight(`model.layers.${layer}.${part}`);
       const h = x.map((row) => normalised(row, own("input_layernorm"), eps));
-      const [q, k, v] = ["q", "k", "v"].map((part) => h.map((row) => product(own(`self_attn.${part}_proj`), row)));
+      const [q, k, v] = ["q", "k", "v"].map((part) =>
+        h.map((row) => this.#projected(layer, `self_attn.${part}_proj`, row)),
+      );
+      if (config.family === "qwen3")
+        for (const [part, rows] of [["q", q], ["k", k]] as const)
+          rows.forEach((row, i) => (rows[i] = headsOf(row, config.headDim, (head) => normalised(head, own(`self_attn.${part}_norm`), eps)))); // prettier-ignore
       k.forEach((raw, i) => {
         const position = positions[i];
         cache.push({ position, raw, rotated: rotated(raw, position, config.headDim, angles), value: v[i] });
@@ -58,15 +63,13 @@ export class Llama64 {
         const query = rotated(row, positions[i], config.headDim, angles);
         return attend(query, keys.slice(0, cache.length - ids.length + i + 1), cache, config);
       });
-      add(attended.map((row) => product(own("self_attn.o_proj"), row)));
+      add(attended.map((row) => this.#projected(layer, "self_attn.o_proj", row)));
       const g = x.map((row) => normalised(row, own("post_attention_layernorm"), eps));
       add(
         g.map((row) => {
-          const [gate, up] = ["gate", "up"].map((part) => product(own(`mlp.${part}_proj`), row));
-          return product(
-            own("mlp.down_proj"),
-            gate.map((value, i) => (value / (1 + Math.exp(-value))) * up[i]),
-          );
+          const [gate, up] = ["gate", "up"].map((part) => this.#projected(layer, `mlp.${part}_proj`, row));
+          const gated = gate.map((value, i) => (value / (1 + Math.exp(-value))) * up[i]);
+          return this.#projected(layer, "mlp.down_proj", gated);
         }),
       );
     }
@@ -76,6 +79,13 @@ export class Llama64 {
       logits.set(product(head, normalised(row, this.#weight("model.norm"), eps)), i * config.vocab),
     );
     return logits;
+  }
+
+  /** A linear layer of a block, with its bias where it has one. */
+  #projected(layer: number, name: string, x: Float64Array): Float64Array {
+    const bias = this.#checkpoint.tensors.get(`model.layers.${layer}.${name}.bias`);
+    const y = product(this.#weight(`model.layers.${layer}.${name}`), x);
+    return bias ? y.map((value, i) => value + bias[i]) : y;
   }
 
   #weight(name: string): Float64Array {
@@ -99,6 +109,13 @@ function product(weight: Float64Array, x: Float64Array): Float64Array {
 function normalised(x: Float64Array, weight: Float64Array, eps: number): Float64Array {
   const root = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / x.length + eps);
   return x.map((value, i) => (value / root) * weight[i]);
+}
+
+/** Every head of `d` elements of x, changed. */
+function headsOf(x: Float64Array, d: number, change: (head: Float64Array) => Float64Array): Float64Array {
+  const y = new Float64Array(x.length);
+  for (let at = 0; at < x.length; at += d) y.set(change(x.slice(at, at + d)), at);
+  return y;
 }
 
 /** Every head of x turned, pairs (i, i + d/2). */

@@ -173,6 +173,22 @@ function rmsnorm(call: Call): void {
   }
 }
 
+function headnorm(call: Call): void {
+  const [width, d] = [columns(call, "qkv"), call.get("weight").length / 2];
+  const { HEADS: heads, EPS: eps } = call.dispatch.constants;
+  const weight = call.get("weight");
+  // Of a row's heads all but the values': as many as there are keys.
+  const kvHeads = (width / d - heads) / 2;
+  for (let row = 0; row < call.shape.rows; row++) {
+    for (let head = 0; head < heads + kvHeads; head++) {
+      const at = row * width + head * d;
+      const values = call.get("qkv").slice(at, at + d);
+      const root = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / d + eps);
+      values.forEach((v, i) => call.put("qkv", at + i, (weight[head < heads ? i : d + i] * v) / root));
+    }
+  }
+}
+
 function linear(call: Call): void {
   const { dispatch } = call;
   const [k, stride] = [columns(call, "x"), columns(call, "y")];
@@ -409,6 +425,7 @@ function topk(call: Call): void {
 const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   embed,
   rmsnorm,
+  headnorm,
   matvec: linear,
   matmul_tiled: linear,
   matmul_shuffle: linear,
