@@ -28,8 +28,8 @@ if (adapter.isSoftware && lanesOf(sizes) > 0) {
     Object.defineProperty(device, "adapterInfo", { value: { isFallbackAdapter: false } });
     const [first, second] = await Promise.all([fasterVariants(device, sizes), fasterVariants(device, sizes)]);
     assert.is(first, second);
-    // 8 ms against 80 on lavapipe; SwiftShader is slow at both.
-    if (adapter.name.includes("llvmpipe")) assert.is(first, "shuffle");
+    // 8 ms against 80 on lavapipe as it is; with 16 lanes, and on SwiftShader, both take more than 100.
+    if (adapter.name.includes("llvmpipe") && lanesOf(sizes) === 8) assert.is(first, "shuffle");
     const { createBuffer } = calls;
     assert.ok(createBuffer > 0);
     assert.is(await fasterVariants(device, sizes), first);
