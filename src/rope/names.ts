@@ -55,27 +55,9 @@ const keysOf = (type: RopeType, request: boolean): string[] => {
   return [...required, ...optional, "rope_theta", "rope_type", "type"].concat(request ? "max_position_embeddings" : []);
 };
 
-/** Keys of a checkpoint's config that have no effect on the type and are accepted: transformers computes the same. */
-function harmless(type: RopeType, key: string, value: unknown): boolean {
-  switch (key) {
-    case "original_max_position_embeddings": // says what was trained, also where the frequencies do not depend on it
-    case "partial_rotary_factor": // its value is judged where it is read
-      return true;
-    case "factor": // left over from a removed type, or in a dict without a type, which is `default`
-      return type === "default";
-    case "finetuned": // a note in the YaRN authors' checkpoints
-      return type === "yarn";
-    case "extrapolation_factor": // the YaRN authors' code; 1 is its default and changes nothing
-    case "attn_factor":
-      return type === "yarn" && value === 1;
-    default:
-      return false;
-  }
-}
-
 /**
- * Checks the names in a setting, not the values: a known type, no key missing, none unknown, none of another type. Returns
- * the type and the keys that are accepted without effect.
+ * Checks the names in a setting, not the values: a known type and no key missing; in a request also none unknown and none
+ * of another type, which in a config are without effect, as in transformers. Returns the type and those.
  * @throws LlariatError("rope") with the nearest known name.
  */
 export function checkNames(setting: RawSetting): { type: RopeType; ignored: string[] } {
@@ -86,7 +68,8 @@ export function checkNames(setting: RawSetting): { type: RopeType; ignored: stri
   const ignored: string[] = [];
   for (const [key, value] of Object.entries(values)) {
     if (own.includes(key) || value === undefined || (value === null && known.has(key))) continue;
-    if (!request && harmless(type, key, value)) {
+    if (!request) {
+      // What was trained is read for every type, also where the frequencies do not depend on it.
       if (key !== "original_max_position_embeddings") ignored.push(key);
       continue;
     }
@@ -96,7 +79,13 @@ export function checkNames(setting: RawSetting): { type: RopeType; ignored: stri
     refuse(where, `${key} has no effect on type ${type}, it belongs to ${owners.join(", ")}; ${keys}`);
   }
   for (const key of KEYS[type].required)
-    if (values[key] === undefined) refuse(where, `type ${type} needs ${key}, which is missing`);
+    if (values[key] === undefined) {
+      const meant = ignored.find((other) => nearest(other, [key]) !== undefined);
+      const hint = meant === undefined ? "" : `; did you mean it by ${display(meant)}?`;
+      refuse(where, `type ${type} needs ${key}, which is missing${hint}`);
+    }
+  if (!request && given(values, "rope_type") !== undefined && (given(values, "type") ?? type) !== type)
+    ignored.push("type");
   return { type, ignored };
 }
 

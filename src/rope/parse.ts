@@ -1,10 +1,10 @@
 // parse.ts — from a checkpoint's config or a request's setting to one Rope record, or to an error that names the key.
 //
 // Spellings, precedence and defaults are those of transformers 5.12 (modeling_rope_utils.py). Where it only warns or
-// crashes later, this refuses: unknown types and keys, factors below 1 or not numbers, lists of a wrong length, odd
-// head_dim, high_freq_factor ≤ low_freq_factor, beta_fast < beta_slow, partial rotation of whole heads. A config may carry
-// a few keys that are known to be without effect; they are accepted and reported in `Rope.ignored`. A request may not:
-// what it states has an effect or is refused.
+// crashes later, this refuses: unknown types, factors below 1 or not numbers, lists of a wrong length, odd head_dim,
+// high_freq_factor ≤ low_freq_factor, beta_fast < beta_slow, partial rotation of whole heads. A config may carry keys that
+// its type does not use, as in transformers; they are reported in `Rope.ignored`. A request may not: what it states has
+// an effect or is refused.
 
 import { isObject } from "../text/json.ts";
 import type { Rope, RopeType } from "./frequencies.ts";
@@ -51,8 +51,8 @@ const inConfig = (key: string) => `config.json: ${key}`;
 /**
  * Reads the RoPE setting of a checkpoint's parsed config.json, its head dimension and its context. Used fields: rope_scaling,
  * rope_parameters, rope_theta (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default),
- * original_max_position_embeddings, partial_rotary_factor, head_dim or hidden_size and num_attention_heads. M0 is the stated
- * original length, else M.
+ * original_max_position_embeddings, partial_rotary_factor, head_dim or hidden_size and num_attention_heads, and for linear
+ * max_sequence_length. M0 is the stated original length, else M, else for linear what `linearBase` finds.
  * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
 export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
@@ -69,7 +69,7 @@ export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
 
   const M = number(inConfig("max_position_embeddings"), given(config, "max_position_embeddings") ?? 2048, SIZE);
   const original = topElseSection("original_max_position_embeddings");
-  const M0 = original.value === undefined ? M : number(original.name, original.value, TOKENS);
+  const stated = original.value === undefined ? undefined : number(original.name, original.value, TOKENS);
   const ownTheta = given(values, "rope_theta");
   const theta =
     ownTheta === undefined
@@ -81,12 +81,29 @@ export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
       headDim: headDimension(config),
       theta,
       partial: topElseSection("partial_rotary_factor"),
-      lengths: () => ({ M, M0 }),
+      lengths: (type, s) => ({ M, M0: stated ?? (type === "linear" ? linearBase(config, M, s ?? 1) : M) }),
     },
   );
   return scaling && parameters
     ? Object.freeze({ ...rope, ignored: Object.freeze([...rope.ignored, "rope_parameters"]) })
     : rope;
+}
+
+/** Llama 2; the Llamas after it were made longer by a larger θ, not by linear scaling. */
+const LONGEST_LINEAR_BASE = 4096;
+/** Llama 1: no Llama was trained on less. */
+const SHORTEST_LINEAR_BASE = 2048;
+
+/**
+ * M0 of a linear config that does not state it. Linear reaches M0 · s, and M may be either of the two: M0 in Vicuna-16k,
+ * LongChat-32k and LongLoRA (4,096 with linear 4, 8, 8), M0 · s in LLaMA-2-7B-32K and deepseek-coder (32,768 with linear 8,
+ * 16,384 with linear 4). What FastChat writes beside it, max_sequence_length, is always M0 · s. Without it M contains the
+ * factor where it is too long for a base that linear was used on (4,096 tokens at most), and M / s is not too short for one.
+ */
+function linearBase(config: Dict, M: number, s: number): number {
+  const total = given(config, "max_sequence_length");
+  if (Number.isSafeInteger(total) && (total as number) >= M) return Math.floor((total as number) / s) || M;
+  return M > LONGEST_LINEAR_BASE && M / s >= SHORTEST_LINEAR_BASE ? Math.floor(M / s) : M;
 }
 
 /** rope_scaling or rope_parameters, undefined where it is absent, null or empty. */

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ErrorCode, LlariatError } from "../../src/error.ts";
-import { frequencies, parseRope, parseRopeScaling, ropeTypes } from "../../src/rope/index.ts";
+import { frequencies, maxContext, parseRope, parseRopeScaling, ropeTypes } from "../../src/rope/index.ts";
 import type { Rope, RopeScaling } from "../../src/rope/index.ts";
 import { goldenEntry, goldenJson } from "../tools/goldens.ts";
 import { refusedSync } from "../tools/refused.ts";
@@ -73,6 +73,64 @@ test("a config's keys without effect are accepted and named", () => {
   assert.equal(ignored({ rope_scaling: {}, rope_parameters: { rope_theta: 5 } }), []);
 });
 
+test("a key that transformers does not read changes nothing, whatever its name and value", () => {
+  const yarn = { type: "yarn", factor: 8, original_max_position_embeddings: 32 };
+  for (const [setting, extra] of [
+    [{ type: "linear", factor: 2 }, { finetuned: true }],
+    [
+      { type: "linear", factor: 2 },
+      { comment: "trained on books", zebra: [1], mscale: 1, beta_fast: "x", fctor: 3 },
+    ],
+    [
+      { type: "dynamic", factor: 2 },
+      { finetuned: true, short_factor: null, long_factor: 7 },
+    ],
+    [yarn, { attn_factor: 0.8, extrapolation_factor: 2, finetuned: false }],
+    [
+      { ...llama3, original_max_position_embeddings: 32 },
+      { attention_factor: 0, truncate: true },
+    ],
+    [{ type: "default" }, { mrope_section: [1, 1, 2], factor: -1, __proto__x: 1 }],
+    [{ rope_type: "linear", factor: 2 }, { type: "yarn" }],
+  ] as const) {
+    const [bare, noted] = [{}, extra].map((more) => parseRope({ ...base, rope_scaling: { ...setting, ...more } }));
+    const named = Object.entries(extra).flatMap(([key, value]) => (value === null ? [] : key));
+    assert.equal(noted, { ...bare, ignored: named }, JSON.stringify(extra));
+  }
+  const own = JSON.parse('{"type":"linear","factor":2,"__proto__":{"factor":9},"constructor":1}');
+  assert.equal(parseRope({ ...base, rope_scaling: own }).ignored, ["__proto__", "constructor"]);
+});
+
+test("the reach of linear, whether max_position_embeddings contains the factor or not", () => {
+  const reach = (M: number, factor: number, more: Record<string, unknown> = {}) => {
+    const rope = parseRope({ ...base, max_position_embeddings: M, rope_scaling: { type: "linear", factor }, ...more });
+    assert.is(rope.maxPositions, M);
+    assert.is(maxContext(rope), rope.originalMaxPositions * factor);
+    return [rope.originalMaxPositions, maxContext(rope)];
+  };
+  const real: [string, number, number, Record<string, unknown>, number, number][] = [
+    ["togethercomputer/LLaMA-2-7B-32K", 32_768, 8, {}, 4096, 32_768],
+    ["deepseek-ai/deepseek-coder-1.3b-base", 16_384, 4, {}, 4096, 16_384],
+    ["google/gemma-3-4b", 131_072, 8, {}, 16_384, 131_072],
+    ["a Llama 1 at 8k", 8192, 4, {}, 2048, 8192],
+    ["lmsys/vicuna-7b-v1.5-16k", 4096, 4, { max_sequence_length: 16_384 }, 4096, 16_384],
+    ["lmsys/longchat-7b-v1.5-32k", 4096, 8, { max_sequence_length: 32_768 }, 4096, 32_768],
+    ["Yukang/Llama-2-7b-longlora-8k", 4096, 2, {}, 4096, 8192],
+    ["Yukang/Llama-2-7b-longlora-100k", 4096, 25, {}, 4096, 102_400],
+    ["a Llama 3 whose factor is too large to be contained", 8192, 8, {}, 8192, 65_536],
+    ["stated by FastChat's key", 8192, 2, { max_sequence_length: 16_384 }, 8192, 16_384],
+    ["a key below max_position_embeddings says nothing", 4096, 4, { max_sequence_length: 2048 }, 4096, 16_384],
+    ["nor one that is no length", 4096, 4, { max_sequence_length: "16k" }, 4096, 16_384],
+    ["stated by the original length", 32_768, 4, { original_max_position_embeddings: 8192, max_sequence_length: 99_999 }, 8192, 32_768],
+  ]; // prettier-ignore
+  for (const [name, M, factor, more, base0, want] of real) assert.equal(reach(M, factor, more), [base0, want], name);
+  // What does not divide leaves less than a factor out; other types are not concerned.
+  const odd = parseRope({ ...base, max_position_embeddings: 10_000, rope_scaling: { type: "linear", factor: 3 } });
+  assert.equal([odd.originalMaxPositions, maxContext(odd)], [3333, 9999]);
+  const dynamic = { max_position_embeddings: 16_384, rope_scaling: { type: "dynamic", factor: 4 } };
+  assert.is(parseRope({ ...base, ...dynamic }).originalMaxPositions, 16_384);
+});
+
 test("lengths and base of a config", () => {
   const pick = (config: Record<string, unknown>) => {
     const { theta, maxPositions, originalMaxPositions, headDim } = parseRope({ ...base, ...config });
@@ -125,10 +183,8 @@ test("refusals of a config", () => {
   refused(scaling({ type: "constructor" }), `${where}: unknown type "constructor"; ${known}`);
   refused(scaling({ type: 3 }), `${where}: the type must be one of default, linear, dynamic, yarn, longrope, llama3, proportional, got 3`); // prettier-ignore
 
-  refused(scaling({ type: "linear", fctor: 2 }), `${where}: unknown key "fctor"; did you mean "factor"?; keys of linear: factor, rope_theta, rope_type, type`); // prettier-ignore
-  refused(scaling({ type: "linear", factor: 2, zebra: 1 }), `${where}: unknown key "zebra"; keys of linear: factor, rope_theta, rope_type, type`); // prettier-ignore
-  refused(scaling({ type: "linear", factor: 2, mscale: 1 }), `${where}: mscale has no effect on type linear, it belongs to yarn; keys of linear: factor, rope_theta, rope_type, type`); // prettier-ignore
-  refused(scaling({ type: "yarn", factor: 2, attn_factor: 1.1 }), `${where}: unknown key "attn_factor"; did you mean "attention_factor"?; keys of yarn: factor, original_max_position_embeddings, attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim, truncate, rope_theta, rope_type, type`); // prettier-ignore
+  refused(scaling({ type: "linear", fctor: 2 }), `${where}: type linear needs factor, which is missing; did you mean it by "fctor"?`); // prettier-ignore
+  refused(scaling({ type: "llama3", factor: 8, "low-freq-factor": 1, high_freq_factor: 4 }), `${where}: type llama3 needs low_freq_factor, which is missing; did you mean it by "low-freq-factor"?`); // prettier-ignore
   refused(scaling({ type: "linear" }), `${where}: type linear needs factor, which is missing`);
   refused(scaling({ type: "yarn" }), `${where}: type yarn needs factor, which is missing`);
   refused(scaling({ type: "longrope", long_factor }), `${where}: type longrope needs short_factor, which is missing`);
