@@ -2,7 +2,7 @@
 // needed. Every reader takes `where`, the path of the value inside its file.
 
 import { LlariatError } from "../src/error.ts";
-import { isObject, parseJson } from "../src/text/json.ts";
+import { isObject, parsePythonJson } from "../src/text/json.ts";
 import { display } from "../src/text/wording.ts";
 
 /** A JSON object whose values nobody checked. */
@@ -25,7 +25,7 @@ const needs = (where: string, value: unknown, needed: string): never =>
 
 /** A JSON document given as text or already parsed; `file` is its name in errors. */
 export function document(source: unknown, file: string): Fields {
-  return fields(typeof source === "string" ? parseJson(source, file, "tokenizer") : source, file);
+  return fields(typeof source === "string" ? parsePythonJson(source, file, "tokenizer") : source, file);
 }
 
 /** An object that is no list. */

@@ -16,9 +16,14 @@ export type PickedFile =
  */
 export function blobFiles(picked: Iterable<PickedFile>): FileSet {
   const blobs = new Map<string, Blob>();
+  const folders = new Set<string>();
   for (const file of picked) {
-    const path = "webkitRelativePath" in file ? (file.webkitRelativePath ?? "") : "";
-    if (path.split("/").length > 2) continue; // "folder/below/name"; empty where files were picked one by one
+    // "folder/name" or "folder/below/name"; empty where files were picked one by one
+    const path = ("webkitRelativePath" in file ? (file.webkitRelativePath ?? "") : "").split("/");
+    if (path.length > 2) {
+      folders.add(path[1]);
+      continue;
+    }
     if (blobs.has(file.name)) {
       throw new LlariatError(
         "source",
@@ -31,6 +36,7 @@ export function blobFiles(picked: Iterable<PickedFile>): FileSet {
   return {
     describe,
     list: async () => [...blobs.keys()],
+    folders: async () => [...folders],
     async open(name) {
       checkName(name, describe);
       const blob = blobs.get(name);

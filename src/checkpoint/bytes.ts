@@ -24,6 +24,8 @@ export interface FileSet {
   readonly describe: string;
   /** Names of the files; where the place cannot be listed (HTTP), the names opened so far. */
   list(): Promise<readonly string[]>;
+  /** Names of the folders directly inside, where the place has folders and tells them; for messages. */
+  readonly folders?: () => Promise<readonly string[]>;
   /** The file of that name, undefined if there is none. Throws LlariatError "source" for a name that is not plain. */
   open(name: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
   /** Closes every file opened; sources are unusable afterwards. */

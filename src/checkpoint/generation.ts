@@ -42,3 +42,53 @@ export function parseGenerationConfig(json: unknown, file = "generation_config.j
     Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined)),
   ) as unknown as GenerationConfig;
 }
+
+/**
+ * Settings of transformers (GenerationConfig) that change what is generated and are not implemented, with the values that
+ * change nothing; null, [] and {} never do. What only makes generation faster, or shapes what it answers, is not here.
+ */
+const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+  num_beams: [1],
+  num_beam_groups: [1],
+  num_return_sequences: [1],
+  constraints: [],
+  force_words_ids: [],
+  penalty_alpha: [0],
+  dola_layers: [],
+  min_length: [0],
+  min_new_tokens: [0],
+  max_time: [],
+  stop_strings: [],
+  typical_p: [1],
+  epsilon_cutoff: [0],
+  eta_cutoff: [0],
+  top_h: [],
+  no_repeat_ngram_size: [0],
+  encoder_no_repeat_ngram_size: [0],
+  encoder_repetition_penalty: [1],
+  bad_words_ids: [],
+  suppress_tokens: [],
+  begin_suppress_tokens: [],
+  forced_bos_token_id: [],
+  forced_eos_token_id: [],
+  sequence_bias: [],
+  exponential_decay_length_penalty: [],
+  guidance_scale: [1],
+  watermarking_config: [],
+  token_healing: [false],
+};
+
+/**
+ * The settings of a parsed generation_config.json that would change an answer and are not implemented, for a note.
+ * `reach`: tokens up to which the model answers; `max_length`, which counts prompt and answer, matters only below it.
+ */
+export function unsupportedSettings(json: unknown, reach: number): string[] {
+  const { all } = new Fields(json, "generation_config.json");
+  const isEmpty = (value: unknown): boolean => typeof value === "object" && Object.keys(value ?? {}).length === 0;
+  const found = Object.entries(UNSUPPORTED)
+    .filter(([key, same]) => Object.hasOwn(all, key) && !isEmpty(all[key]) && !same.includes(all[key]))
+    .map(([key]) => key);
+  const { max_length: most, max_new_tokens: answer } = all;
+  const cuts = typeof most === "number" && most < reach && (answer ?? undefined) === undefined;
+  return cuts ? [...found, "max_length"] : found;
+}

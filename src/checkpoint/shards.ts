@@ -4,8 +4,9 @@ import { isPlainName, readText } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 import type { ErrorCode } from "../error.ts";
-import { isObject, parseJson, show } from "../text/json.ts";
+import { isObject, parsePythonJson, show } from "../text/json.ts";
 import { others, short } from "../text/wording.ts";
+import { otherFolder } from "./folder.ts";
 import { readHeader } from "./safetensors.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { readTorch } from "./torch/index.ts";
@@ -51,24 +52,34 @@ export async function textOf(
   return source && readText(source, maxBytes, code, signal);
 }
 
-/** All tensors of the weights a folder has, by the rules of WEIGHTS; `where` is the file that names them. */
-export async function readTable(
-  files: FileSet,
-  signal?: AbortSignal,
-): Promise<{ stored: Map<string, StoredTensor>; where: string }> {
+/** The tensors of a folder's weights. */
+export interface Table {
+  /** By the name in the file. */
+  readonly stored: Map<string, StoredTensor>;
+  /** Why a name is missing or in doubt: a sentence for whoever needs it. */
+  readonly problems: ReadonlyMap<string, string>;
+  /** The file that holds or lists them. */
+  readonly where: string;
+}
+
+/**
+ * All tensors of the weights a folder has, by the rules of WEIGHTS. As in transformers the index says which shards there
+ * are, and each gives all it holds; what the index promises and no shard holds, and what two hold, is a problem only for
+ * whoever needs it. Throws LlariatError "checkpoint" for a file that is damaged, an index that names no files of the folder,
+ * and a folder without weights; "source" and "aborted" as reading does.
+ */
+export async function readTable(files: FileSet, signal?: AbortSignal): Promise<Table> {
   for (const format of WEIGHTS) {
     const single = await files.open(format.single, signal);
-    if (single) return { stored: new Map(await format.read(single, signal)), where: single.name };
+    if (single) {
+      return { stored: new Map(await format.read(single, signal)), problems: new Map(), where: single.name };
+    }
     const indexText = await textOf(files, format.index, MAX_TEXT_BYTES, "checkpoint", signal);
-    if (indexText !== undefined)
-      return { stored: await readShards(files, format, indexText, signal), where: format.index };
+    if (indexText !== undefined) return readShards(files, format, indexText, signal);
   }
   const [{ single, index }, torch] = WEIGHTS;
-  throw new LlariatError(
-    "checkpoint",
-    `${files.describe}: got neither ${single} nor ${index}${await present(files)}, needed safetensors weights, or ` +
-      `${torch.single}; convert other formats with transformers (save_pretrained), or name the .safetensors file itself`,
-  );
+  const needed = `safetensors weights or ${torch.single}`;
+  throw await otherFolder(files, "checkpoint", `neither ${single} nor ${index}`, needed, signal);
 }
 
 async function readShards(
@@ -76,26 +87,35 @@ async function readShards(
   format: WeightFiles,
   indexText: string,
   signal?: AbortSignal,
-): Promise<Map<string, StoredTensor>> {
+): Promise<Table> {
+  const { index, read } = format;
   const stored = new Map<string, StoredTensor>();
+  const [absent, doubled] = [new Map<string, string>(), new Map<string, string>()];
   for (const [shard, names] of shardsOf(indexText, format)) {
     checkAborted(signal, `opening ${shard}`);
     const source = await files.open(shard, signal);
-    if (!source) {
-      const [first] = names;
-      throw new LlariatError(
-        "checkpoint",
-        `${format.index}: got no file ${shard}, needed it for ${short(first)}${others(names.size)}; download it`,
-      );
+    const tensors: ReadonlyMap<string, StoredTensor> = source ? await read(source, signal) : new Map();
+    for (const name of names) {
+      if (tensors.has(name)) continue;
+      const problem = source
+        ? `${shard}: got no tensor ${short(name)}, needed what ${index} says it holds`
+        : `${index}: got no file ${shard}, needed it for ${short(name)}${others(names.size)}; download it`;
+      absent.set(name, problem);
     }
-    addShard(stored, await readShard(source, names, format, signal), shard);
+    for (const [name, tensor] of tensors) {
+      const before = stored.get(name)?.source.name;
+      if (before !== undefined)
+        doubled.set(name, `${short(name)}: got it in ${before} and in ${shard}, needed it once`);
+      stored.set(name, tensor);
+    }
   }
-  return stored;
+  for (const name of stored.keys()) absent.delete(name); // another shard holds it
+  return { stored, problems: new Map([...absent, ...doubled]), where: index };
 }
 
 /** Shard → names of its tensors, from the index; every shard a plain name, so that nothing outside the folder is opened. */
 function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<string, Set<string>> {
-  const index = parseJson(text, file, "checkpoint");
+  const index = parsePythonJson(text, file, "checkpoint");
   const map = isObject(index) ? index["weight_map"] : undefined;
   if (!isObject(map)) {
     throw new LlariatError("checkpoint", `${file}: weight_map: got ${show(map)}, needed an object from tensor to file`);
@@ -113,51 +133,4 @@ function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<strin
     else shards.set(shard, new Set([name]));
   }
   return shards;
-}
-
-async function readShard(
-  source: ByteSource,
-  names: ReadonlySet<string>,
-  { index, read }: WeightFiles,
-  signal?: AbortSignal,
-): Promise<ReadonlyMap<string, StoredTensor>> {
-  const tensors = await read(source, signal);
-  const absent = [...names].filter((name) => !tensors.has(name));
-  if (absent.length) {
-    throw new LlariatError(
-      "checkpoint",
-      `${source.name}: got no tensor ${short(absent[0])}${others(absent.length)}, needed what ${index} says it holds`,
-    );
-  }
-  const unlisted = [...tensors.keys()].filter((name) => !names.has(name) && !isLegacy(name));
-  if (unlisted.length) {
-    throw new LlariatError(
-      "checkpoint",
-      `${source.name}: ${short(unlisted[0])}: got a tensor${others(unlisted.length)} that ${index} does not place there, needed none`,
-    );
-  }
-  return tensors;
-}
-
-function addShard(stored: Map<string, StoredTensor>, tensors: ReadonlyMap<string, StoredTensor>, shard: string): void {
-  for (const tensor of tensors.values()) {
-    const before = stored.get(tensor.name);
-    if (before && !isLegacy(tensor.name)) {
-      throw new LlariatError(
-        "checkpoint",
-        `${short(tensor.name)}: got it in ${before.source.name} and in ${shard}, needed it once`,
-      );
-    }
-    stored.set(tensor.name, tensor);
-  }
-}
-
-/** Checkpoints from before transformers 4.32 store what RoPE computes anyway; transformers ignores it too. */
-export const isLegacy = (name: string): boolean => /(?:^|\.)rotary_emb\.inv_freq$/.test(name);
-
-/** " among a, b, c": what the folder holds instead, where it can be listed. */
-export async function present(files: FileSet): Promise<string> {
-  const names = (await files.list()).toSorted();
-  if (names.length === 0) return "";
-  return ` among ${names.slice(0, 8).join(", ")}${names.length > 8 ? ` and ${names.length - 8} more` : ""}`;
 }

@@ -6,7 +6,7 @@ import { Tokenizer } from "../../tokenizer/index.ts";
 import { parseConfig } from "../model/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
-import { parseJson } from "../text/json.ts";
+import { parsePythonJson } from "../text/json.ts";
 import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
@@ -126,7 +126,7 @@ export async function openEngine(
     if (tokenizerJson === undefined || config === undefined) {
       throw new LlariatError("tokenizer", `${files.describe}: --via needs its tokenizer.json and its config.json`);
     }
-    const { rope } = parseConfig(parseJson(config, "config.json", "config"));
+    const { rope } = parseConfig(parsePythonJson(config, "config.json", "config"));
     check(rope);
     const model = args.text("server-model");
     const key = process.env["LLARIAT_API_KEY"];

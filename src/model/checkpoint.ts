@@ -2,12 +2,13 @@
 // and small text files are read here; the weights themselves stream later (weights.ts).
 
 import type { FileSet } from "../checkpoint/bytes.ts";
-import { type GenerationConfig, parseGenerationConfig } from "../checkpoint/generation.ts";
+import { otherFolder } from "../checkpoint/folder.ts";
+import { type GenerationConfig, parseGenerationConfig, unsupportedSettings } from "../checkpoint/generation.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
 import type { CheckpointTexts } from "../checkpoint/tokenizer.ts";
-import { MAX_TEXT_BYTES, present, readTable, textOf } from "../checkpoint/shards.ts";
-import { LlariatError } from "../error.ts";
-import { parseJson } from "../text/json.ts";
+import { MAX_TEXT_BYTES, readTable, textOf } from "../checkpoint/shards.ts";
+import { maxContext } from "../rope/index.ts";
+import { parsePythonJson } from "../text/json.ts";
 import { parseConfig } from "./config.ts";
 import type { ModelConfig } from "./families.ts";
 import { matchConfig } from "./match.ts";
@@ -45,20 +46,18 @@ const MAX_CONFIG_BYTES = 2 ** 20;
 export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Promise<Checkpoint> {
   const configText = await textOf(files, "config.json", MAX_CONFIG_BYTES, "config", signal);
   if (configText === undefined) {
-    throw new LlariatError(
-      "config",
-      `${files.describe}: got no config.json${await present(files)}, needed a Hugging Face checkpoint`,
-    );
+    throw await otherFolder(files, "config", "no config.json", "a Hugging Face checkpoint", signal);
   }
-  const config = parseConfig(parseJson(configText, "config.json", "config"));
-  const generationText = await textOf(files, "generation_config.json", MAX_CONFIG_BYTES, "config", signal);
-  const generation =
-    generationText === undefined
-      ? parseGenerationConfig({})
-      : parseGenerationConfig(parseJson(generationText, "generation_config.json", "config"));
-  const { stored, where } = await readTable(files, signal);
   const notes: string[] = [];
-  const { tensors, tied } = await matchConfig(stored, config, where, notes, signal);
+  const config = parseConfig(parsePythonJson(configText, "config.json", "config"), "config.json", notes);
+  const generationText = await textOf(files, "generation_config.json", MAX_CONFIG_BYTES, "config", signal);
+  const settings =
+    generationText === undefined ? {} : parsePythonJson(generationText, "generation_config.json", "config");
+  const generation = parseGenerationConfig(settings);
+  const unsupported = unsupportedSettings(settings, maxContext(config.rope));
+  if (unsupported.length > 0)
+    notes.push(`generation_config.json: ${unsupported.join(", ")}: not supported, and left out`);
+  const { tensors, tied } = await matchConfig(await readTable(files, signal), config, notes, signal);
   const texts: Record<string, string> = {};
   for (const [key, name] of [
     ["tokenizer", "tokenizer.json"],

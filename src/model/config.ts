@@ -4,9 +4,11 @@
 // src/rope/parse.ts.
 
 import { Fields } from "../checkpoint/fields.ts";
+import { quantisedConfig } from "../checkpoint/quantised.ts";
 import { LlariatError } from "../error.ts";
 import { parseRope } from "../rope/index.ts";
-import { isObject, show } from "../text/json.ts";
+import { show } from "../text/json.ts";
+import { short } from "../text/wording.ts";
 import { type FamilyName, type ModelConfig, families } from "./families.ts";
 
 /** Llama 3.1 405B has 126 layers. */
@@ -19,15 +21,17 @@ const MAX_VOCAB = 2 ** 24;
 const DTYPES = ["float32", "float16", "bfloat16"];
 
 /**
- * Reads a parsed config.json. Throws LlariatError "config" naming the field, what it holds and what is needed, for
- * everything that this engine does not compute exactly: other architectures, quantised checkpoints, other
- * activations, sizes that do not fit each other or are absurd; and "rope" for a RoPE setting, as parseRope does.
+ * Reads a parsed config.json; adds to `notes` what it says in vain. Throws LlariatError "config" naming the field, what it
+ * holds and what is needed, for everything that this engine does not compute exactly: other architectures, quantised
+ * checkpoints, other activations, sizes that do not fit each other or are absurd; and "rope" for a RoPE setting, as
+ * parseRope does.
  */
-export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
+export function parseConfig(json: unknown, file = "config.json", notes: string[] = []): ModelConfig {
   const fields = new Fields(json, file);
-  const name = familyOf(fields);
+  const name = familyOf(fields, notes);
   const family = families[name];
-  checkUnquantised(fields);
+  const quantised = quantisedConfig(fields.all);
+  if (quantised) throw new LlariatError("config", `${file}: ${quantised}`);
   const size = (key: string, most: number, fallback?: number) => fields.integer(key, 1, most, fallback);
   const dim = size("hidden_size", MAX_COLUMNS);
   const hidden = size("intermediate_size", MAX_COLUMNS);
@@ -41,6 +45,10 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
     max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
     head_dim: fields.get("head_dim") ?? family.headDim,
   });
+  if (rope.ignored.length > 0) {
+    const [keys, have] = [rope.ignored.map((key) => short(key)).join(", "), rope.ignored.length > 1 ? "have" : "has"];
+    notes.push(`${file}: ${keys} ${have} no effect on RoPE of type ${rope.type}`);
+  }
   const { headDim, maxPositions } = rope;
   if (heads * headDim > MAX_COLUMNS)
     throw fields.bad("head_dim", `at most ${MAX_COLUMNS} elements in all ${heads} heads`);
@@ -73,39 +81,44 @@ export function parseConfig(json: unknown, file = "config.json"): ModelConfig {
   });
 }
 
-/** The row of the table that a config names: by model_type, or by architectures where it states only those. */
-function familyOf(fields: Fields): FamilyName {
+/**
+ * The row of the table that a config names. As in transformers model_type decides, and `architectures` only tells what was
+ * saved: decapoda's first Llamas say LLaMAForCausalLM, a base model saved alone says LlamaModel, some say []. Where there is
+ * no model_type it decides, without which transformers would not know either.
+ */
+function familyOf(fields: Fields, notes: string[]): FamilyName {
   const { file } = fields;
   const type = fields.get("model_type");
   const architectures = fields.get("architectures");
   const names = Object.keys(families) as FamilyName[];
   const known = names.map((name) => `"${name}"`).join(", ");
-  if (type === undefined && architectures === undefined) {
-    throw new LlariatError("config", `${file}: got neither model_type nor architectures, needed model_type ${known}`);
+  const stated: unknown[] = Array.isArray(architectures)
+    ? architectures
+    : architectures === undefined
+      ? []
+      : [architectures];
+  /** LlamaForCausalLM, LLaMAForCausalLM and LlamaModel are one. */
+  const plain = (name: unknown) =>
+    typeof name === "string" ? name.replace(/(?:ForCausalLM|Model)$/, "").toLowerCase() : "";
+  const says = (name: FamilyName) => stated.some((each) => plain(each) === plain(families[name].architecture));
+  if (type === undefined) {
+    const found = names.find(says);
+    if (found) return found;
+    if (architectures === undefined)
+      throw new LlariatError("config", `${file}: got neither model_type nor architectures, needed model_type ${known}`);
+    const needed = names.map((name) => `"${families[name].architecture}"`).join(" or ");
+    throw fields.bad("architectures", `[${needed}]; another architecture needs its own forward pass`);
   }
-  if (type !== undefined && !names.includes(type as FamilyName)) {
+  const name = names.find((each) => each === type);
+  if (name === undefined)
     throw fields.bad("model_type", `one of ${known}; another architecture needs its own forward pass`);
-  }
-  const possible = type === undefined ? names : [type as FamilyName];
-  if (architectures === undefined) return possible[0];
-  const stated: readonly unknown[] = Array.isArray(architectures) ? architectures : [];
-  const found = possible.find((name) => stated.includes(families[name].architecture));
-  if (found) return found;
-  const needed = possible.map((name) => `"${families[name].architecture}"`).join(" or ");
-  throw fields.bad("architectures", `[${needed}]; another architecture needs its own forward pass`);
-}
-
-/** Refuses weights that are no plain floats. */
-function checkUnquantised(fields: Fields): void {
-  for (const key of ["quantization_config", "compression_config"]) {
-    const value = fields.get(key);
-    if (value === undefined) continue;
-    const method = isObject(value) ? (value["quant_method"] ?? value["quantization_status"]) : value;
-    throw new LlariatError(
-      "config",
-      `${fields.file}: ${key}: got weights quantised with ${show(method)}, needed F32, F16 or BF16; load the checkpoint it was made from`,
+  if (stated.length > 0 && !says(name)) {
+    const made = families[name].architecture;
+    notes.push(
+      `${file}: architectures says ${show(architectures)}; model_type "${name}" decides, which makes it ${made}`,
     );
   }
+  return name;
 }
 
 function statedDtype(fields: Fields): string | undefined {

@@ -1,10 +1,11 @@
-// match.ts — whether stored tensors are those of a model: all that its config calls for, none besides, each of its shape.
+// match.ts — whether stored tensors are those of a model: all that its config calls for, each of its shape.
 
 import { widen } from "../../kernels/formats/floats.ts";
 import { readInto } from "../checkpoint/bytes.ts";
 import { checkRowMajor, floatKind } from "../checkpoint/safetensors.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
-import { isLegacy } from "../checkpoint/shards.ts";
+import { quantisedTensors } from "../checkpoint/quantised.ts";
+import type { Table } from "../checkpoint/shards.ts";
 import { LlariatError } from "../error.ts";
 import { show } from "../text/json.ts";
 import { others, short } from "../text/wording.ts";
@@ -12,75 +13,68 @@ import { type ModelConfig, families, partsOf, tensorsOf } from "./families.ts";
 
 /**
  * Exactly the tensors that the config calls for, each with its shape and a float dtype; and whether the head is the embedding.
- * Takes `stored` over, adds to `notes`. Throws LlariatError "checkpoint" naming the first tensor that is missing, unknown, of
- * another shape, quantised or not row-major; "source" and "aborted" from comparing a head with its embedding.
+ * Adds to `notes` what the files hold besides, which transformers does not read either. Throws LlariatError "checkpoint"
+ * naming the first tensor that is missing, twice there, of another shape, quantised or not row-major; "source" and "aborted"
+ * from comparing a head with its embedding.
  */
 export async function matchConfig(
-  stored: Map<string, StoredTensor>,
+  { stored, problems, where }: Table,
   config: ModelConfig,
-  where: string,
   notes: string[],
   signal?: AbortSignal,
 ): Promise<{ tensors: Map<string, StoredTensor>; tied: boolean }> {
-  const legacy = [...stored.keys()].filter(isLegacy);
-  for (const name of legacy) stored.delete(name);
-  if (legacy.length)
-    notes.push(`skipped ${legacy.length} rotary_emb.inv_freq tensors of an old checkpoint; they are computed`);
-
   const { architecture, slots } = families[config.family];
   const [[EMBED], [HEAD]] = [slots.embed, slots.head].map((slot) =>
     partsOf(slot, config).weights.map(({ name }) => name),
   );
   const needed = new Map([...tensorsOf(config)].map(({ name, shape }) => [name, shape]));
+  const held = withPrefix(stored, needed, notes);
   // Files may keep either of two tied tensors: safetensors' save_model keeps the first by name, which is the head.
-  const head = stored.get(HEAD);
-  const tied = config.tied && !(head && stored.has(EMBED));
-  if (tied && head) {
-    stored.delete(HEAD);
-    stored.set(EMBED, head);
-  }
+  const head = held.get(HEAD);
+  const tied = config.tied && !(head && held.has(EMBED));
+  if (tied && head) held.set(EMBED, head);
   if (tied) needed.delete(HEAD);
 
-  const missing = [...needed.keys()].filter((name) => !stored.has(name));
-  const extra = [...stored.keys()].filter((name) => !needed.has(name));
-  if (missing.length) {
-    const also = extra.length
-      ? `; it holds ${short(extra[0])}${others(extra.length)}, which config.json does not call for`
-      : "";
-    const hint = missing[0] === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
-    const shard = /-\d+-of-\d+\.(?:safetensors|bin)$/.test(where)
-      ? ", or the whole folder: this file is one of several"
-      : "";
-    const [first] = missing;
-    throw new LlariatError(
-      "checkpoint",
-      `${where}: ${first}: got no such tensor${others(missing.length)}, needed ${show(needed.get(first))}${hint}${shard}${also}`,
-    );
-  }
-  if (extra.length) {
-    throw new LlariatError(
-      "checkpoint",
-      `${where}: ${short(extra[0])}: got a tensor${others(extra.length)} that a ${architecture} of this config.json does not have, needed none`,
-    );
-  }
+  const bad = (sentence: string, advice?: string): LlariatError => new LlariatError("checkpoint", sentence, { advice });
+  /** A tensor that does not fit says less than the method that made it so. */
+  const unfit = (sentence: string, advice?: string): LlariatError => {
+    const quantised = quantisedTensors(stored);
+    return quantised ? bad(`${where}: ${quantised}`) : bad(sentence, advice);
+  };
+  const extra = [...held.keys()].filter((name) => !needed.has(name) && name !== HEAD);
   const tensors = new Map<string, StoredTensor>();
+  const missing = [...needed.keys()].filter((name) => !held.has(name));
   for (const [name, shape] of needed) {
-    const tensor = stored.get(name)!;
-    if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
-      throw new LlariatError(
-        "checkpoint",
-        `${tensor.source.name}: ${tensor.name}: got shape ${show(tensor.shape)}, needed ${show(shape)} for the sizes in config.json`,
-      );
+    const tensor = held.get(name);
+    const problem = problems.get(name);
+    if (problem !== undefined) throw unfit(problem);
+    if (!tensor) {
+      const hint = name === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
+      const shard = /-\d+-of-\d+\.(?:safetensors|bin)$/.test(where)
+        ? ", or the whole folder: this file is one of several"
+        : "";
+      const got = `got no such tensor${others(missing.length)}, needed ${show(shape)}${hint}${shard}`;
+      throw unfit(`${where}: ${name}: ${got}`, otherNames(extra));
     }
-    if (!floatKind(tensor.dtype)) {
-      throw new LlariatError(
-        "checkpoint",
-        `${tensor.source.name}: ${tensor.name}: got dtype ${tensor.dtype}, needed F32, F16 or BF16; quantised weights need the checkpoint they were made from`,
+    const { source, dtype } = tensor;
+    if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
+      const got = `got shape ${show(tensor.shape)}, needed ${show(shape)} for the sizes in config.json`;
+      throw unfit(`${source.name}: ${tensor.name}: ${got}`);
+    }
+    if (!floatKind(dtype)) {
+      const got = `got dtype ${dtype}, needed F32, F16 or BF16`;
+      throw unfit(
+        `${source.name}: ${tensor.name}: ${got}`,
+        "quantised weights need the checkpoint they were made from",
       );
     }
     checkRowMajor(tensor);
     tensors.set(name, tensor);
   }
+  noteSurplus(extra, architecture, notes);
+  const promised = [...problems.keys()].filter((name) => !needed.has(name));
+  if (promised.length > 0)
+    notes.push(`${where} promises ${short(promised[0])}${others(promised.length)} in vain; the model does not need it`);
   if (!config.tied || tied) return { tensors, tied };
   // The config says tied and the file has both: transformers ties equal ones and lets different ones win over the flag.
   if (await sameValues(tensors.get(EMBED)!, head!, signal)) {
@@ -90,6 +84,58 @@ export async function matchConfig(
   notes.push(`${HEAD} differs from ${EMBED} although config.json says tie_word_embeddings: both are used`);
   return { tensors, tied: false };
 }
+
+/**
+ * `stored` by the names that the model knows. A base model saved alone (LlamaModel) lacks the part before the first dot, which
+ * transformers then adds too.
+ */
+function withPrefix(
+  stored: ReadonlyMap<string, StoredTensor>,
+  needed: ReadonlyMap<string, unknown>,
+  notes: string[],
+): Map<string, StoredTensor> {
+  const BASE = "model.";
+  const names = [...stored.keys()];
+  const alone = names.filter((name) => needed.has(BASE + name));
+  if (alone.length === 0 || names.some((name) => name.startsWith(BASE))) return new Map(stored);
+  notes.push(`the names of the tensors lack "${BASE}", as a base model saved alone has them; they are read with it`);
+  return new Map([...stored].map(([name, tensor]) => [needed.has(BASE + name) ? BASE + name : name, tensor]));
+}
+
+/** What tensors say that are there instead of those needed. */
+const OTHER_NAMES: readonly (readonly [name: RegExp, advice: string])[] = [
+  [/\.lora_[AB]\b/, "which is of a LoRA adapter; merge it into its model with PEFT (merge_and_unload)"],
+  [
+    /(?:^|\.)layers\.\d+\.attention\.w[qkvo]\.weight$/,
+    "which is of Meta's original form; convert it with transformers (convert_llama_weights_to_hf.py)",
+  ],
+  [/^(?:score|classifier|qa_outputs)\./, "which is of a classifier; a language model has lm_head instead"],
+];
+
+function otherNames(extra: readonly string[]): string | undefined {
+  if (extra.length === 0) return undefined;
+  const holds = `it holds ${short(extra[0])}${others(extra.length)}, which config.json does not call for`;
+  for (const [pattern, is] of OTHER_NAMES) {
+    const found = extra.find((name) => pattern.test(name));
+    if (found) return `${holds}; among them ${short(found)}, ${is}`;
+  }
+  return holds;
+}
+
+/** Notes on tensors that are not read: what RoPE computes anyway, and others. */
+function noteSurplus(extra: readonly string[], architecture: string, notes: string[]): void {
+  const legacy = extra.filter(isLegacy);
+  if (legacy.length > 0)
+    notes.push(`skipped ${legacy.length} rotary_emb.inv_freq tensors of an old checkpoint; they are computed`);
+  const rest = extra.filter((name) => !isLegacy(name));
+  if (rest.length > 0)
+    notes.push(
+      `${short(rest[0])}${others(rest.length)} is not read: a ${architecture} of this config.json has no such tensor`,
+    );
+}
+
+/** Checkpoints from before transformers 4.32 store what RoPE computes anyway; transformers ignores it too. */
+const isLegacy = (name: string): boolean => /(?:^|\.)rotary_emb\.inv_freq$/.test(name);
 
 /** Whether two tensors of one shape hold the same numbers; streams both, stops at the first difference. */
 async function sameValues(a: StoredTensor, b: StoredTensor, signal?: AbortSignal): Promise<boolean> {

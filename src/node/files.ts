@@ -47,6 +47,10 @@ async function folder(full: string, describe: string, single?: { name: string; a
       if (single === undefined) return entries;
       return [single.as, ...entries.filter((name) => !WEIGHT_NAMES.includes(name) && name !== single.name)];
     },
+    async folders() {
+      const entries = await readdir(root, { withFileTypes: true });
+      return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    },
     async open(name, signal) {
       checkName(name, describe);
       checkAborted(signal, `opening ${name}`);

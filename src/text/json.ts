@@ -18,11 +18,29 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
 
+/** Words that are values. */
+const WORDS: readonly (readonly [string, Json])[] = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+];
+/** What Python's json module writes and reads besides, and JSON does not have. */
+const PYTHON_WORDS: typeof WORDS = [...WORDS, ["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity]];
+
 /**
  * Parses one JSON document. Throws LlariatError `code` with `name` and the character position for anything that is not
  * JSON (RFC 8259), for duplicate keys in one object, for nesting below 64 levels, and above 4 million values.
  */
-export function parseJson(text: string, name: string, code: ErrorCode): Json {
+export const parseJson = (text: string, name: string, code: ErrorCode): Json => parse(text, name, code, WORDS);
+
+/**
+ * As parseJson, for files that Python writes (config.json and its like): also NaN, Infinity and -Infinity, which may stand
+ * in a field that nobody reads. Whoever reads a number must check that it is one.
+ */
+export const parsePythonJson = (text: string, name: string, code: ErrorCode): Json =>
+  parse(text, name, code, PYTHON_WORDS);
+
+function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS): Json {
   let at = 0;
   let values = 0;
 
@@ -109,11 +127,7 @@ export function parseJson(text: string, name: string, code: ErrorCode): Json {
     if (c === QUOTE) return string();
     if (c === OPEN_OBJECT) return object(depth);
     if (c === OPEN_ARRAY) return array(depth);
-    for (const [word, meaning] of [
-      ["true", true],
-      ["false", false],
-      ["null", null],
-    ] as const) {
+    for (const [word, meaning] of words) {
       if (text.startsWith(word, at)) {
         at += word.length;
         return meaning;
@@ -136,9 +150,10 @@ export function parseJson(text: string, name: string, code: ErrorCode): Json {
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A value for an error sentence: JSON, cut at 60 characters. */
+/** A value for an error sentence: JSON, or Python's NaN and Infinity, cut at 60 characters. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (typeof value === "number") return String(value);
   // A long list or text from a hostile file is cut before it is printed, not after.
   const long = Array.isArray(value) && value.length > 12;
   const small = typeof value === "string" ? value.slice(0, 80) : long ? value.slice(0, 12) : value;

@@ -12,7 +12,7 @@ import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { LlariatError } from "../../src/error.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { loadWeights } from "../../src/model/weights.ts";
-import { collect, damages, seeded } from "../tools/damage.ts";
+import { collect, damages, seeded, surpluses } from "../tools/damage.ts";
 import type { Damaged } from "../tools/damage.ts";
 
 const tests = suite("damaged");
@@ -79,6 +79,21 @@ for (const seed of [1, 2, 3]) {
     );
   });
 }
+
+tests("what holds or says more than the model needs loads, with a note where something is left out", async () => {
+  const whole = await load(memoryFiles(good.single));
+  let count = 0;
+  for (const { name, files, note, less } of surpluses(good, 5)) {
+    const { notes } = await openCheckpoint(memoryFiles(files));
+    if (note === undefined) assert.equal(notes, [], name);
+    else assert.match(notes.join("\n"), note, name);
+    assert.ok(notes.length <= 1 && notes.join().length < 400, `${name}: ${notes.join("\n")}`);
+    const bytes = await load(memoryFiles(files));
+    assert.ok(less ? bytes < whole : bytes === whole, `${name}: ${bytes} bytes of ${whole}`);
+    count++;
+  }
+  assert.ok(count > 30, `only ${count}`);
+});
 
 tests("from a folder: the same refusals, and no file stays open", async () => {
   const base = await mkdtemp(join(tmpdir(), "llariat-"));

@@ -195,7 +195,7 @@ tests("legacy inv_freq tensors are skipped wherever they are and whatever they h
 });
 
 const q = "model.layers.1.self_attn.q_proj.weight";
-tests("missing, extra, misshapen and unsupported tensors are named with got and needed", async () => {
+tests("missing, misshapen and unsupported tensors are named with got and needed", async () => {
   const good = parts[q];
   const check = (change: Parameters<typeof edited>[0], message: RegExp) =>
     refused(() => open({ "model.safetensors": edited(change) }), "checkpoint", message);
@@ -209,17 +209,97 @@ tests("missing, extra, misshapen and unsupported tensors are named with got and 
     /it holds layers\.1\.attention\.wq\.weight, which config\.json does not call for/,
   );
   await check(
-    { "model.layers.2.mlp.up_proj.weight": good },
-    /layers\.2\.mlp\.up_proj\.weight: got a tensor that a LlamaForCausalLM of this config/,
-  );
-  await check({ "model.layers.0.mlp.up_proj.bias": good }, /mlp\.up_proj\.bias: got a tensor that a Llama/);
-  await check(
     { [q]: { ...good, shape: [12, 48] } },
     /q_proj\.weight: got shape \[12,48\], needed \[24,24\] for the sizes in config/,
   );
   await check({ [q]: { ...good, dtype: "I16" } }, /q_proj\.weight: got dtype I16, needed F32, F16 or BF16/);
   await check({ [q]: { dtype: "F8_E4M3", shape: [24, 24], data: new Uint8Array(576) } }, /got dtype F8_E4M3/);
 });
+
+tests("a base model saved alone: names without their prefix, tied; untied its head is missing", async () => {
+  const bare: Record<string, Part | undefined> = {};
+  for (const name of Object.keys(parts)) bare[name] = undefined;
+  for (const [name, part] of Object.entries(parts)) if (name !== HEAD) bare[name.replace(/^model\./, "")] = part;
+  const files = { "model.safetensors": edited(bare), "config.json": tiedConfig };
+  const checkpoint = await open(files);
+  const whole = await open({ "config.json": tiedConfig, "model.safetensors": edited({ [HEAD]: undefined }) });
+  assert.equal([...checkpoint.tensors.keys()], [...whole.tensors.keys()]);
+  for (const [name, tensor] of whole.tensors)
+    assert.equal(await readTensor(checkpoint.tensors.get(name)!), await readTensor(tensor), name);
+  assert.match(
+    checkpoint.notes.join(),
+    /^the names of the tensors lack "model\.", as a base model saved alone has them/,
+  );
+  await refused(
+    () => open({ "model.safetensors": files["model.safetensors"] }),
+    "checkpoint",
+    /lm_head\.weight: got no such tensor, needed \[300,24\], or tie_word_embeddings true/,
+  );
+  // One name with the prefix, and the others are what they say.
+  const mixed = edited({ ...bare, "model.norm.weight": parts["model.norm.weight"], "norm.weight": undefined });
+  await refused(
+    () => open({ ...files, "model.safetensors": mixed }),
+    "checkpoint",
+    /embed_tokens\.weight: got no such tensor/,
+  );
+});
+
+/** The tensors of one matrix as a program stores them quantised, and what the sentence says. */
+const part = (dtype: string, dims: number[], bytes: number): Part => ({
+  dtype,
+  shape: dims,
+  data: new Uint8Array(bytes),
+});
+const QUANTISED: Record<string, [Record<string, Part>, RegExp]> = {
+  "GPTQ, early": [
+    { qweight: part("I32", [3, 24], 288), qzeros: part("I32", [1, 3], 12), scales: part("F16", [1, 24], 48), g_idx: part("I32", [24], 96) },
+    /^model\.safetensors: model\.layers\.1\.self_attn\.q_proj\.qweight: got weights quantised with GPTQ, needed F32, F16 or BF16; load the checkpoint it was made from$/,
+  ],
+  "AWQ, early": [
+    { qweight: part("I32", [24, 3], 288), qzeros: part("I32", [1, 3], 12), scales: part("F16", [1, 24], 48) },
+    /q_proj\.qweight: got weights quantised with AWQ, needed F32/,
+  ],
+  "mlx, which transformers' key does not name": [
+    { weight: part("U32", [24, 3], 288), scales: part("F16", [24, 1], 48), biases: part("F16", [24, 1], 48) },
+    /q_proj\.weight: got weights quantised with mlx, needed .*, or undo it with mlx \(mlx_lm\.convert --dequantize\)/,
+  ],
+  "bitsandbytes, 4 bits": [
+    { weight: part("U8", [288, 1], 288), "weight.absmax": part("F32", [9], 36), "weight.quant_map": part("F32", [16], 64) },
+    /q_proj\.weight\.absmax: got weights quantised with bitsandbytes to 4 bits/,
+  ],
+  "bitsandbytes, 8 bits": [
+    { weight: part("I8", [24, 24], 576), SCB: part("F32", [24], 96) },
+    /q_proj\.SCB: got weights quantised with bitsandbytes to 8 bits/,
+  ],
+  FP8: [
+    { weight: part("F8_E4M3", [24, 24], 576), weight_scale_inv: part("F32", [1, 1], 4) },
+    /q_proj\.weight_scale_inv: got weights quantised with FP8/,
+  ],
+  "compressed-tensors": [
+    { weight_packed: part("I32", [24, 3], 288), weight_shape: part("I64", [2], 16) },
+    /q_proj\.weight_packed: got weights quantised with compressed-tensors/,
+  ],
+  LoRA: [
+    { "base_layer.weight": parts[q], "lora_A.default.weight": part("F16", [2, 24], 96) },
+    /q_proj\.weight: got no such tensor.*; it holds .*; among them .*lora_A\.default\.weight, which is of a LoRA adapter; merge it/,
+  ],
+}; // prettier-ignore
+for (const [name, [tensors, message]] of Object.entries(QUANTISED)) {
+  tests(`says what weights are that config.json calls plain: ${name}`, async () => {
+    const before = q.slice(0, -"weight".length);
+    const change = Object.fromEntries(Object.entries(tensors).map(([ending, tensor]) => [before + ending, tensor]));
+    await refused(() => open({ "model.safetensors": edited({ [q]: undefined, ...change }) }), "checkpoint", message);
+  });
+}
+
+tests("another head is said", async () => {
+  const model = edited({ [HEAD]: undefined, "score.weight": parts["model.norm.weight"] });
+  await refused(
+    () => open({ "model.safetensors": model, "config.json": json({ ...config, architectures: ["LlamaForSequenceClassification"] }) }),
+    "checkpoint",
+    /lm_head\.weight: got no such tensor.*score\.weight, which is of a classifier; a language model has lm_head instead/,
+  );
+}); // prettier-ignore
 
 tests("an index that leads out of the folder is refused before anything is opened", async () => {
   const files = await collect(randomFiles({ shape: SHAPES.tiny, shardBytes: 8000 }));

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { parseConfig } from "../../src/model/config.ts";
 import { parseJson } from "../../src/text/json.ts";
 import { parseRope } from "../../src/rope/index.ts";
-import { refused } from "../tools/refused.ts";
+import { refused, refusedSync } from "../tools/refused.ts";
 
 const goldens = fileURLToPath(new URL("../fixtures/goldens/", import.meta.url));
 const tests = suite("config");
@@ -116,10 +116,6 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
     /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3"; another architecture needs its own forward pass/,
   ],
-  "an architecture of another type": [
-    { model_type: "llama", architectures: ["MistralForCausalLM"] },
-    /architectures: got \["MistralForCausalLM"\], needed \["LlamaForCausalLM"\]/,
-  ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
     /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM"\]/,
@@ -142,14 +138,13 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
   "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
-  "another head": [
-    { architectures: ["LlamaForSequenceClassification"] },
-    /architectures: got \["LlamaForSequenceClassification"\]/,
+  "no architecture and no type": [
+    { model_type: undefined, architectures: [] },
+    /architectures: got \[\], needed \["Llama/,
   ],
-  "architectures that is text": [{ architectures: "LlamaForCausalLM" }, /architectures: got "LlamaForCausalLM"/],
   gptq: [
     { quantization_config: { bits: 4, quant_method: "gptq" } },
-    /quantization_config: got weights quantised with "gptq", needed F32/,
+    /quantization_config: got weights quantised with "gptq" to 4 bits, needed F32/,
   ],
   "compressed tensors": [
     { compression_config: { quantization_status: "frozen" } },
@@ -199,5 +194,44 @@ tests("a RoPE setting that parseRope refuses is refused with the config", async 
   const config = { ...base, rope_scaling: { type: "linear" } };
   await refused(async () => parseConfig(config), "rope", /config\.json: rope_scaling: type linear needs factor/);
 });
+
+tests("model_type decides, architectures only tells what was saved", () => {
+  const family = (change: object) => {
+    const notes: string[] = [];
+    return [parseConfig({ ...base, ...change }, "config.json", notes).family, ...notes];
+  };
+  for (const architectures of [undefined, null, [], ["LLaMAForCausalLM"], ["LlamaModel"], "LlamaForCausalLM", ["A", "LlamaForCausalLM"]])
+    assert.equal(family({ architectures }), ["llama"], JSON.stringify(architectures));
+  assert.equal(family({ architectures: ["MistralForCausalLM"] }), [
+    "llama",
+    'config.json: architectures says ["MistralForCausalLM"]; model_type "llama" decides, which makes it LlamaForCausalLM',
+  ]);
+  for (const architectures of [["LlamaForSequenceClassification"], 7, {}, [null]])
+    assert.is(family({ architectures }).length, 2, JSON.stringify(architectures));
+  for (const [architecture, want] of [["LLaMAForCausalLM", "llama"], ["LlamaModel", "llama"], ["Qwen2ForCausalLM", "qwen2"]])
+    assert.equal(family({ model_type: undefined, architectures: [architecture] }), [want]);
+}); // prettier-ignore
+
+tests("quantised weights are named by what made them", () => {
+  const group = { group_size: 64, bits: 4 };
+  const MLX = /got weights quantised with mlx to 4 bits in groups of 64, needed F32, F16 or BF16; load the checkpoint it was made from, or undo it with mlx/;
+  for (const [change, message] of [
+    [{ quantization: group, quantization_config: group }, MLX],
+    [{ quantization: group }, MLX],
+    [{ quantization: { ...group, mode: "affine", "lm_head": false } }, MLX],
+    [{ quantization_config: { bits: 4, quant_method: "awq", version: "gemm" } }, /quantised with "awq" to 4 bits/],
+    [{ quantization_config: { bits: 4, group_size: 128, desc_act: false } }, /quantised with GPTQ to 4 bits/],
+    [{ quantization_config: { w_bit: 4, q_group_size: 128, zero_point: true } }, /quantised with AWQ to 4 bits/],
+    [{ quantization_config: { load_in_8bit: true, load_in_4bit: false } }, /quantised with bitsandbytes to 8 bits/],
+    [{ quantization_config: { quant_method: "bitsandbytes", load_in_4bit: true } }, /quantised with "bitsandbytes" to 4 bits/],
+    [{ quantization_config: { quant_method: "bitsandbytes", _load_in_4bit: true, _load_in_8bit: false } }, /"bitsandbytes" to 4 bits/],
+    [{ quantization_config: { quant_method: "fp8" } }, /quantised with "fp8", needed/],
+    [{ quantization_config: { config_groups: {} } }, /quantised with compressed-tensors/],
+    [{ quantization_config: { secret: 1 } }, /quantised with a method that it does not name \(secret\)/],
+    [{ quantization_config: "int4" }, /quantised with "int4"/],
+  ] as const) refusedSync(() => parseConfig({ ...base, ...change }), "config", message);
+  const off = { quant_method: "bitsandbytes", load_in_4bit: false, load_in_8bit: false };
+  for (const quantization_config of [null, {}, off]) parseConfig({ ...base, quantization_config, quantization: null });
+}); // prettier-ignore
 
 tests.run();

@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { refusedSync } from "../tools/refused.ts";
-import { parseJson, show } from "../../src/text/json.ts";
+import { parseJson, parsePythonJson, show } from "../../src/text/json.ts";
 
 const json = suite("json");
 const refuses = (text: string, pattern: RegExp) =>
@@ -26,6 +26,18 @@ json("refuses what JSON.parse refuses", () => {
     assert.throws(() => JSON.parse(text), undefined, `the test itself: ${show(text)}`);
     refuses(text, /x\.json: got .* at character \d+, needed .*/);
   }
+});
+
+json("what Python writes: NaN and Infinity are values there, and nowhere else", () => {
+  const python = (text: string) => parsePythonJson(text, "x.json", "config");
+  assert.equal(python("[NaN, Infinity, -Infinity, -1]"), [NaN, Infinity, -Infinity, -1]);
+  for (const text of ["NaN", "Infinity", "-Infinity", "[NaN]"]) {
+    python(text);
+    refuses(text, /x\.json: got .* at character \d+, needed a JSON value/);
+  }
+  for (const text of ["nan", "-NaN", "+Infinity", "Inf", "NaNa", "Infinity1", "None", "True", "[NaN"])
+    refusedSync(() => python(text), "config", /x\.json: got/);
+  assert.equal([show(NaN), show(-Infinity), show(1.5)], ["NaN", "-Infinity", "1.5"]);
 });
 
 json("agrees with JSON.parse on 3,000 seeded mutations", () => {

@@ -194,12 +194,6 @@ export function* damages(good: { single: Files; sharded: Files; tied: Files }, s
     copy[`${victim}.x`] = copy[victim];
     delete copy[victim];
   });
-  const extra = { dtype: "F32", shape: [2], data_offsets: [data.length, data.length + 8] as [number, number] };
-  yield withHeader(
-    "a tensor too many",
-    (copy) => void (copy["model.layers.0.self_attn.q_norm.weight"] = extra),
-    Uint8Array.of(...data, ...new Uint8Array(8)),
-  );
   const entry = JSON.stringify(header[victim]);
   yield one(
     `${victim}: twice, the same`,
@@ -228,6 +222,91 @@ export function* damages(good: { single: Files; sharded: Files; tied: Files }, s
   yield* damagedShards(good.sharded, random);
 }
 
+/** One checkpoint that holds or says more than the model needs: it loads, with a note of `note` or without one. */
+export interface Surplus {
+  readonly name: string;
+  readonly files: Record<string, Uint8Array>;
+  readonly note: RegExp | undefined;
+  /** Fewer weights than the good one has. */
+  readonly less?: true;
+}
+
+/** Checkpoints that transformers loads although something in them is read by nobody. */
+export function* surpluses(good: { single: Files; sharded: Files }, seed: number): Generator<Surplus> {
+  const random = seeded(seed);
+  const { header, data } = takeApart(good.single[MODEL]);
+  const more = (name: string, dtype: string, shape: number[], bytes: number): Files => ({
+    ...good.single,
+    [MODEL]: safetensorsBytes(
+      { ...header, [name]: { dtype, shape, data_offsets: [data.length, data.length + bytes] } },
+      Uint8Array.of(...data, ...new Uint8Array(bytes).fill(255)),
+    ),
+  });
+  const layer = "model.layers.0.self_attn";
+  for (const [name, dtype, shape, bytes] of [
+    [`${layer}.q_norm.weight`, "F32", [2], 8], [`${layer}.k_scale`, "F32", [], 4], [`${layer}.masked_bias`, "F16", [1], 2],
+    [`${layer}.bias`, "BOOL", [1, 2, 2], 4], ["position_ids", "I64", [1], 8], ["model.layers.9.mlp.up_proj.weight", "F8_E4M3", [3], 3],
+    ["", "U8", [0], 0], ["__proto__", "U8", [1], 1],
+  ] as const) {
+    yield { name: `the tensor ${name}`, files: more(name, dtype, [...shape], bytes), note: /is not read: a LlamaForCausalLM of this config\.json has no such tensor/ };
+  } // prettier-ignore
+  yield {
+    name: "inv_freq",
+    files: more(`${layer}.rotary_emb.inv_freq`, "F32", [3], 12),
+    note: /skipped 1 rotary_emb\.inv_freq tensors/,
+  };
+
+  const config = JSON.parse(new TextDecoder().decode(good.single["config.json"]));
+  const says = (change: object | string, note: RegExp | undefined, less?: true): Surplus => ({
+    name: `config.json: ${JSON.stringify(change)}`,
+    files: {
+      ...good.single,
+      "config.json": encode(
+        typeof change === "string" ? JSON.stringify(config).replace(/\}$/, `,${change}}`) : { ...config, ...change },
+      ),
+    },
+    note,
+    less,
+  });
+  yield says({ num_hidden_layers: config.num_hidden_layers - 1 }, /model\.layers\.1\..*\(and \d+ more\) is not read/, true);
+  yield says({ attention_bias: false }, /_proj\.bias.* is not read/, true);
+  yield says({ mlp_bias: false }, /_proj\.bias.* is not read/, true);
+  yield says({ architectures: ["LlamaForSequenceClassification"] }, /architectures says .*model_type "llama" decides/);
+  for (const architectures of [undefined, null, [], ["LLaMAForCausalLM"], ["LlamaModel"], "LlamaForCausalLM"])
+    yield says({ architectures }, undefined);
+  yield says({ rope_scaling: { type: "yarn", factor: 2, attn_factor: 0.8, finetuned: true } }, /attn_factor, finetuned have no effect on RoPE of type yarn/);
+  yield says({ quantization_config: null, compression_config: {}, quantization: null }, undefined);
+  yield says({ quantization_config: { quant_method: "bitsandbytes", load_in_4bit: false, load_in_8bit: false } }, undefined);
+  for (const word of ["NaN", "Infinity", "-Infinity"]) yield says(`"unread":[0,${word}]`, undefined);
+
+  const settings = (change: string, note: RegExp | undefined): Surplus => ({
+    name: `generation_config.json: ${change}`,
+    files: { ...good.single, "generation_config.json": encode(change) },
+    note,
+  });
+  yield settings('{"x":-Infinity,"num_beams":1,"suppress_tokens":[],"typical_p":1.0,"min_length":0}', undefined);
+  yield settings('{"num_beams":4,"stop_strings":["x"],"no_repeat_ngram_size":3}', /num_beams, stop_strings, no_repeat_ngram_size: not supported/);
+
+  const index = JSON.parse(new TextDecoder().decode(good.sharded[INDEX])) as { weight_map: Record<string, string> };
+  const names = Object.keys(index.weight_map);
+  const shards = [...new Set(Object.values(index.weight_map))];
+  const name = names[random(names.length)];
+  const home = index.weight_map[name];
+  const withMap = (what: string, weight_map: Record<string, string>, note?: RegExp): Surplus => ({
+    name: `shards: ${what}`,
+    files: { ...good.sharded, [INDEX]: encode({ weight_map }) },
+    note,
+  });
+  const { [name]: _, ...forgotten } = index.weight_map;
+  yield withMap("a tensor the index forgets", forgotten);
+  yield withMap("a tensor placed in the wrong one", { ...index.weight_map, [name]: shards.find((other) => other !== home)! });
+  yield withMap("a tensor that no shard holds", { ...index.weight_map, "model.layers.9.x": home }, /promises model\.layers\.9\.x in vain/);
+  yield withMap("a tensor placed in a shard that is not there", { ...index.weight_map, [name]: "absent.safetensors" });
+  yield withMap("a shard for nothing", { ...index.weight_map, "model.layers.9.x": "absent.safetensors" }, /in vain/);
+  const exchanged = { [shards[0]]: good.sharded[shards[1]], [shards[1]]: good.sharded[shards[0]] };
+  yield { name: "shards: two exchanged", files: { ...good.sharded, ...exchanged }, note: undefined };
+} // prettier-ignore
+
 function* damagedConfigs(good: { single: Files; tied: Files }, random: (n: number) => number): Generator<Damaged> {
   const config = JSON.parse(new TextDecoder().decode(good.single["config.json"]));
   const text = JSON.stringify(config);
@@ -243,11 +322,11 @@ function* damagedConfigs(good: { single: Files; tied: Files }, random: (n: numbe
   yield withConfig("two megabytes", text + " ".repeat(2 ** 21));
   yield withConfig("a key twice", text.replace(/\}$/, ',"hidden_size":1}'));
   for (const [key, value, code] of [
-    ["num_hidden_layers", config.num_hidden_layers + 1, "checkpoint"], ["num_hidden_layers", config.num_hidden_layers - 1, "checkpoint"],
+    ["num_hidden_layers", config.num_hidden_layers + 1, "checkpoint"], ["model_type", "mistral", "config"],
     ["num_hidden_layers", 1e9, "config"], ["vocab_size", config.vocab_size + 1, "checkpoint"], ["vocab_size", 2 ** 40, "config"],
     ["intermediate_size", config.intermediate_size + 2, "checkpoint"], ["hidden_size", config.hidden_size * 2, "checkpoint"],
     ["head_dim", config.head_dim * 2, "checkpoint"], ["num_key_value_heads", 1, "checkpoint"], ["num_attention_heads", 0, "config"],
-    ["attention_bias", false, "checkpoint"], ["mlp_bias", false, "checkpoint"], ["model_type", "gpt2", "config"],
+    ["model_type", "gpt2", "config"], ["hidden_act", "gelu", "config"], ["quantization", { bits: 4, group_size: 64 }, "config"],
     ["quantization_config", { quant_method: "awq" }, "config"], ["rms_norm_eps", "tiny", "config"],
   ] as const) {
     yield withConfig(`${key} ${JSON.stringify(value)}`, { ...config, [key]: value }, code);
@@ -279,7 +358,6 @@ function* damagedShards(good: Files, random: (n: number) => number): Generator<D
   const shard = shards[random(shards.length)];
   const name = names[random(names.length)];
   const home = index.weight_map[name];
-  const elsewhere = shards.find((other) => other !== home)!;
   const damaged = (what: string, files: Files): Damaged => ({ name: `shards: ${what}`, code: "checkpoint", files });
   const withMap = (what: string, weight_map: unknown) => damaged(what, { ...good, [INDEX]: encode({ weight_map }) });
 
@@ -287,7 +365,6 @@ function* damagedShards(good: Files, random: (n: number) => number): Generator<D
   yield damaged("one missing", without);
   yield damaged("one cut", { ...good, [shard]: good[shard].slice(0, random(good[shard].length)) });
   yield damaged("one empty", { ...good, [shard]: new Uint8Array(0) });
-  yield damaged("two exchanged", { ...good, [shards[0]]: good[shards[1]], [shards[1]]: good[shards[0]] });
   yield damaged("one twice under two names", { ...good, [shards[0]]: good[shards[1]] });
   yield damaged("index cut", { ...good, [INDEX]: good[INDEX].slice(0, random(good[INDEX].length - 2)) });
   yield damaged("index not UTF-8", { ...good, [INDEX]: Uint8Array.of(0x7b, 0xc0, 0x7d) });
@@ -295,14 +372,10 @@ function* damagedShards(good: Files, random: (n: number) => number): Generator<D
   for (const map of [null, [], "x", 1, {}]) yield withMap(`weight_map ${JSON.stringify(map)}`, map);
   for (const file of [
     "../model.safetensors", "/etc/passwd", "/tmp/x.safetensors", "..", "", "sub/x.safetensors", "..\\x.safetensors",
-    "C:x.safetensors", `x\0.safetensors`, "file:///x.safetensors", "config.json", "absent.safetensors", 1, null, [home],
+    "C:x.safetensors", `x\0.safetensors`, "file:///x.safetensors", "config.json", 1, null, [home],
   ]) {
     yield withMap(`${name} in ${JSON.stringify(file)}`, { ...index.weight_map, [name]: file });
   } // prettier-ignore
-  yield withMap("a tensor placed in the wrong one", { ...index.weight_map, [name]: elsewhere });
-  yield withMap("a tensor too many in the index", { ...index.weight_map, "model.layers.9.mlp.up_proj.weight": home });
-  const { [name]: __, ...forgotten } = index.weight_map;
-  yield withMap("a tensor the index forgets", forgotten);
   const again = new TextDecoder()
     .decode(good[INDEX])
     .replace(/"weight_map":\s*\{/, `$&${JSON.stringify(name)}:${JSON.stringify(home)},`);

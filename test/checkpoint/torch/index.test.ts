@@ -147,6 +147,15 @@ tests("buffers of every dtype are found with their values; what is no tensor is 
   await refused(() => readTensor(got.get("model.transposed")!), "checkpoint", /got \[3,2\] with strides \[1,3\], needed it row-major/);
 }); // prettier-ignore
 
+tests("such a checkpoint opens, with notes of what is not read", async () => {
+  const files = await folderFiles(join(fixtures, "surplus"));
+  const { tensors, notes } = await openCheckpoint(files);
+  await files.close();
+  assert.is(tensors.size, 21);
+  assert.match(notes[0], /^skipped 2 rotary_emb\.inv_freq tensors of an old checkpoint/);
+  assert.match(notes[1], /masked_bias \(and 13 more\) is not read: a LlamaForCausalLM of this config\.json has no such tensor/);
+}); // prettier-ignore
+
 /** The forms that torch writes and we refuse: each for its own reason, with a way out. */
 const REFUSED: Readonly<Record<string, RegExp>> = {
   "before-1.6": /^pytorch_model\.bin: got the form that torch wrote before 1\.6, .*; load it with torch and save it again/,
