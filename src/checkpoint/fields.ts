@@ -48,9 +48,9 @@ export class Fields {
     );
   }
 
-  /** True or false; false where it is absent. */
-  flag(key: string): boolean {
-    const value = this.get(key) ?? false;
+  /** True or false; `fallback` where it is absent. */
+  flag(key: string, fallback = false): boolean {
+    const value = this.get(key) ?? fallback;
     if (typeof value === "boolean") return value;
     throw this.bad(key, "true or false");
   }

@@ -44,6 +44,7 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     ...fields.all,
     max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
     head_dim: fields.get("head_dim") ?? family.headDim,
+    rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
   });
   if (rope.ignored.length > 0) {
     const [keys, have] = [rope.ignored.map((key) => short(key)).join(", "), rope.ignored.length > 1 ? "have" : "has"];
@@ -72,8 +73,8 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     vocab,
     maxPositions,
     rmsEps: fields.number("rms_norm_eps", 0, 1, 1e-6)!,
-    tied: fields.flag("tie_word_embeddings"),
-    ...family.flags(fields),
+    tied: fields.flag("tie_word_embeddings", family.tied),
+    ...family.own(fields, layers),
     eosIds: Object.freeze(fields.ids("eos_token_id", family.eosIds)),
     ...(bosId !== undefined && { bosId }),
     ...(dtype !== undefined && { dtype }),

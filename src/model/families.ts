@@ -5,7 +5,7 @@ import type { Fields } from "../checkpoint/fields.ts";
 import type { Rope } from "../rope/index.ts";
 
 /** The architectures that run here, as model_type names them. */
-export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3";
+export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3";
 
 /** The shape and arithmetic of one model. Sizes in elements, plain frozen data. */
 export interface ModelConfig {
@@ -34,6 +34,8 @@ export interface ModelConfig {
   readonly oBias: boolean;
   /** Whether gate, up and down have a bias. */
   readonly mlpBias: boolean;
+  /** Numbers of the layers that do not rotate queries and keys; absent: all do. */
+  readonly layersWithoutRope?: readonly number[];
   /** Ids that end a text; empty if the config says null. */
   readonly eosIds: readonly number[];
   readonly bosId?: number;
@@ -43,8 +45,11 @@ export interface ModelConfig {
   readonly rope: Rope;
 }
 
-/** The flags that a family reads from its config.json, or has by nature. */
-export type Flags = Pick<ModelConfig, "qkvBias" | "oBias" | "mlpBias">;
+/** The flags that say whether linear layers have a bias. */
+export type BiasFlag = "qkvBias" | "oBias" | "mlpBias";
+
+/** What a family reads from its config.json beside the sizes, or has by nature. */
+export type Own = Pick<ModelConfig, BiasFlag | "layersWithoutRope">;
 
 /** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values; `head` is one. */
 export type Extent = "vocab" | "dim" | "q" | "kv" | "head" | "hidden";
@@ -56,7 +61,7 @@ export interface Slot {
   /** Of a matrix; a slot without columns is a vector. */
   readonly columns?: Extent;
   /** Whether the stored tensors have a `.bias` each, which makes a further slot of that name with `Bias` behind it. */
-  readonly bias?: keyof Flags;
+  readonly bias?: BiasFlag;
 }
 
 /** The slots of a block and those around the blocks, as forward.ts reads them. */
@@ -82,8 +87,12 @@ export interface Family {
   readonly eosIds: readonly number[];
   /** head_dim where config.json has none; without, hidden_size / num_attention_heads. */
   readonly headDim?: number;
-  /** Reads its flags; throws "config" by name for what would change the arithmetic and is not implemented. */
-  readonly flags: (fields: Fields) => Flags;
+  /** rope_theta where config.json has none; without, 10,000. */
+  readonly ropeTheta?: number;
+  /** tie_word_embeddings where config.json has none; without, false. */
+  readonly tied?: boolean;
+  /** Reads what is its own; throws "config" by name for what would change the arithmetic and is not implemented. */
+  readonly own: (fields: Fields, layers: number) => Own;
   readonly slots: Slots;
 }
 
@@ -125,7 +134,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 2048,
     bosId: 1,
     eosIds: [2],
-    flags(fields) {
+    own(fields) {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
       return { qkvBias: attention, oBias: attention, mlpBias: fields.flag("mlp_bias") };
     },
@@ -136,7 +145,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 131_072,
     bosId: 1,
     eosIds: [2],
-    flags(fields) {
+    own(fields) {
       // Absent is not null here: it means a window of 4096 tokens (MistralConfig).
       if (fields.all["sliding_window"] !== null)
         throw fields.bad("sliding_window", "null: attention that sees only the last tokens is not implemented");
@@ -148,7 +157,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     architecture: "Qwen2ForCausalLM",
     maxPositions: 32_768,
     eosIds: [],
-    flags(fields) {
+    own(fields) {
       refuseWindow(fields);
       return { qkvBias: true, oBias: false, mlpBias: false };
     },
@@ -159,7 +168,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 32_768,
     eosIds: [],
     headDim: 128,
-    flags(fields) {
+    own(fields) {
       refuseWindow(fields);
       const attention = fields.flag("attention_bias"); // of q, k, v and o
       return { qkvBias: attention, oBias: attention, mlpBias: false };
@@ -177,9 +186,40 @@ export const families: Readonly<Record<FamilyName, Family>> = {
       },
     },
   },
+  smollm3: {
+    architecture: "SmolLM3ForCausalLM",
+    maxPositions: 32_768,
+    bosId: 128_000,
+    eosIds: [128_001],
+    ropeTheta: 2_000_000,
+    tied: true,
+    own(fields, layers) {
+      refuseWindow(fields);
+      const attention = fields.flag("attention_bias"); // of q, k, v and o
+      const biases = { qkvBias: attention, oBias: attention, mlpBias: fields.flag("mlp_bias") };
+      return { ...biases, layersWithoutRope: layersWithoutRope(fields, layers) };
+    },
+    slots: LLAMA_SLOTS,
+  },
 };
 
-/** Refuses layers whose attention sees only the last tokens, as Qwen's configs spell them. */
+/**
+ * Layers that do not rotate queries and keys: a list with 0 for each of them, or the last of every so many (SmolLM3Config;
+ * after Yang et al. 2025, arXiv 2501.18795).
+ */
+function layersWithoutRope(fields: Fields, layers: number): number[] {
+  const list = fields.get("no_rope_layers");
+  const numbers = Array.from({ length: layers }, (_, i) => i);
+  if (list === undefined) {
+    const interval = fields.integer("no_rope_layer_interval", 1, Number.MAX_SAFE_INTEGER, 4);
+    return numbers.filter((i) => (i + 1) % interval === 0);
+  }
+  if (!Array.isArray(list) || list.length < layers || list.some((value) => value !== 0 && value !== 1))
+    throw fields.bad("no_rope_layers", `a list with 1 or 0 for each of ${layers} layers`);
+  return numbers.filter((i) => list[i] === 0);
+}
+
+/** Refuses layers whose attention sees only the last tokens, as configs with use_sliding_window spell them. */
 function refuseWindow(fields: Fields): void {
   const types = fields.get("layer_types") ?? [];
   if (fields.flag("use_sliding_window"))

@@ -87,9 +87,11 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
     run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, rows, step, device })); // qkv [rows, q + k + v]
     const { headNorm } = layer;
     if (headNorm) run(headnorm({ qkv: a.qkv, weight: headNorm, heads, kvHeads, eps, step, device })); // q and k in place
-    run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k turned in place
+    const turned = !config.layersWithoutRope?.includes(i);
+    if (turned) run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k in place
     run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
-    run(attention({ ...a, kv: kv[i], y: a.attended, heads, kvHeads, rawKeys, step, device })); // [rows, q]
+    const keys = { kv: kv[i], rawKeys: rawKeys && turned };
+    run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, step, device })); // [rows, q]
     run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, rows, step, device })); // x += …
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
     run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, rows, step, device })); // [rows, 2·hidden]

@@ -130,6 +130,10 @@ for (const kernel of kernels) {
 
   const shape = { headDim: 16, heads: 4, kvHeads: 4, rawKeys: true, ...mixed }; // as in the golden mha
 
+  // A layer without RoPE rotates no keys, although the same sequences cache them raw.
+  test(`${kernel.name}: raw keys that are not to be rotated`, () =>
+    check(kernel, { ...shape, rawKeys: false, headDim: 10 }, 2e-12));
+
   // All others here have a cache in f32.
   for (const cache of Object.values(caches).filter((each) => each !== caches.f32)) {
     test(`${kernel.name}: a cache in ${cache.name}`, () => check(kernel, { ...shape, headDim: 10, cache }, 2e-12));

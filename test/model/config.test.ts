@@ -68,6 +68,21 @@ tests("Qwen3: heads of 128 unless stated, a bias on all four", () => {
   assert.equal([biased.qkvBias, biased.oBias], [true, true]);
 });
 
+tests("SmolLM3: which layers go without RoPE, and its own defaults", () => {
+  const parse = (more: object) => parseConfig({ ...base, num_hidden_layers: 5, model_type: "smollm3", ...more });
+  const { layersWithoutRope, tied, rope, bosId, eosIds, maxPositions } = parse({});
+  assert.equal([layersWithoutRope, tied, rope.theta, maxPositions], [[3], true, 2_000_000, 32_768]);
+  assert.equal([bosId, eosIds], [128_000, [128_001]]);
+  assert.equal(parse({ no_rope_layer_interval: 2 }).layersWithoutRope, [1, 3]);
+  assert.equal(parse({ no_rope_layers: null, no_rope_layer_interval: 1 }).layersWithoutRope, [0, 1, 2, 3, 4]);
+  // The list wins, and may be longer than there are layers.
+  assert.equal(parse({ no_rope_layers: [0, 1, 1, 0, 1, 0], no_rope_layer_interval: 2 }).layersWithoutRope, [0, 3]);
+  assert.is(parse({ tie_word_embeddings: false, rope_theta: 5000 }).tied, false);
+  assert.is(parse({ rope_theta: 5000 }).rope.theta, 5000);
+  const biased = parse({ attention_bias: true, mlp_bias: true });
+  assert.equal([biased.qkvBias, biased.oBias, biased.mlpBias], [true, true, true]);
+});
+
 tests("v4 and v5 spellings, null and explicit", () => {
   const parse = (more: object) => parseConfig({ ...base, ...more });
   assert.is(parse({ dtype: "float16" }).dtype, "float16");
@@ -114,11 +129,11 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
   "another architecture": [
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
-    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3"; another architecture needs its own forward pass/,
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3"; another architecture needs its own forward pass/,
   ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
-    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM"\]/,
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM"\]/,
   ],
   "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
   "Mistral with a window": [
@@ -138,6 +153,13 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
   "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
+  "SmolLM3 with a window": [{ model_type: "smollm3", use_sliding_window: true }, /use_sliding_window: got true/],
+  "a list of layers without RoPE that is too short": [
+    { model_type: "smollm3", no_rope_layers: [1] },
+    /no_rope_layers: got \[1\], needed a list with 1 or 0 for each of 2 layers/,
+  ],
+  "layers that rotate by half": [{ model_type: "smollm3", no_rope_layers: [1, 0.5] }, /no_rope_layers: got \[1,0\.5\]/],
+  "no interval of layers": [{ model_type: "smollm3", no_rope_layer_interval: 0 }, /no_rope_layer_interval: got 0/],
   "no architecture and no type": [
     { model_type: undefined, architectures: [] },
     /architectures: got \[\], needed \["Llama/,

@@ -80,12 +80,21 @@ export const checkpoint: readonly Mutation[] = [
   ...of("src/model/families.ts", ["model/config", "model/checkpoint", "model/weights"], [
     ["families: a window of Mistral's is overlooked", 'fields.all["sliding_window"] !== null', 'fields.get("sliding_window") !== undefined'],
     ["families: a window of Qwen2's is overlooked", 'if (fields.flag("use_sliding_window"))', 'if (fields.flag("use_sliding_window") && false)'],
+    ["families: RoPE in every layer of SmolLM3", "numbers.filter((i) => list[i] === 0)", "numbers.filter((i) => list[i] === 2)"],
+    ["families: the layer after the one without RoPE", "(i + 1) % interval === 0", "i % interval === 0"],
+    ["families: SmolLM3 untied", "tied: true,", ""],
+    ["families: SmolLM3 with Llama's base", "ropeTheta: 2_000_000,", ""],
     ["families: Qwen3's head as wide as Llama's", "headDim: 128,", ""],
     ["families: a bias on Qwen2's o", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: true, oBias: true, mlpBias: false }"],
     ["families: no bias on Qwen2's q, k and v", "{ qkvBias: true, oBias: false, mlpBias: false }", "{ qkvBias: false, oBias: false, mlpBias: false }"],
     ["families: Llama's attention bias without o", "oBias: attention,", "oBias: attention && false,"],
     ["families: k and v change places", '["self_attn.k_proj", "kv"],\n        ["self_attn.v_proj", "kv"],', '["self_attn.v_proj", "kv"],\n        ["self_attn.k_proj", "kv"],'],
     ["families: up before gate", '["mlp.gate_proj", "hidden"],\n        ["mlp.up_proj", "hidden"],', '["mlp.up_proj", "hidden"],\n        ["mlp.gate_proj", "hidden"],'],
+  ]),
+  ...of("src/model/forward.ts", ["model/families", "model/goldens"], [
+    ["forward: keys of layers without RoPE are rotated where they are cached raw", "rawKeys: rawKeys && turned", "rawKeys"],
+    ["forward: layers without RoPE rotate", "if (turned) run(rope(", "run(rope("],
+    ["forward: heads of Qwen3 are not normalised", "if (headNorm) run(", "if (headNorm && rows < 0) run("],
   ]),
   ...of("src/model/config.ts", ["model/config"], [
     ["config: any architecture without a type", "if (found) return found;", "return found ?? names[0];"],

@@ -52,15 +52,19 @@ export class Llama64 {
       if (config.family === "qwen3")
         for (const [part, rows] of [["q", q], ["k", k]] as const)
           rows.forEach((row, i) => (rows[i] = headsOf(row, config.headDim, (head) => normalised(head, own(`self_attn.${part}_norm`), eps)))); // prettier-ignore
+      // A layer without RoPE is one whose angles are all zero.
+      const turning: Angles64 = config.layersWithoutRope?.includes(layer)
+        ? { omega: new Float64Array(config.headDim / 2), attentionScaling: 1 }
+        : angles;
       k.forEach((raw, i) => {
         const position = positions[i];
-        cache.push({ position, raw, rotated: rotated(raw, position, config.headDim, angles), value: v[i] });
+        cache.push({ position, raw, rotated: rotated(raw, position, config.headDim, turning), value: v[i] });
       });
       const keys = cache.map(({ position, raw, rotated: kept }) =>
-        this.#rawKeys ? rotated(raw, position, config.headDim, angles) : kept,
+        this.#rawKeys ? rotated(raw, position, config.headDim, turning) : kept,
       );
       const attended = q.map((row, i) => {
-        const query = rotated(row, positions[i], config.headDim, angles);
+        const query = rotated(row, positions[i], config.headDim, turning);
         return attend(query, keys.slice(0, cache.length - ids.length + i + 1), cache, config);
       });
       add(attended.map((row) => this.#projected(layer, "self_attn.o_proj", row)));

@@ -295,7 +295,7 @@ function append(call: Call): void {
  * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
  */
 function attend(call: Call, row: number, head: number, first: number, last: number) {
-  const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
+  const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates } = call.dispatch.constants;
   const d = columns(call, "table");
   const { at } = cached(call);
   const [qkv, table] = [call.get("qkv"), call.get("table")];
@@ -309,9 +309,8 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
     let [score, terms] = [0, 0];
     for (let j = 0; j < d / 2; j++) {
       const [a, b] = [at("keys", slot, kvAt + j), at("keys", slot, kvAt + d / 2 + j)];
-      const [ka, kb, aScale, bScale] = raw
-        ? turned(table, d / 2, angle + first + i, j, a, b)
-        : [a, b, Math.abs(a), Math.abs(b)];
+      const [ka, kb, aScale, bScale] =
+        raw && rotates ? turned(table, d / 2, angle + first + i, j, a, b) : [a, b, Math.abs(a), Math.abs(b)];
       score += qkv[query + j] * ka + qkv[query + d / 2 + j] * kb;
       terms += Math.abs(qkv[query + j]) * aScale + Math.abs(qkv[query + d / 2 + j]) * bScale;
     }
