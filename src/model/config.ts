@@ -40,12 +40,13 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
   const kvHeads = size("num_key_value_heads", MAX_COLUMNS, heads);
   const vocab = size("vocab_size", MAX_VOCAB);
   if (heads % kvHeads !== 0) throw fields.bad("num_key_value_heads", `a divisor of num_attention_heads, ${heads}`);
-  const rope = parseRope({
+  const stated = {
     ...fields.all,
     max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
     head_dim: fields.get("head_dim") ?? family.headDim,
     rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
-  });
+  };
+  const rope = parseRope(stated, family.ropeSpellings);
   if (rope.ignored.length > 0) {
     const [keys, have] = [rope.ignored.map((key) => short(key)).join(", "), rope.ignored.length > 1 ? "have" : "has"];
     notes.push(`${file}: ${keys} ${have} no effect on RoPE of type ${rope.type}`);
@@ -72,7 +73,7 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     headDim,
     vocab,
     maxPositions,
-    rmsEps: fields.number("rms_norm_eps", 0, 1, 1e-6)!,
+    rmsEps: fields.number("rms_norm_eps", 0, 1, family.rmsEps ?? 1e-6)!,
     tied: fields.flag("tie_word_embeddings", family.tied),
     ...family.own(fields, layers),
     eosIds: Object.freeze(fields.ids("eos_token_id", family.eosIds)),

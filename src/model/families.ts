@@ -2,10 +2,10 @@
 // which slot. The check of a checkpoint (match.ts), loading (weights.ts) and the forward pass (forward.ts) go by these rows.
 
 import type { Fields } from "../checkpoint/fields.ts";
-import type { Rope } from "../rope/index.ts";
+import type { Rope, RopeType } from "../rope/index.ts";
 
 /** The architectures that run here, as model_type names them. */
-export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3";
+export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3" | "phi3";
 
 /** The shape and arithmetic of one model. Sizes in elements, plain frozen data. */
 export interface ModelConfig {
@@ -52,7 +52,7 @@ export type BiasFlag = "qkvBias" | "oBias" | "mlpBias";
 export type Own = Pick<ModelConfig, BiasFlag | "layersWithoutRope">;
 
 /** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values; `head` is one. */
-export type Extent = "vocab" | "dim" | "q" | "kv" | "head" | "hidden";
+export type Extent = "vocab" | "dim" | "q" | "kv" | "qkv" | "head" | "hidden" | "gateUp";
 
 /** What one tensor of the model on the device is made of. */
 export interface Slot {
@@ -89,6 +89,10 @@ export interface Family {
   readonly headDim?: number;
   /** rope_theta where config.json has none; without, 10,000. */
   readonly ropeTheta?: number;
+  /** RoPE types by the names its configs have given them and transformers takes for them. */
+  readonly ropeSpellings?: Readonly<Record<string, RopeType>>;
+  /** rms_norm_eps where config.json has none; without, 1e-6. */
+  readonly rmsEps?: number;
   /** tie_word_embeddings where config.json has none; without, false. */
   readonly tied?: boolean;
   /** Reads what is its own; throws "config" by name for what would change the arithmetic and is not implemented. */
@@ -201,6 +205,39 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     },
     slots: LLAMA_SLOTS,
   },
+  phi3: {
+    architecture: "Phi3ForCausalLM",
+    maxPositions: 4096,
+    bosId: 1,
+    eosIds: [32_000],
+    ropeSpellings: { su: "longrope", yarn: "longrope" },
+    rmsEps: 1e-5,
+    own(fields) {
+      const context = fields.integer("max_position_embeddings", 1, Number.MAX_SAFE_INTEGER, 4096);
+      // A window as long as the context, which the published 128k files state, hides nothing.
+      if (fields.integer("sliding_window", 1, Number.MAX_SAFE_INTEGER, context) < context) {
+        const needed = `null or at least max_position_embeddings, ${context}`;
+        throw fields.bad("sliding_window", `${needed}: attention that sees only the last tokens is not implemented`);
+      }
+      const { partial_rotary_factor: inside = 1 } = (fields.get("rope_parameters") ?? {}) as Record<string, unknown>;
+      for (const share of [fields.get("partial_rotary_factor") ?? 1, inside])
+        if (share !== 1)
+          throw fields.bad(
+            "partial_rotary_factor",
+            `1: heads of which only a part turns are not implemented, got ${share}`,
+          );
+      return { qkvBias: false, oBias: false, mlpBias: false };
+    },
+    // Rows of q, k and v, and of gate and up, in the order they have here.
+    slots: {
+      ...LLAMA_SLOTS,
+      layer: {
+        ...LLAMA_SLOTS.layer,
+        qkv: { from: [["self_attn.qkv_proj", "qkv"]], columns: "dim" },
+        gateUp: { from: [["mlp.gate_up_proj", "gateUp"]], columns: "dim" },
+      },
+    },
+  },
 };
 
 /**
@@ -265,6 +302,7 @@ export function* tensorsOf(config: ModelConfig): Generator<NamedTensor> {
   yield* all(head);
 }
 
-function extent(of: Extent, { vocab, dim, heads, kvHeads, headDim, hidden }: ModelConfig): number {
-  return { vocab, dim, q: heads * headDim, kv: kvHeads * headDim, head: headDim, hidden }[of];
+function extent(of: Extent, { vocab, dim, heads, kvHeads, headDim: head, hidden }: ModelConfig): number {
+  const [q, kv] = [heads * head, kvHeads * head];
+  return { vocab, dim, q, kv, qkv: q + 2 * kv, head, hidden, gateUp: 2 * hidden }[of];
 }

@@ -10,6 +10,8 @@ export interface RawSetting {
   readonly where: string;
   readonly values: Dict;
   readonly request: boolean;
+  /** Further names of types, beside their own. */
+  readonly spellings?: Readonly<Record<string, RopeType>>;
 }
 
 interface Keys {
@@ -93,11 +95,12 @@ export function checkNames(setting: RawSetting): { type: RopeType; ignored: stri
  * The type a setting names: rope_type, else type, else default. In a request one of the two must be there, and both must
  * agree; a config with neither is `default` in transformers.
  */
-function typeOf({ where, values, request }: RawSetting): RopeType {
+function typeOf({ where, values, request, spellings = {} }: RawSetting): RopeType {
   const [newer, older] = [given(values, "rope_type"), given(values, "type")];
   if (request && newer !== undefined && older !== undefined && newer !== older)
     refuse(where, `rope_type is ${display(newer)} but type is ${display(older)}; give one of them`);
-  const type = newer ?? older ?? (request ? undefined : "default");
+  const spelt = newer ?? older ?? (request ? undefined : "default");
+  const type = typeof spelt === "string" && Object.hasOwn(spellings, spelt) ? spellings[spelt] : spelt;
   // In a config `ntk` would be unknown to transformers, and the file should mean the same everywhere.
   const known = request ? ropeTypes : ropeTypes.filter((name) => name !== "ntk");
   const found = known.find((name) => name === type);

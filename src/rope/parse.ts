@@ -11,6 +11,7 @@ import type { Rope, RopeType } from "./frequencies.ts";
 import { display } from "../text/wording.ts";
 import type { Surroundings } from "./build.ts";
 import { build } from "./build.ts";
+import type { RawSetting } from "./names.ts";
 import type { Dict } from "./values.ts";
 import { given, number, refuse } from "./values.ts";
 
@@ -53,9 +54,10 @@ const inConfig = (key: string) => `config.json: ${key}`;
  * rope_parameters, rope_theta (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default),
  * original_max_position_embeddings, partial_rotary_factor, head_dim or hidden_size and num_attention_heads, and for linear
  * max_sequence_length. M0 is the stated original length, else M, else for linear what `linearBase` finds.
+ * `spellings`: further names of types, which an architecture has given them.
  * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
-export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
+export function parseRope(config: Readonly<Record<string, unknown>>, spellings?: RawSetting["spellings"]): Rope {
   // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
   const [scaling, parameters] = [section(config, "rope_scaling"), section(config, "rope_parameters")];
   const values = scaling ?? parameters ?? {};
@@ -76,7 +78,7 @@ export function parseRope(config: Readonly<Record<string, unknown>>): Rope {
       ? number(inConfig("rope_theta"), given(config, "rope_theta") ?? 10000, { above: 0 })
       : number(`${where}.rope_theta`, ownTheta, { above: 0 });
   const rope = build(
-    { where, values, request: false },
+    { where, values, request: false, spellings },
     {
       headDim: headDimension(config),
       theta,

@@ -83,6 +83,30 @@ tests("SmolLM3: which layers go without RoPE, and its own defaults", () => {
   assert.equal([biased.qkvBias, biased.oBias, biased.mlpBias], [true, true, true]);
 });
 
+/** Phi-3-mini-128k-instruct, as published (its lists cut to these heads of 16). */
+const phi3 = {
+  ...base, model_type: "phi3", architectures: ["Phi3ForCausalLM"], hidden_act: "silu", max_position_embeddings: 131072,
+  original_max_position_embeddings: 4096, rms_norm_eps: 1e-5, rope_theta: 10000.0, sliding_window: 262144,
+  rope_scaling: {
+    long_factor: [1.07, 1.12, 1.18, 1.33, 2.17, 8.93, 31.1, 64.7], short_factor: [1, 1, 1, 1.05, 1.1, 1.3, 1.7, 2.8], type: "su",
+  },
+}; // prettier-ignore
+
+tests("Phi-3: longrope by its old names, the trained length beside it, a window that hides nothing", () => {
+  const config = parseConfig(phi3);
+  const { type, originalMaxPositions, maxPositions, attentionFactor } = config.rope;
+  assert.equal([type, originalMaxPositions, maxPositions], ["longrope", 4096, 131_072]);
+  assert.ok(Math.abs(attentionFactor - Math.sqrt(1 + Math.log(32) / Math.log(4096))) < 1e-12);
+  assert.equal(
+    [config.qkvBias, config.oBias, config.mlpBias, config.bosId, config.eosIds],
+    [false, false, false, 1, [32_000]],
+  );
+  for (const spelling of ["longrope", "yarn"])
+    assert.equal(parseConfig({ ...phi3, rope_scaling: { ...phi3.rope_scaling, type: spelling } }).rope, config.rope);
+  const { maxPositions: context, rmsEps } = parseConfig({ ...base, model_type: "phi3" });
+  assert.equal([context, rmsEps], [4096, 1e-5]);
+});
+
 tests("v4 and v5 spellings, null and explicit", () => {
   const parse = (more: object) => parseConfig({ ...base, ...more });
   assert.is(parse({ dtype: "float16" }).dtype, "float16");
@@ -129,11 +153,11 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
   "another architecture": [
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
-    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3"; another architecture needs its own forward pass/,
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3", "phi3"; another architecture needs its own forward pass/,
   ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
-    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM"\]/,
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "Phi3ForCausalLM"\]/,
   ],
   "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
   "Mistral with a window": [
@@ -153,6 +177,14 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
   "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
+  "Phi-3 with a window": [
+    { model_type: "phi3", sliding_window: 2047 },
+    /sliding_window: got 2047, needed null or at least max_position_embeddings, 4096: attention that sees only the last/,
+  ],
+  "Phi-3 of whose heads a part turns": [
+    { model_type: "phi3", partial_rotary_factor: 0.75 },
+    /partial_rotary_factor: got 0\.75, needed 1: heads of which only a part turns are not implemented/,
+  ],
   "SmolLM3 with a window": [{ model_type: "smollm3", use_sliding_window: true }, /use_sliding_window: got true/],
   "a list of layers without RoPE that is too short": [
     { model_type: "smollm3", no_rope_layers: [1] },
@@ -211,6 +243,15 @@ for (const [name, [more, message]] of Object.entries(wrong)) {
     await refused(async () => parseConfig(json), "config", message);
   });
 }
+
+tests("su is a name of longrope in no other family", async () => {
+  const { original_max_position_embeddings: _, ...rest } = {
+    ...phi3,
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+  };
+  await refused(async () => parseConfig(rest), "rope", /unknown type "su"; it is a former name of longrope/);
+});
 
 tests("a RoPE setting that parseRope refuses is refused with the config", async () => {
   const config = { ...base, rope_scaling: { type: "linear" } };

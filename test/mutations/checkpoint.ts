@@ -80,6 +80,9 @@ export const checkpoint: readonly Mutation[] = [
   ...of("src/model/families.ts", ["model/config", "model/checkpoint", "model/weights"], [
     ["families: a window of Mistral's is overlooked", 'fields.all["sliding_window"] !== null', 'fields.get("sliding_window") !== undefined'],
     ["families: a window of Qwen2's is overlooked", 'if (fields.flag("use_sliding_window"))', 'if (fields.flag("use_sliding_window") && false)'],
+    ["families: a window of Phi-3's is overlooked", "Number.MAX_SAFE_INTEGER, context) < context", "Number.MAX_SAFE_INTEGER, context) < 0"],
+    ["families: Phi-3 with Llama's ε", "rmsEps: 1e-5,", ""],
+    ["families: a fused tensor without values", "qkv: q + 2 * kv,", "qkv: q + kv,"],
     ["families: RoPE in every layer of SmolLM3", "numbers.filter((i) => list[i] === 0)", "numbers.filter((i) => list[i] === 2)"],
     ["families: the layer after the one without RoPE", "(i + 1) % interval === 0", "i % interval === 0"],
     ["families: SmolLM3 untied", "tied: true,", ""],

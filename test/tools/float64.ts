@@ -31,7 +31,7 @@ export class Llama64 {
   readonly #cache: Cached[][];
 
   constructor(checkpoint: Checkpoint64, rawKeys = false) {
-    this.#checkpoint = checkpoint;
+    this.#checkpoint = { ...checkpoint, tensors: unfused(checkpoint) };
     this.#rawKeys = rawKeys;
     this.#cache = Array.from({ length: checkpoint.config.layers }, () => []);
   }
@@ -97,6 +97,41 @@ export class Llama64 {
     if (!found) throw new Error(`the checkpoint has no ${name}.weight`);
     return found;
   }
+}
+
+/** Tensors that a family stores as one, under the names Llama has for them. */
+function unfused({ config, tensors }: Checkpoint64): Map<string, Float64Array> {
+  const { layers, dim, heads, kvHeads, headDim, hidden } = config;
+  const [q, kv] = [heads * headDim, kvHeads * headDim];
+  const all = new Map(tensors);
+  for (let layer = 0; layer < layers; layer++) {
+    for (const [fused, parts] of [
+      [
+        "self_attn.qkv_proj",
+        [
+          ["self_attn.q_proj", q],
+          ["self_attn.k_proj", kv],
+          ["self_attn.v_proj", kv],
+        ],
+      ],
+      [
+        "mlp.gate_up_proj",
+        [
+          ["mlp.gate_proj", hidden],
+          ["mlp.up_proj", hidden],
+        ],
+      ],
+    ] as const) {
+      // prettier-ignore
+      const values = tensors.get(`model.layers.${layer}.${fused}.weight`);
+      let row = 0;
+      for (const [name, rows] of values ? parts : []) {
+        all.set(`model.layers.${layer}.${name}.weight`, values!.subarray(row * dim, (row + rows) * dim));
+        row += rows;
+      }
+    }
+  }
+  return all;
 }
 
 /** weight [out, in] · x [in] */
