@@ -222,10 +222,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
       const { partial_rotary_factor: inside = 1 } = (fields.get("rope_parameters") ?? {}) as Record<string, unknown>;
       for (const share of [fields.get("partial_rotary_factor") ?? 1, inside])
         if (share !== 1)
-          throw fields.bad(
-            "partial_rotary_factor",
-            `1: heads of which only a part turns are not implemented, got ${share}`,
-          );
+          throw fields.bad("partial_rotary_factor", `1: heads of which only a part turns are not implemented`);
       return { qkvBias: false, oBias: false, mlpBias: false };
     },
     // Rows of q, k and v, and of gate and up, in the order they have here.

@@ -120,10 +120,12 @@ export async function compare(checkpoint: Checkpoint, weights: Weights, sink: Ke
     const at = `layers.${i}`;
     await vector(`${at}.inputNorm`, layer.inputNorm, names("input_layernorm", "weight"));
     await vector(`${at}.postNorm`, layer.postNorm, names("post_attention_layernorm", "weight"));
+    await vector(`${at}.headNorm`, layer.headNorm, names("self_attn.q_norm self_attn.k_norm", "weight"));
+    const fused = checkpoint.config.family === "phi3"; // in the files already
     for (const [key, parts] of [
-      ["qkv", "self_attn.q_proj self_attn.k_proj self_attn.v_proj"],
+      ["qkv", fused ? "self_attn.qkv_proj" : "self_attn.q_proj self_attn.k_proj self_attn.v_proj"],
       ["o", "self_attn.o_proj"],
-      ["gateUp", "mlp.gate_proj mlp.up_proj"],
+      ["gateUp", fused ? "mlp.gate_up_proj" : "mlp.gate_proj mlp.up_proj"],
       ["down", "mlp.down_proj"],
     ] as const) {
       await matrix(`${at}.${key}`, layer[key], names(parts, "weight"));
