@@ -2,7 +2,7 @@
 import { type Mutation, of } from "./mutation.ts";
 
 const HEADER = ["checkpoint/safetensors", "checkpoint/damaged"];
-const SHARDS = ["model/checkpoint", "checkpoint/damaged"];
+const SHARDS = ["model/checkpoint", "checkpoint/torch/index", "checkpoint/damaged"];
 const STREAM = ["model/weights-stream", "model/weights"];
 
 /** What must not pass when a file is hostile, and no value may be lost on its way. */
@@ -50,7 +50,7 @@ export const checkpoint: readonly Mutation[] = [
     ["pickle: for ever", "if (count === MAX_OPCODES) throw", "if (count < 0) throw"],
     ["pickle: unsigned integers", "BigInt.asIntN(8 * length, value)", "BigInt.asUintN(8 * length, value)"],
   ]),
-  ...of("src/checkpoint/torch/tensors.ts", ["checkpoint/torch"], [
+  ...of("src/checkpoint/torch/tensors.ts", ["checkpoint/torch/pickle", "checkpoint/torch/index"], [
     ["torch: a tensor beyond its storage", "last >= count)", "last > count + 9n)"],
     ["torch: hooks", "(hooks instanceof Map && hooks.size === 0)", "hooks instanceof Map"],
     ["torch: conjugate views", "(metadata[0] ?? null) !== null", "metadata[0] === 0"],

@@ -365,6 +365,15 @@ function* damagedShards(good: Files, random: (n: number) => number): Generator<D
   yield damaged("one missing", without);
   yield damaged("one cut", { ...good, [shard]: good[shard].slice(0, random(good[shard].length)) });
   yield damaged("one empty", { ...good, [shard]: new Uint8Array(0) });
+  const [first, second] = shards.map((each) => takeApart(good[each]));
+  const double = Object.keys(first.header).find((each) => each !== "__metadata__")!;
+  const [from, to] = first.header[double].data_offsets;
+  const moved: [number, number] = [second.data.length, second.data.length + to - from];
+  const both = { ...second.header, [double]: { ...first.header[double], data_offsets: moved } };
+  yield damaged("a tensor in two of them", {
+    ...good,
+    [shards[1]]: safetensorsBytes(both, Uint8Array.of(...second.data, ...first.data.subarray(from, to))),
+  });
   yield damaged("one twice under two names", { ...good, [shards[0]]: good[shards[1]] });
   yield damaged("index cut", { ...good, [INDEX]: good[INDEX].slice(0, random(good[INDEX].length - 2)) });
   yield damaged("index not UTF-8", { ...good, [INDEX]: Uint8Array.of(0x7b, 0xc0, 0x7d) });
