@@ -7,7 +7,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
 import type { ModelConfig } from "../model/families.ts";
 import { AngleTable } from "./angles.ts";
-import { GROW_PAGES, KvCache, pagesFor } from "./kvcache.ts";
+import { GROW_PAGES, KvCache, type KvShape, pagesFor } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
 import type { Sequence } from "./sequence.ts";
 import { MAX_SINGLES } from "./step.ts";
@@ -25,6 +25,12 @@ export interface MemoryLimits {
   readonly idleKvBytes?: number;
 }
 
+/** A model, as far as its memory depends on it. */
+export type MemoryShape = KvShape & Pick<ModelConfig, "heads">;
+
+/** What memory asks of a device. */
+export type MemoryDevice = Pick<Gpu, "create" | "resize" | "copyWithin" | "check" | "maxBindingBytes" | "memory">;
+
 /** Table rows and parts of attention come for this many tokens at a time, as the pool's pages do. */
 const GROW_TOKENS = GROW_PAGES * PAGE;
 
@@ -39,14 +45,14 @@ export class SequenceMemory {
   readonly maxPages: number;
   /** How often pages were given up: while it stays the same, what did not fit does not fit. */
   released = 0;
-  readonly #gpu: Gpu;
-  readonly #config: ModelConfig;
+  readonly #gpu: MemoryDevice;
+  readonly #config: MemoryShape;
   readonly #idlePages: number;
   readonly #replaced: () => void;
   readonly #open = new Set<Sequence>();
 
   /** `replaced` is called when tensors have other buffers: recordings that bind them are void. */
-  constructor(gpu: Gpu, config: ModelConfig, limits: MemoryLimits, replaced: () => void) {
+  constructor(gpu: MemoryDevice, config: MemoryShape, limits: MemoryLimits, replaced: () => void) {
     this.#gpu = gpu;
     this.#config = config;
     this.#replaced = replaced;
@@ -164,7 +170,7 @@ export class SequenceMemory {
     // No more than there is: what is kept only in case it is wanted again goes.
     while (count > kv.freePages && prefixes.idle > 0) kv.release([prefixes.evict()!]);
     if (count <= kv.freePages) short = await this.#resize(kv.pages, rows, parts);
-    else short ??= this.#full();
+    else short ??= this.full();
     if (short) undo();
     return short;
   }
@@ -200,7 +206,8 @@ export class SequenceMemory {
     return undefined;
   }
 
-  #full(): LlariatError {
+  /** The error of who finds no page. */
+  full(): LlariatError {
     const bytes = this.maxPages * this.kv.pageBytes;
     const what = `keys and values may take ${bytes} bytes (${this.maxPages * PAGE} tokens) and all are in use`;
     return new LlariatError("device", `${what}; ask for fewer new tokens or fewer requests at a time`);

@@ -49,19 +49,22 @@ export interface OpenOptions {
   readonly shared?: boolean;
 }
 
+/** What the scheduler asks of whoever computes its steps. */
+export type StepEngine = Pick<Engine, "memory" | "maxRows" | "maxOutputs" | "maxSequences" | "prepare" | "step">;
+
 /**
  * Collects the turns of all sequences and runs them in steps, one after another. Rows of different sequences do not influence
  * each other, so a sequence gets the same outputs alone and in company.
  */
-export class Scheduler {
-  readonly engine: Engine;
+export class Scheduler<E extends StepEngine = Engine> {
+  readonly engine: E;
   readonly #entries = new Map<Sequence, Entry>();
   #opened = 0;
   #served = 0;
   #loop: Promise<void> | undefined;
   #closed: LlariatError | undefined;
 
-  constructor(engine: Engine) {
+  constructor(engine: E) {
     this.engine = engine;
   }
 
@@ -134,11 +137,15 @@ export class Scheduler {
 
   async #run(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
-    for (;;) {
+    for (let passes = 0; ;) {
       await this.#admit();
       const chosen = await this.#choose();
+      const active = this.#active();
       if (chosen.length > 0) await this.#step(chosen);
-      else if (this.#active().length === 0) break;
+      else if (active.length === 0) break;
+      // Whoever waits does so for another that goes on. Should all wait, the oldest is told, rather than all for ever.
+      passes = chosen.length > 0 ? 0 : passes + 1;
+      if (passes > this.#entries.size + 1) this.#fail(active[0], this.engine.memory.full());
     }
     this.#loop = undefined;
   }
@@ -187,10 +194,11 @@ export class Scheduler {
     singles.sort((a, b) => a.served - b.served || a.age - b.age);
     const places = Math.min(maxSequences, rows, outputs) - Number(prompts.length > 0);
     const chosen: Chosen[] = [];
-    for (const entry of [...singles.slice(0, places), ...prompts]) {
+    for (const entry of [...singles, ...prompts]) {
       if (chosen.length === maxSequences || rows === 0 || outputs === 0) break;
       const { sequence, turn } = entry;
       if (!turn || !entry.started) continue; // it gave way, or is over, while memory was made for another
+      if (sequence.pending === 1 && chosen.length >= places) continue;
       const chunk = sequence.chunk(turn.rows === "all" ? Math.min(rows, outputs) : rows);
       if (!(await this.#room(entry, sequence.length + chunk.count))) continue;
       const segment = segmentOf(entry, turn, chunk);

@@ -264,6 +264,20 @@ tests(
   },
 );
 
+tests("penalties for what has been said are for the answer, whatever the prompt holds", async () => {
+  const prompt = Array.from({ length: 60 }, (_, i) => (4 * i) % 256);
+  const free = await tiny.complete(prompt, { ...asked, maxNewTokens: 10 });
+  // A prompt that holds all that comes next: counting it would forbid that.
+  const known = [...free.ids, ...prompt];
+  const options = { presencePenalty: 100, frequencyPenalty: 1 };
+  const got = await tiny.complete(known, { ...asked, ...options, maxNewTokens: 10 });
+  assert.equal(got.ids, await sampled(tiny, known, options, 10));
+  assert.ok(
+    got.ids.some((id) => known.includes(id)),
+    "or this shows nothing",
+  );
+});
+
 /** A golden with 300 ids of which 290 have the same row in the head: more ties than the GPU keeps candidates. */
 async function tied(): Promise<Llama> {
   const path = folder("goldens/models/gqa-bf16");

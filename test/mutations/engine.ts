@@ -1,14 +1,15 @@
 // engine.ts — mutations of who computes next, of what requests share and wait for, and of how memory follows use.
 import { type Mutation, of } from "./mutation.ts";
 
-const SCHEDULER = ["engine/scheduler", "generate/generate"];
-const PREFIX = ["engine/prefix"];
+const LOOP = ["engine/loop", "engine/scheduler"];
+const PREFIX = ["engine/loop", "engine/prefix"];
 
 /** What must not pass in the room of sequences, steps, pages and prefixes. */
 export const engine: readonly Mutation[] = [
-  ...of("src/engine/scheduler.ts", SCHEDULER, [
+  ...of("src/engine/scheduler.ts", LOOP, [
     ["scheduler: the first step starts before others of the same moment have come", "await Promise.resolve(); // requests of the same moment share the first step\n", ""],
     ["scheduler: no place is kept for a prompt", "- Number(prompts.length > 0);", "- 0;"],
+    ["scheduler: who waits for memory keeps others from their step", "for (const entry of [...singles, ...prompts]) {", "for (const entry of [...singles.slice(0, Math.max(1, places)), ...prompts]) {"],
     ["scheduler: one sequence a step", "if (chosen.length === maxSequences ||", "if (chosen.length === 1 ||"],
     ["scheduler: the longest waiting row comes last", "a.served - b.served", "b.served - a.served"],
     ["scheduler: younger ones overtake who waits for memory", "else if (this.#mayWait(entry)) return; // and nobody younger overtakes it", "else if (this.#mayWait(entry)) break;"],
@@ -25,7 +26,7 @@ export const engine: readonly Mutation[] = [
     ["scheduler: rows of an earlier turn again", "turn.rows === \"all\" ? from + outputs.length", "turn.rows === \"all\" ? outputs.length"],
     ["scheduler: a limit that nothing is refused for", "if (capacity > memory.maxTokens) {", "if (capacity > 2 * memory.maxTokens) {"],
   ]),
-  ...of("src/engine/sequence.ts", ["engine/scheduler", "rope/meanings", "generate/generate"], [
+  ...of("src/engine/sequence.ts", LOOP, [
     ["sequence: n of a token that is computed again is the present length", "this.#lengths?.push({ end, n: end + this.angles.offset });", "this.#lengths?.push({ end: Infinity, n: end + this.angles.offset });"],
     ["sequence: tokens of other frequencies in one chunk", "effective(i + 1) === effective(i)", "effective(i + 1) !== 0"],
     ["sequence: pages given up keep the length", "[this.#pages, this.#prefix, this.#length] = [[], [], 0];", "[this.#pages, this.#prefix] = [[], []];"],
@@ -47,7 +48,7 @@ export const engine: readonly Mutation[] = [
     ["prefix: needless leaves stay", "      this.#forget(node);\n      freed.push(node.page);", ""],
     ["prefix: a leaf in use is freed", "if (!this.#idle.has(node)) continue;", ""],
   ]),
-  ...of("src/engine/memory.ts", ["engine/scheduler", "engine/prefix", "engine/engine", "generate/generate"], [
+  ...of("src/engine/memory.ts", ["engine/loop", "engine/prefix", "engine/engine"], [
     ["memory: a page begun is not copied", "if (page !== begun.page) this.#gpu.copyWithin", "if (page === begun.page) this.#gpu.copyWithin"],
     ["memory: copied into the wrong place", "begun.page * pageBytes, page * pageBytes, pageBytes);", "begun.page * pageBytes, page * pageBytes, pageBytes / 2);"],
     ["memory: a closed sequence gets pages", "if (!short && this.#open.has(sequence)) sequence.extend", "if (!short) sequence.extend"],
@@ -59,7 +60,7 @@ export const engine: readonly Mutation[] = [
     ["memory: recordings keep the old buffers", "    this.#replaced();\n", ""],
     ["memory: the answer is no prefix", "    this.publish(sequence, true);\n", ""],
   ]),
-  ...of("src/engine/kvcache.ts", ["engine/kvcache", "engine/scheduler"], [
+  ...of("src/engine/kvcache.ts", ["engine/kvcache", "engine/loop"], [
     ["pages: a page too few for a full one and a token", "Math.ceil(tokens / PAGE)", "Math.floor(tokens / PAGE + 0.5)"],
     ["pages: the highest first", "this.#free.splice(-count).reverse()", "this.#free.splice(0, count)"],
     ["pages: free ones beyond the end of a smaller pool", "this.#free.filter((page) => page < pages)", "this.#free"],
@@ -71,7 +72,7 @@ export const engine: readonly Mutation[] = [
     ["step: tiles of rows that stand alone", "first < count && !single;", "first < count;"],
     ["step: parts of the first sequence", "if (single) longest = Math.max(longest, length + count);", "if (single && s === 0) longest = Math.max(longest, length + count);"],
   ]),
-  ...of("src/generate/queue.ts", ["engine/scheduler"], [
+  ...of("src/generate/queue.ts", ["generate/queue"], [
     ["queue: no bound", "this.#resting = this.#items.length >= this.#most;", "this.#resting = this.#items.length > 1e9;"],
     ["queue: nobody is woken", "      this.#onRoom();\n", ""],
     ["queue: pieces after an abort", "if (this.#failure) throw this.#failure.reason;", "if (this.#failure && this.#items.length === 0) throw this.#failure.reason;"],

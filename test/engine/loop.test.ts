@@ -1,0 +1,408 @@
+// The loop of steps without a GPU: every token is a digest of all before it, read from the pages, so that whoever waits, gives
+// way, shares, copies or is cut off must end with exactly the tokens it has alone.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { PAGE } from "../../kernels/index.ts";
+import { LlariatError } from "../../src/error.ts";
+import { Scheduler } from "../../src/engine/scheduler.ts";
+import { seeded } from "../tools/damage.ts";
+import { PoolEngine, type Text, VOCAB, expected, generate, ropes } from "../tools/pool.ts";
+import { refused, refusedSync } from "../tools/refused.ts";
+
+const test = suite("loop");
+const text = (length: number, seed = 1): number[] =>
+  Array.from({ length }, (_, i) => (i * i * 7 + i * 31 + seed * 13) % VOCAB);
+
+/** An engine whose pool has at most `pages` pages. */
+function setUp(pages = 1000, options: ConstructorParameters<typeof PoolEngine>[0] = {}) {
+  const { pageBytes } = new PoolEngine().memory.kv;
+  const engine = new PoolEngine({ maxKvBytes: pages * pageBytes, ...options });
+  return { engine, scheduler: new Scheduler(engine), memory: engine.memory };
+}
+
+/** Nothing is held: every page is free or kept for a prefix. */
+const nothingHeld = ({ kv, prefixes }: PoolEngine["memory"], what = ""): void =>
+  assert.is(kv.freePages + prefixes.idle, kv.pages, what);
+
+/** Texts of all kinds: fixed frequencies, and such that follow the length under every meaning. */
+const kinds: readonly Text[] = [
+  { prompt: text(50), count: 40 },
+  { prompt: text(7, 2), count: 90, meaning: "current" },
+  { prompt: text(90, 3), count: 33, rope: ropes.dynamic, meaning: "current" },
+  { prompt: text(61, 4), count: 60, rope: ropes.dynamic, meaning: "as-inserted" },
+  { prompt: text(20, 5), count: 70, rope: ropes.dynamic, meaning: "as-inserted" },
+  { prompt: text(100, 6), count: 20, rope: ropes.dynamic },
+];
+
+test("alone and together, in chunks of every size, each gets its own tokens", async () => {
+  for (const rows of [1, 7, 40, 300]) {
+    const { scheduler, memory } = setUp(1000, { rows, outputs: rows });
+    for (const kind of kinds) assert.equal(await generate(scheduler, kind).done, expected(kind), `${rows} rows`);
+    const all = await Promise.all(kinds.map((kind) => generate(scheduler, kind).done));
+    assert.equal(all, kinds.map(expected), `${rows} rows`);
+    nothingHeld(memory);
+  }
+});
+
+test("those of one moment share their first step; of too many for a step nobody falls behind", async () => {
+  const { engine, scheduler } = setUp();
+  const many = engine.maxSequences + 5;
+  const all = Array.from({ length: many }, (_, i) =>
+    generate(scheduler, { prompt: [i + 1], count: 12, shared: false }),
+  );
+  await Promise.all(all.map(({ done }) => done));
+  assert.is(engine.steps[0].length, engine.maxSequences);
+  const had = new Map(all.map(({ sequence }) => [sequence, 0]));
+  for (const segments of engine.steps) {
+    for (const { sequence } of segments) had.set(sequence, had.get(sequence)! + 1);
+    const counts = [...had.values()];
+    assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join());
+  }
+});
+
+test("a prompt gets its place beside as many as fill the steps, and the rows that they leave", async () => {
+  const { engine, scheduler } = setUp(1000, { rows: 40 });
+  const long = Array.from({ length: 20 }, (_, i) => generate(scheduler, { prompt: [i + 1], count: 60, shared: false }));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const before = engine.steps.length;
+  const late = generate(scheduler, { prompt: text(100), count: 2, shared: false });
+  await late.done;
+  const took = engine.steps.length - before;
+  assert.ok(took <= 6, `${took} steps: 25 rows of 40 are the prompt's`);
+  const parts = engine.steps
+    .slice(before)
+    .flatMap((segments) => segments.filter(({ sequence }) => sequence === late.sequence));
+  assert.equal(
+    parts.slice(0, 4).map(({ count }) => count),
+    [25, 25, 25, 25],
+  );
+  await Promise.all(long.map(({ done }) => done));
+});
+
+test("when the pool is full the youngest gives way and comes again with the same tokens", async () => {
+  for (const pages of [5, 6, 8, 11]) {
+    const { engine, scheduler, memory } = setUp(pages, { rows: 24 });
+    let gave = 0;
+    const giveUp = memory.giveUp.bind(memory);
+    const all = kinds.map((kind) => generate(scheduler, kind));
+    const age = new Map(all.map(({ sequence }, i) => [sequence, i]));
+    memory.giveUp = (sequence) => {
+      // Whoever gives way is younger than someone who has pages and goes on.
+      if (sequence.tokens.length < sequence.capacity - 1) {
+        gave++;
+        const others = all.filter((each) => each.sequence !== sequence && each.sequence.pages.length > 0);
+        assert.ok(others.some((each) => age.get(each.sequence)! < age.get(sequence)!) || others.length === 0);
+      }
+      giveUp(sequence);
+    };
+    assert.equal(await Promise.all(all.map(({ done }) => done)), kinds.map(expected), `${pages} pages`);
+    assert.ok(gave > 0, `${pages} pages: nobody had to`);
+    assert.ok(memory.kv.pages <= pages);
+    assert.ok(engine.steps.every((segments) => segments.every(({ count }) => count > 0)));
+    nothingHeld(memory, `${pages} pages`);
+  }
+});
+
+test("who waits for memory is not overtaken by younger ones that would fit", async () => {
+  const { scheduler } = setUp(8);
+  const order: string[] = [];
+  const run = (name: string, length: number, count: number, seed: number) =>
+    generate(scheduler, { prompt: text(length, seed), count, shared: false }).done.then(() => order.push(name));
+  const small = Array.from({ length: 5 }, (_, i) => run.bind(undefined, "small", 20, 5, 3 + i));
+  await Promise.all([run("first", 60, 30, 1), run("large", 230, 20, 2), ...small.map((start) => start())]);
+  assert.equal(order.slice(0, 2), ["first", "large"]);
+});
+
+test("admitting counts what the others will still take for their prompts", async () => {
+  const { engine, scheduler, memory } = setUp(8, { rows: 10 });
+  let gave = 0;
+  const giveUp = memory.giveUp.bind(memory);
+  memory.giveUp = (sequence) => {
+    if (sequence.tokens.length < sequence.capacity - 1) gave++;
+    giveUp(sequence);
+  };
+  // Five pages each: the second would fit beside the first page of the first.
+  const two = [1, 2].map((seed) => ({ prompt: text(150, seed), count: 3, shared: false }));
+  assert.equal(await Promise.all(two.map((each) => generate(scheduler, each).done)), two.map(expected));
+  assert.is(gave, 0, "nobody began in vain");
+  assert.ok(engine.steps.length > 30);
+});
+
+test("one that rests gives its pages up, is computed again, and goes on", async () => {
+  const { scheduler, memory } = setUp(7);
+  const [a, b] = [kinds[3], { prompt: text(150, 9), count: 30 }];
+  const sequence = scheduler.open({ capacity: 130, rope: a.rope!, meaning: a.meaning!, planned: 130 });
+  const tokens = [((await sequence.feed(a.prompt))[0] as Float32Array)[0]];
+  for (let i = 0; i < 10; i++) tokens.push(((await sequence.feed([tokens[i]]))[0] as Float32Array)[0]);
+  assert.equal(await generate(scheduler, b).done, expected(b));
+  assert.equal([sequence.length, sequence.pages.length, sequence.pending], [0, 0, a.prompt.length + 10]);
+  for (let i = 10; i < 59; i++) tokens.push(((await sequence.feed([tokens[i]]))[0] as Float32Array)[0]);
+  assert.equal(tokens, expected(a));
+  sequence.close();
+  nothingHeld(memory);
+});
+
+test("outputs of all rows, in chunks, also where memory was lost between them", async () => {
+  const { scheduler, memory } = setUp(8, { rows: 50, outputs: 9 });
+  const ids = text(160);
+  const all = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => expected({ prompt: ids.slice(0, from + i + 1), count: 1 })[0]);
+  const sequence = scheduler.open({ capacity: 160, rope: ropes.fixed, meaning: "planned", planned: 160 });
+  const first = await sequence.feed(ids.slice(0, 70), { rows: "all" });
+  assert.equal(
+    first.map((row) => (row as Float32Array)[0]),
+    all(0, 70),
+  );
+  await generate(scheduler, { prompt: text(200, 3), count: 5 }).done;
+  assert.is(sequence.length, 0, "its pages were needed");
+  const progress: number[] = [];
+  const second = await sequence.feed(ids.slice(70), { rows: "all", onProgress: (done) => progress.push(done) });
+  assert.equal(
+    second.map((row) => (row as Float32Array)[0]),
+    all(70, 90),
+  );
+  assert.equal(progress.at(-1), 90);
+  assert.ok(
+    progress.every((done, i) => done > (progress[i - 1] ?? 0)),
+    progress.join(),
+  );
+  sequence.close();
+  nothingHeld(memory);
+});
+
+test("what has been computed is known: whole pages, and the beginning of one by a copy", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const first = { prompt: text(75), count: 30 };
+  const done = generate(scheduler, first);
+  const answer = await done.done;
+  assert.is(done.cached(), 0);
+  // The next turn of the conversation: all but the answer's last token, which was never fed.
+  const next = { prompt: [...first.prompt, ...answer, 1, 2, 3], count: 12 };
+  const turn = generate(scheduler, next);
+  assert.equal(await turn.done, expected(next));
+  assert.is(turn.cached(), 75 + 29);
+  const branch = { prompt: [...first.prompt.slice(0, 70), 9, 9, 9], count: 6 };
+  const other = generate(scheduler, branch);
+  assert.equal(await other.done, expected(branch));
+  assert.is(other.cached(), 70);
+  assert.ok(engine.device.copies >= 2);
+  const again = generate(scheduler, first);
+  assert.equal(await again.done, answer);
+  assert.is(again.cached(), 74, "one token is computed for its logits");
+  const private_ = generate(scheduler, { ...first, shared: false });
+  assert.equal(await private_.done, answer);
+  assert.is(private_.cached(), 0);
+  const inserted = { ...first, rope: ropes.dynamic, meaning: "as-inserted" } as const;
+  for (let i = 0; i < 2; i++) {
+    const each = generate(scheduler, inserted);
+    assert.equal(await each.done, expected(inserted));
+    assert.is(each.cached(), 0, "frequencies that follow the length are nobody else's");
+  }
+  nothingHeld(memory);
+});
+
+test("equal prompts at the same time share what the first has published, and write into no page of another", async () => {
+  const { scheduler, memory } = setUp();
+  const same = { prompt: text(100), count: 40 };
+  const first = generate(scheduler, same);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  const later = [1, 2, 3].map((id) => ({ prompt: [...text(97), id, id], count: 40 }));
+  const all = later.map((each) => generate(scheduler, each));
+  assert.equal(await first.done, expected(same));
+  assert.equal(await Promise.all(all.map(({ done }) => done)), later.map(expected));
+  for (const each of all) assert.ok(each.cached() >= 96, `${each.cached()}`);
+  nothingHeld(memory);
+});
+
+test("a rewind forgets tokens, lets shared pages go, and what follows is as if they had never been", async () => {
+  const { scheduler, memory } = setUp();
+  for (const [rope, meaning] of [
+    [ropes.fixed, "planned"],
+    [ropes.dynamic, "as-inserted"],
+  ] as const) {
+    const ids = text(140);
+    const sequence = scheduler.open({ capacity: 200, rope, meaning, planned: 200, shared: true });
+    await sequence.feed(ids.slice(0, 100));
+    sequence.publish();
+    await sequence.feed(ids.slice(100, 120));
+    for (const to of [115, 100, 50]) {
+      sequence.rewind(to);
+      assert.is(sequence.tokens.length, to);
+      assert.ok(sequence.prefix.length * PAGE <= to && sequence.length <= to);
+      // The n of the prompt's tokens is still the whole prompt's.
+      const [row] = await sequence.feed(ids.slice(to, to + 1));
+      if (meaning === "planned") {
+        assert.is((row as Float32Array)[0], expected({ prompt: ids.slice(0, to + 1), count: 1, rope, meaning })[0]);
+      }
+    }
+    refusedSync(() => sequence.rewind(60), "kernel", /rewind: needs 0 … 51 tokens, got 60/);
+    sequence.close();
+  }
+  nothingHeld(memory);
+});
+
+test("turns that cannot be are refused; what a turn throws is its own end", async () => {
+  const { engine, scheduler, memory } = setUp(8);
+  refusedSync(
+    () => scheduler.open({ capacity: 8 * PAGE + 1, rope: ropes.fixed, meaning: "planned", planned: 1 }),
+    "context",
+    /one sequence on this device holds 256 at most/,
+  );
+  const other = generate(scheduler, kinds[0]);
+  const boom = new RangeError("boom");
+  for (const place of ["onStart", "onProgress", "done"] as const) {
+    const sequence = scheduler.open({ capacity: 60, rope: ropes.fixed, meaning: "planned", planned: 60 });
+    const reason = await new Promise<unknown>((resolve) => {
+      const fail = () => {
+        throw boom;
+      };
+      const turn = {
+        ids: text(50),
+        rows: "last",
+        want: "logits",
+        k: 1,
+        done: () => undefined,
+        failed: resolve,
+      } as const;
+      sequence.submit({ ...turn, [place]: fail });
+    });
+    assert.is(reason, boom, place);
+    await refused(sequence.feed([1]), "closed", /this sequence is closed/);
+  }
+  const sequence = scheduler.open({ capacity: 10, rope: ropes.fixed, meaning: "planned", planned: 10 });
+  const fed = sequence.feed([1, 2]);
+  refusedSync(
+    () => sequence.submit({ ids: [3], rows: "last", want: "logits", k: 1, done: () => undefined, failed() {} }),
+    "kernel",
+    /before its last turn had ended/,
+  );
+  await fed;
+  await refused(sequence.feed(text(9)), "kernel", /opened for 10 tokens got 2 \+ 9/);
+  sequence.close();
+  assert.equal(await other.done, expected(kinds[0]));
+  nothingHeld(memory);
+  assert.ok(engine.steps.length > 0);
+});
+
+test("a step that fails ends those in it; a closed scheduler everything, and at once", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const gone = new LlariatError("device", "gone");
+  engine.before = () => {
+    throw gone;
+  };
+  const two = kinds.slice(0, 2).map((kind) => generate(scheduler, kind).done);
+  for (const each of two) await refused(each, "device", /gone/);
+  nothingHeld(memory);
+  engine.before = () => {};
+  const running = generate(scheduler, kinds[0]);
+  const rests = scheduler.open({ capacity: 50, rope: ropes.fixed, meaning: "planned", planned: 50 });
+  await rests.feed(text(5));
+  scheduler.end(new LlariatError("closed", "over"));
+  await refused(running.done, "closed", /over/);
+  await refused(rests.feed([1]), "closed", /over/);
+});
+
+test("who is closed while kernels compile or memory grows is not computed, and leaves nothing", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const stays = generate(scheduler, { ...kinds[0], shared: false });
+  const leaves = generate(scheduler, { ...kinds[5], shared: false });
+  let steps = 0;
+  engine.before = async () => {
+    if (++steps === 3) leaves.sequence.close();
+    await Promise.resolve();
+  };
+  assert.equal(await stays.done, expected(kinds[0]));
+  const after = engine.steps
+    .slice(2)
+    .flat()
+    .filter(({ sequence }) => sequence === leaves.sequence);
+  assert.is(after.length, 0);
+  nothingHeld(memory);
+});
+
+test("memory of the device that ends before the limit does: idle prefixes go, then the youngest wait, then it is said", async () => {
+  const { engine, scheduler, memory } = setUp();
+  await generate(scheduler, { prompt: text(100, 9), count: 3 }).done;
+  assert.ok(memory.prefixes.idle > 0);
+  engine.device.pages = 8;
+  const all = kinds.map((kind) => generate(scheduler, kind));
+  assert.equal(await Promise.all(all.map(({ done }) => done)), kinds.map(expected));
+  assert.ok(memory.kv.pages <= 8);
+  await refused(generate(scheduler, { prompt: text(300), count: 3 }).done, "device", /out of memory/);
+  nothingHeld(memory);
+  engine.device.pages = Infinity;
+  const large = { prompt: text(300), count: 3 };
+  assert.equal(await generate(scheduler, large).done, expected(large), "with memory back");
+});
+
+test("the pool doubles as a text grows, not beyond what can come, and trim gives it back", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const sizes: number[] = [];
+  const { done, sequence } = generate(scheduler, { prompt: text(10), count: 900, shared: false }, () => {
+    if (sizes.at(-1) !== memory.kv.pages) sizes.push(memory.kv.pages);
+    return undefined;
+  });
+  await done;
+  assert.equal(sizes, [8, 16, 32], "29 pages in the end, in groups of eight");
+  assert.ok(engine.device.resized < 12, `${engine.device.resized}`);
+  assert.is(sequence.pages.length, 0);
+  const held = generate(scheduler, { prompt: text(40), count: 200, shared: false });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await scheduler.between(() => memory.trim());
+  assert.ok(memory.kv.pages < 9, `${memory.kv.pages}`);
+  assert.equal(await held.done, expected({ prompt: text(40), count: 200 }));
+  await scheduler.between(() => memory.trim());
+  assert.equal([memory.kv.pages, memory.angles.tensor.shape[0]], [0, 64]);
+});
+
+test("idle prefixes stay up to their limit, beyond it the oldest go first", async () => {
+  const { pageBytes } = new PoolEngine().memory.kv;
+  const { scheduler, memory } = setUp(1000, { idleKvBytes: 10 * pageBytes });
+  for (let seed = 1; seed <= 8; seed++) await generate(scheduler, { prompt: text(95, seed), count: 2 }).done;
+  assert.ok(memory.prefixes.idle <= 16, `${memory.prefixes.idle} pages`);
+  const [old, recent] = [1, 8].map((seed) => generate(scheduler, { prompt: text(95, seed), count: 2 }));
+  await Promise.all([old.done, recent.done]);
+  assert.equal([old.cached(), recent.cached()], [0, 94]);
+});
+
+test("rows that wait for memory keep no others from their step", async () => {
+  // One row a step: whoever waits has waited longest, and must not be the only one that is looked at.
+  const { scheduler, memory } = setUp(11, { rows: 1, outputs: 1 });
+  const many = Array.from({ length: 9 }, (_, i) => ({ prompt: text(20 + i, i + 1), count: 60 }));
+  assert.equal(await Promise.all(many.map((each) => generate(scheduler, each).done)), many.map(expected));
+  nothingHeld(memory);
+});
+
+test("random comings and goings on pools of every size: exact tokens, no page lost, nobody waits for ever", async () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const below = seeded(seed);
+    const pages = 5 + below(12);
+    const { scheduler, memory, engine } = setUp(pages, {
+      rows: 1 + below(60),
+      outputs: 1 + below(60),
+      idleKvBytes: below(3) * 4096,
+    });
+    if (below(3) === 0) engine.device.pages = Math.max(5, pages - below(6));
+    const jobs = Array.from({ length: 40 }, async () => {
+      await new Promise((resolve) => setTimeout(resolve, below(30)));
+      const kind = kinds[below(kinds.length)];
+      const own = {
+        ...kind,
+        prompt: kind.prompt.slice(0, 1 + below(kind.prompt.length)),
+        count: 1 + below(60),
+        shared: below(3) > 0,
+      };
+      const leaves = below(3) === 0 ? 1 + below(own.count) : Infinity;
+      const want = expected(own);
+      const { done } = generate(scheduler, own, (_, tokens) => tokens.length < leaves);
+      const got = await done;
+      assert.equal(got, want.slice(0, Math.min(own.count, leaves)), `seed ${seed}`);
+    });
+    await Promise.all(jobs);
+    nothingHeld(memory, `seed ${seed}`);
+    await scheduler.between(() => memory.trim());
+    assert.equal([memory.kv.pages, memory.prefixes.idle], [0, 0], `seed ${seed}`);
+  }
+});
+
+test.run();

@@ -1,0 +1,161 @@
+// pool.ts — an engine without a GPU whose cache is real: each slot holds a digest of all tokens before it, read from the slot
+// before, so that a wrong page, a page too early given away, a wrong copy or wrong frequencies change every later token.
+import { LlariatError } from "../../src/error.ts";
+import { PAGE, type Tensor, tensorBytes } from "../../kernels/index.ts";
+import type { Recording } from "../../src/device/gpu.ts";
+import type { RopeAngles } from "../../src/engine/angles.ts";
+import { type MemoryDevice, type MemoryLimits, SequenceMemory } from "../../src/engine/memory.ts";
+import { Scheduler, type StepEngine } from "../../src/engine/scheduler.ts";
+import type { Output, Sequence } from "../../src/engine/sequence.ts";
+import type { Segment } from "../../src/engine/step.ts";
+import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
+
+export const VOCAB = 50;
+const SHAPE = { layers: 1, heads: 1, kvHeads: 1, headDim: 4 };
+const own = parseRope({ head_dim: 4, rope_theta: 10_000, max_position_embeddings: 64 });
+
+/** Settings by what they do while a text grows. */
+export const ropes = { fixed: own, dynamic: parseRopeScaling({ rope_type: "dynamic", factor: 2 }, own) };
+
+/** A digest of a token with the frequencies `key`, after the digest of those before it (FNV-1a, 32 bits). */
+function digest(before: number, token: number, key: string): number {
+  let hash = before ^ 0x811c9dc5;
+  for (const code of [token, ...Array.from(key, (char) => char.charCodeAt(0))]) {
+    hash = Math.imul(hash ^ code, 0x01000193) >>> 0;
+  }
+  return hash;
+}
+
+/** A device that remembers what the slots hold, and whose memory ends where it is told. */
+class Device implements MemoryDevice {
+  readonly memory = { weights: 0, kv: 0, activations: 0 };
+  readonly maxBindingBytes = 1 << 30;
+  slots: number[] = [];
+  /** Most pages there is memory for. */
+  pages = Infinity;
+  resized = 0;
+  copies = 0;
+
+  create(): void {}
+  check(): void {}
+
+  async resize(tensors: readonly Tensor[]): Promise<LlariatError | undefined> {
+    await Promise.resolve();
+    const keys = tensors.find(({ name }) => name === "keys.0");
+    if (keys && keys.shape[0] > this.pages * PAGE) return new LlariatError("device", "the GPU is out of memory");
+    this.resized++;
+    if (!keys) return undefined;
+    this.slots = Array.from({ length: keys.shape[0] }, (_, i) => this.slots[i] ?? NaN);
+    this.memory.kv = 2 * tensorBytes(keys);
+    return undefined;
+  }
+
+  copyWithin(tensors: readonly Tensor[], from: number, to: number, bytes: number): void {
+    const slot = (at: number) => (at / tensorBytes({ ...tensors[0], shape: [1, SHAPE.headDim] })) | 0;
+    this.slots.copyWithin(slot(to), slot(from), slot(from) + slot(bytes));
+    this.copies++;
+  }
+}
+
+/** An engine over such a device; `steps` are the segments' sizes, `log` the sequences, of each step. */
+export class PoolEngine implements StepEngine {
+  readonly device = new Device();
+  readonly memory: SequenceMemory;
+  readonly maxSequences = 16;
+  readonly maxRows: number;
+  readonly maxOutputs: number;
+  readonly steps: (readonly Segment[])[] = [];
+  /** Called before a step is computed. */
+  before: () => void | Promise<void> = () => {};
+
+  constructor(options: MemoryLimits & { rows?: number; outputs?: number } = {}) {
+    const { rows = 40, outputs = 40, ...limits } = options;
+    this.maxRows = rows;
+    this.maxOutputs = outputs;
+    this.memory = new SequenceMemory(this.device, SHAPE, limits, () => {});
+  }
+
+  async prepare(): Promise<Recording> {
+    await this.before();
+    return [];
+  }
+
+  async step(segments: readonly Segment[]): Promise<Output[]> {
+    this.steps.push(segments.map((segment) => ({ ...segment })));
+    const { slots } = this.device;
+    const outputs: Output[] = [];
+    for (const { sequence, count, n, outputs: wanted } of segments) {
+      const { angles, length, pages, tokens } = sequence;
+      const slot = (position: number) => pages[Math.floor(position / PAGE)] * PAGE + (position % PAGE);
+      const found = Array.from({ length: count }, (_, i) => {
+        const position = length + i;
+        const value = digest(position === 0 ? 0 : slots[slot(position - 1)], tokens[position], angles.setting(n).key);
+        slots[slot(position)] = value;
+        return value;
+      });
+      for (const row of wanted) outputs.push(Float32Array.of(found[row] % VOCAB));
+      sequence.advance(count);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    return outputs;
+  }
+}
+
+/** A text to be continued. */
+export interface Text {
+  readonly prompt: readonly number[];
+  readonly count: number;
+  readonly rope?: Rope;
+  readonly meaning?: RopeAngles;
+  readonly shared?: boolean;
+}
+
+/** What it must become, from the definition: each token with the n of the turn it was fed in. */
+export function expected({ prompt, count, rope = ropes.fixed, meaning = "planned" }: Text): number[] {
+  const planned = prompt.length + count;
+  const { memory } = new PoolEngine();
+  const angles = memory.angles.take({ rope, meaning, rows: 0, planned, gaps: false });
+  let hash = 0;
+  for (const id of prompt) hash = digest(hash, id, angles.setting(prompt.length).key);
+  return Array.from({ length: count }, (_, i) => {
+    const id = hash % VOCAB;
+    hash = digest(hash, id, angles.setting(prompt.length + i + 1).key);
+    return id;
+  });
+}
+
+/** Generates inside the loop, as a request does; `onToken` may end it by answering false. */
+export function generate(
+  scheduler: Scheduler<PoolEngine>,
+  { prompt, count, rope = ropes.fixed, meaning = "planned", shared = true }: Text,
+  onToken: (sequence: Sequence, tokens: readonly number[]) => boolean | undefined = () => undefined,
+): { sequence: Sequence; done: Promise<number[]>; cached: () => number } {
+  const capacity = prompt.length + count;
+  const sequence = scheduler.open({ capacity, rope, meaning, planned: capacity, shared });
+  const tokens: number[] = [];
+  let cached = -1;
+  const done = new Promise<number[]>((resolve, failed) => {
+    const turn = (ids: readonly number[]) => ({
+      ids,
+      rows: "last" as const,
+      want: "logits" as const,
+      k: 1,
+      failed,
+      onStart: (known: number) => {
+        if (cached >= 0) throw new Error("started twice");
+        cached = known;
+      },
+      done([row]: readonly Output[]) {
+        if (tokens.length === 0) sequence.publish();
+        const [id] = row as Float32Array;
+        tokens.push(id);
+        if (tokens.length < count && onToken(sequence, tokens) !== false) return turn([id]);
+        sequence.close();
+        resolve(tokens);
+        return undefined;
+      },
+    });
+    sequence.submit(turn(prompt));
+  });
+  return { sequence, done, cached: () => cached };
+}
