@@ -7,7 +7,7 @@ import { Fields } from "../checkpoint/fields.ts";
 import { quantisedConfig } from "../checkpoint/quantised.ts";
 import { LlariatError } from "../error.ts";
 import { parseRope } from "../rope/index.ts";
-import { show } from "../text/json.ts";
+import { isObject, show } from "../text/json.ts";
 import { short } from "../text/wording.ts";
 import { type FamilyName, type ModelConfig, families } from "./families.ts";
 
@@ -47,9 +47,10 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
   };
   const rope = parseRope(stated, family.ropeSpellings);
-  if (rope.ignored.length > 0) {
-    const [keys, have] = [rope.ignored.map((key) => short(key)).join(", "), rope.ignored.length > 1 ? "have" : "has"];
-    notes.push(`${file}: ${keys} ${have} no effect on RoPE of type ${rope.type}`);
+  const vain = rope.ignored.filter((key) => key !== "partial_rotary_factor" || !wholeHeads(fields)).map(short);
+  if (vain.length > 0) {
+    const have = vain.length > 1 ? "have" : "has";
+    notes.push(`${file}: ${vain.join(", ")} ${have} no effect on RoPE of type ${rope.type}`);
   }
   const { headDim, maxPositions } = rope;
   if (heads * headDim > MAX_COLUMNS)
@@ -81,6 +82,12 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     ...(dtype !== undefined && { dtype }),
     rope,
   });
+}
+
+/** Whether partial_rotary_factor is 1 wherever it stands, which says nothing new: heads turn whole. */
+function wholeHeads(fields: Fields): boolean {
+  const sections = ["rope_scaling", "rope_parameters"].map((key) => fields.get(key)).filter(isObject);
+  return sections.every(({ partial_rotary_factor: share = 1 }) => share === 1);
 }
 
 /**

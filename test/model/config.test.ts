@@ -275,6 +275,18 @@ tests("model_type decides, architectures only tells what was saved", () => {
     assert.equal(family({ model_type: undefined, architectures: [architecture] }), [want]);
 }); // prettier-ignore
 
+tests("RoPE keys without effect are a note, but for one that says what happens anyway", () => {
+  const notes = (rope_scaling: object) => {
+    const out: string[] = [];
+    parseConfig({ ...base, rope_scaling }, "config.json", out);
+    return out;
+  };
+  assert.equal(notes({ type: "linear", factor: 2, partial_rotary_factor: 1 }), []);
+  assert.equal(notes({ partial_rotary_factor: 0.5, zebra: 1 }), [
+    "config.json: partial_rotary_factor, zebra have no effect on RoPE of type default",
+  ]);
+});
+
 tests("quantised weights are named by what made them", () => {
   const group = { group_size: 64, bits: 4 };
   const MLX = /got weights quantised with mlx to 4 bits in groups of 64, needed F32, F16 or BF16; load the checkpoint it was made from, or undo it with mlx/;
