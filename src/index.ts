@@ -6,7 +6,8 @@ import type { Variants } from "../kernels/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig } from "./checkpoint/generation.ts";
-import { tokenizerOf } from "./checkpoint/tokenizer.ts";
+import { checkPrompts, tokenizerNotes, tokenizerOf } from "./checkpoint/tokenizer.ts";
+import type { PromptKind } from "./checkpoint/tokenizer.ts";
 import { openCheckpoint } from "./model/checkpoint.ts";
 import type { ModelConfig } from "./model/families.ts";
 import { Gpu } from "./device/gpu.ts";
@@ -62,6 +63,12 @@ export interface LoadOptions {
    * the loading.
    */
   readonly onConfig?: (config: ModelConfig) => void;
+  /**
+   * What prompts will be. For "text" and "messages" a checkpoint whose tokenizer or chat template is missing or cannot be
+   * used is refused before a device is requested and a byte of weights is read. Default: "ids", and a text is refused when
+   * it comes.
+   */
+  readonly prompts?: PromptKind;
   /** Called after each piece of the weights that has been handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
@@ -94,7 +101,7 @@ export interface Memory {
 export class Llama {
   readonly config: ModelConfig;
   readonly generation: GenerationConfig;
-  /** Absent where the checkpoint has no tokenizer.json: ids in, ids out. */
+  /** Absent where the checkpoint has neither tokenizer.json nor a tokenizer.model that can be read: ids in, ids out. */
   readonly tokenizer: Tokenizer | undefined;
   /** The checkpoint's own RoPE setting. */
   readonly rope: Rope;
@@ -123,7 +130,7 @@ export class Llama {
   /**
    * Loads a checkpoint as Hugging Face publishes it: a FileSet, or what names one on this platform (the URL of a folder; in
    * Node a path; in a browser File objects). Weights stream to the GPU; host memory stays small.
-   * @throws LlariatError: `source`, `config`, `checkpoint` or `tokenizer` for the files, `device` for the adapter or its
+   * @throws LlariatError: `source`, `config`, `checkpoint` or `tokenizer` for the files (`template`, too, if `prompts` asks for one), `device` for the adapter or its
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
   static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
@@ -138,6 +145,10 @@ export class Llama {
       const problem = `must be a whole number of ${unit} ≥ ${least}, got ${display(value)}`;
       throw new LlariatError("request", problem, { subject: name });
     }
+    if (options.prompts !== undefined && !["ids", "text", "messages"].includes(options.prompts)) {
+      const problem = `must be ids, text or messages, got ${display(options.prompts)}`;
+      throw new LlariatError("request", problem, { subject: "prompts" });
+    }
     if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
       throw new LlariatError("request", `variants: must be shuffle or tiled, got ${display(variants)}`);
     }
@@ -148,23 +159,31 @@ export class Llama {
       const checkpoint = await openCheckpoint(files, signal);
       const { config, generation, eosIds, texts } = checkpoint;
       options.onConfig?.(config);
-      const tokenizer = tokenizerOf(texts);
+      const found = tokenizerOf(texts);
+      checkPrompts(found, options.prompts ?? "ids");
+      const { tokenizer } = found;
       if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
       const device = options.device ?? handle!.device;
-      const found = await deviceFacts(device, variants);
-      gpu = new Gpu(device, found.facts);
+      const facts = await deviceFacts(device, variants);
+      gpu = new Gpu(device, facts.facts);
       const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
       const engine = new Engine(gpu, config, weights, { maxRows: chunkRows, maxKvBytes, idleKvBytes });
       await gpu.idle();
       const context = {
         scheduler: new Scheduler(engine),
         tokenizer,
+        tokenizerProblem: found.problem,
         rope: config.rope,
         generation,
         eosIds: endOfText(eosIds, tokenizer),
         maxContext,
       };
-      const notes = [...(handle?.notes ?? []), ...found.notes, ...checkpoint.notes];
+      const notes = [
+        ...(handle?.notes ?? []),
+        ...facts.notes,
+        ...checkpoint.notes,
+        ...tokenizerNotes(found, texts, config.vocab),
+      ];
       return new Llama(context, { adapter: handle?.adapter, notes, release: () => handle?.release() });
     } catch (error) {
       gpu?.close();

@@ -4,21 +4,11 @@
 import type { Normalizer } from "./normalize.ts";
 import { original, slice } from "./piece.ts";
 import type { Piece } from "./piece.ts";
-import { count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import type { NewToken } from "./special.ts";
 
-/** An entry of "added_tokens". */
-export interface AddedToken {
+/** An added token with its id. */
+export interface AddedToken extends NewToken {
   readonly id: number;
-  readonly content: string;
-  /** Left out of decoded text when specials are skipped; taken as plain text when specials are not parsed. */
-  readonly special: boolean;
-  /** Found only where no word character touches it. */
-  readonly singleWord: boolean;
-  /** Takes the white space before (after) it along. */
-  readonly lstrip: boolean;
-  readonly rstrip: boolean;
-  /** Searched in normalized text, and itself normalized first. */
-  readonly normalized: boolean;
   /** What it reads in that text; equal to `content` for the others. */
   readonly written: string;
 }
@@ -110,49 +100,4 @@ export class AddedTokens {
       else yield* this.#normalized.split(this.#normalize?.(section.piece) ?? section.piece, parseSpecial);
     }
   }
-}
-
-/**
- * Reads "added_tokens". `idOf` is the model's vocabulary: a token whose content is a piece must have that piece's id, and
- * a new one must not take an id that is in use.
- */
-export function readAddedTokens(
-  json: unknown,
-  vocabulary: ReadonlyMap<string, number>,
-  pieces: readonly (string | undefined)[],
-  normalize: Normalizer | undefined,
-): AddedTokens {
-  const seen = new Map<string, AddedToken>();
-  const ids = new Map<number, string>();
-  for (const [i, entry] of list(json ?? [], "added_tokens").entries()) {
-    const where = `added_tokens[${i}]`;
-    const token = fields(entry, where);
-    const content = text(token["content"], `${where}.content`);
-    const id = count(token["id"], `${where}.id`, MAX_VOCABULARY);
-    if (content === "") continue;
-    const owner = ids.get(id) ?? pieces[id];
-    if (owner !== undefined && owner !== content) {
-      refuse(`${where} ("${content}") has the id ${id}, which "${owner}" has already; needed an id of its own`);
-    }
-    const known = vocabulary.get(content) ?? seen.get(content)?.id;
-    if (known !== undefined && known !== id) {
-      refuse(`${where} ("${content}") has the id ${id}, but the vocabulary gives it ${known}; needed one id`);
-    }
-    const special = flag(token["special"], `${where}.special`, false);
-    const normalized = flag(token["normalized"], `${where}.normalized`, !special);
-    const written = normalized ? (normalize?.(original(content, 0, content.length, false)).text ?? content) : content;
-    if (written === "") refuse(`${where} ("${content}") is empty after the normalizer, needed something to look for`);
-    ids.set(id, content);
-    seen.set(content, {
-      id,
-      content,
-      special,
-      singleWord: flag(token["single_word"], `${where}.single_word`, false),
-      lstrip: flag(token["lstrip"], `${where}.lstrip`, false),
-      rstrip: flag(token["rstrip"], `${where}.rstrip`, false),
-      normalized,
-      written,
-    });
-  }
-  return new AddedTokens([...seen.values()], normalize);
 }

@@ -5,7 +5,8 @@
 import { BYTE_CHARS, bytesOf, wholeText } from "./bytechars.ts";
 import { Merger } from "./merge.ts";
 import type { Merge } from "./merge.ts";
-import { refuse } from "./read.ts";
+import type { Encoder } from "./encoder.ts";
+import { refuseCharacter } from "./read.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** Working arrays up to this length are kept for the next text. */
@@ -28,9 +29,8 @@ export interface BpeModel {
   readonly fuseUnknown: boolean;
 }
 
-/** Turns words into ids. One instance must not be used for two words at a time (it never is: nothing here waits). */
-export class Bpe {
-  /** True where every byte has a piece, named by its character of the byte table. */
+/** The byte-pair model of tokenizer.json. */
+export class Bpe implements Encoder {
   readonly canSpell: boolean;
   readonly #model: BpeModel;
   readonly #merger: Merger;
@@ -71,7 +71,7 @@ export class Bpe {
       const [left, right, result] = [merges[i], merges[i + 1], merges[i + 2]];
       const last = this.#symbol(lastCharacter(pieces[left]!));
       const first = this.#symbol(firstCharacter(pieces[right]!));
-      yield { left, right, result, last, first };
+      yield { rank: i / 3, shared: false, left, right, result, last, first };
     }
   }
 
@@ -80,11 +80,7 @@ export class Bpe {
     return char.length === 1 ? this.#units[char.charCodeAt(0)] : (this.#model.vocabulary.get(char) ?? -1);
   }
 
-  /**
-   * Appends the ids of `word` to `tokens`, with their spans in it where `tokens` collects spans. `bytes`: the word is plain
-   * text and its symbols are bytes (needs `canSpell`); otherwise its symbols are its characters. No lone surrogates.
-   * Throws LlariatError "tokenizer" for a character that has no piece, no bytes and no unknown token to stand for it.
-   */
+  /** `bytes`: the symbols of the word are its bytes; otherwise they are its characters. */
   encode(word: string, bytes: boolean, tokens: Tokens): void {
     if (this.#model.ignoreMerges) {
       const whole = (bytes ? (this.#words ??= this.#spelt()) : this.#model.vocabulary).get(word);
@@ -133,7 +129,7 @@ export class Bpe {
     const id = this.#symbol(char);
     let symbols = id >= 0 ? [id] : Array.from(UTF8.encode(char), (byte) => byteTokens?.[byte] ?? -1);
     if (symbols.includes(-1)) {
-      if (unknown === undefined) return this.#refuseCharacter(char);
+      if (unknown === undefined) return refuseCharacter(char);
       if (fuseUnknown && this.#unknownEnd === start) {
         this.#unknownEnd = end;
         if (traced) this.#to[count - 1] = end;
@@ -148,14 +144,6 @@ export class Bpe {
       this.#ids[count++] = symbol;
     }
     return count;
-  }
-
-  #refuseCharacter(char: string): never {
-    const code = char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
-    return refuse(
-      `the text has the character U+${code} (${JSON.stringify(char)}), for which the vocabulary has neither a piece nor ` +
-        `bytes nor an unknown token; leave it out`,
-    );
   }
 
   /** Writes the ids of the UTF-8 bytes of `word` to the working arrays; returns how many there are. */

@@ -42,3 +42,11 @@ export function wholeText(bytes: Uint8Array): string | undefined {
   const again = new TextEncoder().encode(text);
   return again.length === bytes.length && again.every((byte, i) => byte === bytes[i]) ? text : undefined;
 }
+
+/** The ids of <0x00> to <0xFF>, the tokens that stand for bytes in other vocabularies; -1 for those there are not. */
+export function byteTokens(vocabulary: ReadonlyMap<string, number>): Int32Array {
+  return Int32Array.from({ length: 256 }, (_, byte) => vocabulary.get(byteToken(byte)) ?? -1);
+}
+
+/** The name of a byte token. */
+export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;

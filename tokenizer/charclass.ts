@@ -3,9 +3,10 @@
 
 /** Unicode's White_Space: what Rust's is_whitespace and \s of both engines take. */
 export const SPACE = String.raw`\p{White_Space}`;
-/** \w of Oniguruma: letters, marks, decimal digits, connectors. */
+/** \w of Oniguruma inside brackets: letters, marks, decimal digits, connectors. */
 export const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}`;
-const PUNCTUATION = `\\p{P}${[..."$+<=>^`|~"].map(unit).join("")}`;
+/** \w and \b by themselves: Oniguruma asks an older table for Latin-1, which has ², ³, ¹, ¼, ½ and ¾ too. */
+export const LONE_WORD = String.raw`${WORD}\u00b2\u00b3\u00b9\u00bc-\u00be`;
 
 /** Class escapes and POSIX brackets as the inside of a JavaScript class. */
 export const CLASSES: Readonly<Record<string, string>> = {
@@ -23,7 +24,7 @@ export const POSIX: Readonly<Record<string, string>> = {
   cntrl: String.raw`\p{Cc}`,
   digit: String.raw`\p{Nd}`,
   lower: String.raw`\p{Lowercase}`,
-  punct: PUNCTUATION,
+  punct: String.raw`\p{P}\p{S}`,
   space: SPACE,
   upper: String.raw`\p{Uppercase}`,
   word: WORD,
@@ -62,6 +63,8 @@ export function folded(inside: string): string {
 /** \p{name}: a category, a binary property or a script, as Oniguruma names them. */
 export function propertyClass(name: string): string | undefined {
   const plain = name.toLowerCase().replace(/[ _-]/g, "");
+  // of this one the two names mean two things
+  if (plain === "punct") return String.raw`\p{P}`;
   if (Object.hasOwn(POSIX, plain)) return POSIX[plain];
   if (!/^\w+$/.test(name)) return undefined;
   const title = name[0].toUpperCase() + name.slice(1).toLowerCase();

@@ -85,6 +85,11 @@ export class ChatTemplates {
     return key === undefined ? prompt : cut(prompt, messages, key, name);
   }
 
+  /** Throws LlariatError "template" where there is no such template or it cannot be parsed. */
+  check(options: ChatOptions = {}): void {
+    this.#template(this.#choose(options));
+  }
+
   /** transformers' get_chat_template. */
   #choose({ templateName, tools }: ChatOptions): string {
     const sources = this.#sources;

@@ -1,45 +1,35 @@
 /**
- * Text ⇄ ids, as tokenizer.json says.
+ * Text ⇄ ids, as tokenizer.json or tokenizer.model says.
  *
- *     text → added.ts → normalize.ts → pretokenize.ts → bpe.ts → postprocess.ts → ids
+ *     files → parts.ts → the stages
+ *     text → added.ts → normalize.ts → pretokenize.ts → bpe.ts or unigram.ts → postprocess.ts → ids
  *     ids → decode.ts (stream.ts) → text          messages → chat.ts → text
  *
- * tokenizer.json is the truth, whatever class tokenizer_config.json names; the config gives special tokens and templates.
+ * tokenizer.json is the truth, whatever class tokenizer_config.json names; without one a SentencePiece file is read
+ * (sentencepiece/). The other files give special tokens (special.ts) and templates.
  * @module llariat/tokenizer
  */
 
-import { readAddedTokens } from "./added.ts";
 import type { AddedTokens } from "./added.ts";
 import { readChatTemplates } from "./chat.ts";
 import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
 import type { Piece } from "./piece.ts";
-import { readDecoder } from "./decode.ts";
 import type { Decoder } from "./decode.ts";
-import { readModel } from "./model.ts";
-import type { Model } from "./model.ts";
-import { readNormalizer } from "./normalize.ts";
-import { readPostProcessor, trimSpan } from "./postprocess.ts";
+import type { Model } from "./encoder.ts";
+import { readParts } from "./parts.ts";
+import type { TokenizerFiles } from "./parts.ts";
+import { trimSpan } from "./postprocess.ts";
 import type { PostProcessor } from "./postprocess.ts";
-import { readPreTokenizer } from "./pretokenize.ts";
 import type { Splitting } from "./pretokenize.ts";
-import { document, fields, refuse, text } from "./read.ts";
-import type { Fields } from "./read.ts";
+import { document, refuse } from "./read.ts";
+import type { SpecialTokens } from "./special.ts";
 import { StreamDecoder } from "./stream.ts";
 import { Tokens } from "./tokens.ts";
 
 export type { ChatOptions, Message } from "./chat.ts";
+export type { TokenizerFiles } from "./parts.ts";
+export type { SpecialTokens } from "./special.ts";
 export type { StreamDecoder } from "./stream.ts";
-
-/** The files of a checkpoint folder, as text or already parsed. */
-export interface TokenizerFiles {
-  readonly tokenizerJson: string | object;
-  readonly tokenizerConfig?: string | object | undefined;
-  readonly specialTokensMap?: string | object | undefined;
-  /** The text of chat_template.jinja. */
-  readonly chatTemplate?: string | undefined;
-  /** The texts of additional_chat_templates/NAME.jinja, by NAME. */
-  readonly additionalChatTemplates?: Readonly<Record<string, string>> | undefined;
-}
 
 /** What to do about special tokens when encoding. */
 export interface EncodeOptions {
@@ -61,11 +51,12 @@ export interface DecodeOptions {
   skipSpecialTokens?: boolean;
 }
 
-/** Special tokens by their name in the config: bos_token, eos_token, unk_token, pad_token, … */
-export type SpecialTokens = Readonly<Record<string, string>>;
-
 /** Reads and writes the tokens of one model. Holds no resources. */
 export class Tokenizer {
+  /** As tokenizer.json names its model, BPE or Unigram; "SentencePiece BPE" and so on where there is only tokenizer.model. */
+  readonly kind: string;
+  /** One sentence per thing a person should know that is no error. */
+  readonly notes: readonly string[];
   /** Distinct ids, added tokens included. */
   readonly vocabSize: number;
   /** Ids of the added tokens that are special, in the order of the file. */
@@ -93,24 +84,25 @@ export class Tokenizer {
 
   /**
    * Throws LlariatError "tokenizer" with one sentence for a file that is damaged or uses what is not supported. The
-   * truncation and padding a file may hold are for training and are left alone, as transformers leaves them.
+   * truncation and padding a file may hold are for training and are left alone, with a note.
    */
   static fromFiles(files: TokenizerFiles): Tokenizer {
     return new Tokenizer(files);
   }
 
   private constructor(files: TokenizerFiles) {
-    const json = document(files.tokenizerJson, "tokenizer.json");
     const config = document(files.tokenizerConfig ?? {}, "tokenizer_config.json");
-    const normalize = readNormalizer(json["normalizer"], "normalizer");
-    this.#model = readModel(json["model"]);
-    const { bpe, vocabulary, pieces } = this.#model;
-    this.#splitting = readPreTokenizer(json["pre_tokenizer"], "pre_tokenizer", bpe.canSpell);
-    this.#added = readAddedTokens(json["added_tokens"], vocabulary, pieces, normalize);
-    this.#post = readPostProcessor(json["post_processor"]);
-    this.#decoder = readDecoder(json["decoder"]);
+    const parts = readParts(files, config);
+    this.#model = parts.model;
+    this.#splitting = parts.splitting;
+    this.#added = parts.added;
+    this.#post = parts.post;
+    this.#decoder = parts.decoder;
     this.#chat = readChatTemplates(config["chat_template"], files);
+    this.kind = parts.model.kind;
+    this.notes = parts.notes;
 
+    const { pieces } = parts.model;
     const { tokens } = this.#added;
     const contents = [...pieces];
     const written = [...pieces];
@@ -125,11 +117,7 @@ export class Tokenizer {
     this.#special = new Set(this.specialIds);
     this.vocabSize = contents.reduce((count: number, content) => count + (content === undefined ? 0 : 1), 0);
 
-    const map = document(files.specialTokensMap ?? {}, "special_tokens_map.json");
-    this.specialTokens = {
-      ...namedTokens(map, "special_tokens_map.json"),
-      ...namedTokens(config, "tokenizer_config.json"),
-    };
+    this.specialTokens = parts.specialTokens;
     this.bosId = this.#idOf("bos_token");
     this.eosId = this.#idOf("eos_token");
     for (const id of [...this.#post.before, ...this.#post.after]) {
@@ -202,7 +190,7 @@ export class Tokenizer {
       }
       for (const word of this.#splitting.split(piece)) {
         const from = tokens.length;
-        this.#model.bpe.encode(word.text, this.#splitting.bytes, tokens);
+        this.#model.encoder.encode(word.text, this.#splitting.bytes, tokens);
         if (traced) locate(tokens, from, word);
       }
     }
@@ -232,6 +220,16 @@ export class Tokenizer {
     return this.#chat.names.length > 0;
   }
 
+  /** The names of the chat templates; one that stands alone is "default". */
+  get chatTemplates(): readonly string[] {
+    return this.#chat.names;
+  }
+
+  /** Throws LlariatError "template" where messages could not be a prompt: no such template, or one that cannot be parsed. */
+  checkChatTemplate(options: ChatOptions = {}): void {
+    this.#chat.check(options);
+  }
+
   /**
    * The prompt for `messages` by the model's chat template; encode it with `addSpecialTokens: false`, for templates write
    * <s> themselves. Throws LlariatError "template" with the template's own words where it refuses the messages or fails.
@@ -244,17 +242,6 @@ export class Tokenizer {
 const LOW_SURROGATE = /^[\udc00-\udfff]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const LONE_SURROGATES = /\p{Surrogate}/gu;
-
-/** Special tokens of a config: a string or an object with "content". */
-function namedTokens(config: Fields, file: string): SpecialTokens {
-  const tokens: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
-    if (!/^(?:bos|eos|unk|sep|pad|cls|mask)_token$/.test(name) || value === null) continue;
-    const where = `${file}: ${name}`;
-    tokens[name] = typeof value === "string" ? value : text(fields(value, where)["content"], `${where}.content`);
-  }
-  return tokens;
-}
 
 /** Turns spans in `piece`, from token `first` on, into spans in the original text. */
 function locate(tokens: Tokens, first: number, piece: Piece): void {

@@ -15,6 +15,10 @@ const SHORT = 96;
 
 /** What the merges say about one merge: ids of its two parts and of what they make. */
 export interface Merge {
+  /** The lowest comes first; of equal ones the leftmost. */
+  readonly rank: number;
+  /** Other merges of the same rank make something else. */
+  readonly shared: boolean;
   readonly left: number;
   readonly right: number;
   readonly result: number;
@@ -27,8 +31,9 @@ export interface Merge {
 export class Merger {
   /** Left and right id → rank; NONE for two ids that only a larger piece has side by side. */
   readonly #pairs: PairTable;
-  /** Rank → id of the merged pair. */
+  /** Rank → id of the merged pair; -1 where that depends on the pair. */
   readonly #results: Int32Array;
+  readonly #shared = new PairTable(0);
   readonly #cuts: boolean;
 
   // one element for each symbol of the row
@@ -38,18 +43,18 @@ export class Merger {
   next = new Int32Array(0);
 
   /**
-   * `merges` in order of rank; of two for the same pair the later one counts, as in the library. `cuts`: rows may be cut
-   * where two symbols are neighbours in no piece; needs every symbol that merges to be named by `last` and `first`.
+   * `ranks`: how many there are. Of two merges for the same pair the later one counts, as in the library. `cuts`: rows may
+   * be cut where two symbols are neighbours in no piece; needs every symbol that merges to be named by `last` and `first`.
    */
-  constructor(merges: Iterable<Merge>, count: number, cuts: boolean) {
+  constructor(merges: Iterable<Merge>, ranks: number, cuts: boolean) {
     this.#cuts = cuts;
-    this.#results = new Int32Array(count);
-    this.#pairs = new PairTable(count);
-    let rank = 0;
-    for (const { left, right, result, last, first } of merges) {
+    this.#results = new Int32Array(ranks);
+    this.#pairs = new PairTable(ranks);
+    for (const { rank, shared, left, right, result, last, first } of merges) {
       if (last >= 0 && first >= 0 && this.#pairs.get(last, first) === ABSENT) this.#pairs.set(last, first, NONE);
       this.#pairs.set(left, right, rank);
-      this.#results[rank++] = result;
+      this.#results[rank] = shared ? -1 : result;
+      if (shared) this.#shared.set(left, right, result);
     }
   }
 
@@ -128,7 +133,8 @@ export class Merger {
     const gone = next[at];
     const after = next[gone];
     const before = previous[at];
-    const id = this.#results[rank[at]];
+    let id = this.#results[rank[at]];
+    if (id < 0) id = this.#shared.get(ids[at], ids[gone]);
     ids[at] = id;
     next[at] = after;
     rank[gone] = NONE;

@@ -1,18 +1,12 @@
 // model.ts — the "model" of tokenizer.json: the vocabulary and its merges, checked, as tables of numbers.
 
 import { Bpe } from "./bpe.ts";
+import { byteTokens } from "./bytechars.ts";
+import type { Model } from "./encoder.ts";
 import { MAX_RANK } from "./heap.ts";
 import { byType, count, fields, flag, list, MAX_VOCABULARY, optionalText, refuse } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
-
-/** A checked model. */
-export interface Model {
-  readonly bpe: Bpe;
-  /** Piece → id. */
-  readonly vocabulary: ReadonlyMap<string, number>;
-  /** Id → piece; undefined where the vocabulary has a gap. */
-  readonly pieces: readonly (string | undefined)[];
-}
+import { readUnigram } from "./unigramjson.ts";
 
 function readVocabulary(json: unknown): Pick<Model, "vocabulary" | "pieces"> {
   const vocabulary = new Map<string, number>();
@@ -59,12 +53,6 @@ function readMerges(json: unknown, vocabulary: ReadonlyMap<string, number>): Int
   return out;
 }
 
-/** The ids of <0x00> to <0xFF>, -1 for those there are not. */
-function byteTokens(vocabulary: ReadonlyMap<string, number>): Int32Array {
-  const name = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
-  return Int32Array.from({ length: 256 }, (_, byte) => vocabulary.get(name(byte)) ?? -1);
-}
-
 /** What BPE can have and this one has not: each changes the ids, so none is overlooked. */
 function refuseExtras(json: Fields): void {
   for (const key of ["continuing_subword_prefix", "end_of_word_suffix"]) {
@@ -83,7 +71,7 @@ const BPE: Reader<Model> = (json) => {
   refuseExtras(json);
   const { vocabulary, pieces } = readVocabulary(json["vocab"]);
   const unknown = optionalText(json["unk_token"], "model.unk_token");
-  const bpe = new Bpe({
+  const encoder = new Bpe({
     vocabulary,
     pieces,
     merges: readMerges(json["merges"], vocabulary),
@@ -92,12 +80,12 @@ const BPE: Reader<Model> = (json) => {
     unknown: unknown === undefined ? undefined : vocabulary.get(unknown),
     fuseUnknown: flag(json["fuse_unk"], "model.fuse_unk", false),
   });
-  return { bpe, vocabulary, pieces };
+  return { kind: "BPE", encoder, vocabulary, pieces };
 };
 
-/** Reads the model; only BPE is supported. Files of 2020 leave its type out. Throws LlariatError "tokenizer". */
+/** Reads the model, BPE or Unigram. Files of 2020 leave the type of BPE out. Throws LlariatError "tokenizer". */
 export function readModel(json: unknown): Model {
   const model = fields(json, "model");
   const legacy = model["type"] === undefined && model["merges"] !== undefined;
-  return byType(legacy ? { ...model, type: "BPE" } : model, "model", { BPE }, 0);
+  return byType(legacy ? { ...model, type: "BPE" } : model, "model", { BPE, Unigram: readUnigram }, 0);
 }

@@ -1,39 +1,19 @@
 // normalize.ts — the "normalizer" of tokenizer.json: text before it is cut, as a chain of rewrites.
 
-import { concat, matches, prepend, replace, slice } from "./piece.ts";
+import { spellBytes } from "./bytelevel.ts";
+import { cleanText, lowercase, nmt, spaceIdeographs, strip, stripAccents, stripBertAccents } from "./characters.ts";
+import { Charsmap } from "./charsmap.ts";
+import { prepend, replace } from "./piece.ts";
 import type { Piece } from "./piece.ts";
-import { byType, fields, list, refuse, text } from "./read.ts";
-import type { Reader } from "./read.ts";
+import { precompiled } from "./precompiled.ts";
+import { base64, byType, fields, flag, list, refuse, text } from "./read.ts";
+import type { Fields, Reader } from "./read.ts";
 import { toRegExp } from "./regex.ts";
+import { normalized } from "./unicode.ts";
+import type { Form } from "./unicode.ts";
 
 /** Rewrites a piece of text; with an origin it keeps track of where each character came from. */
 export type Normalizer = (piece: Piece) => Piece;
-
-/**
- * What Unicode normalisation never reaches across: a base character with the marks after it, or conjoining Hangul letters
- * (leading, vowel, trailing). Unicode Standard Annex 15.
- */
-const CLUSTER = /(?:[\u1100-\u115f\ua960-\ua97c]+[\u1160-\u11ff\ud7b0-\ud7fb]*|[^])[\p{M}\u1160-\u11ff\uff9e\uff9f]*/gu;
-
-function unicode(form: "NFC" | "NFD" | "NFKC" | "NFKD"): Normalizer {
-  return (piece) => {
-    const whole = piece.text.normalize(form);
-    if (whole === piece.text) return piece;
-    if (piece.origin === undefined) return { ...piece, text: whole };
-    const parts = [...matches(piece.text, CLUSTER)].map(([from, to]) => standForAll(slice(piece, from, to), form));
-    const joined = concat(piece, parts);
-    return joined.text === whole ? joined : standForAll(piece, form);
-  };
-}
-
-/** Normalised text, every character of which stands for the whole piece. */
-function standForAll(piece: Piece, form: string): Piece {
-  const text = piece.text.normalize(form);
-  if (text === piece.text) return piece;
-  const [start, end] = [piece.origin![0], piece.origin!.at(-1)!];
-  const origin = new Int32Array(2 * text.length).map((_, i) => (i % 2 === 0 ? start : end));
-  return { text, start: piece.start, origin };
-}
 
 /** {"String": …} is taken literally, {"Regex": …} translated. */
 export function readPattern(json: unknown, where: string): string | RegExp {
@@ -46,12 +26,29 @@ export function readPattern(json: unknown, where: string): string | RegExp {
   return literal;
 }
 
+const unicode = (form: Form) => (): Normalizer => (piece) => normalized(piece, form);
+
+/** The steps that a BertNormalizer has switched on; strip_accents follows lowercase where the file leaves it open. */
+function bert(json: Fields, where: string): Normalizer[] {
+  const on = (key: string, absent: boolean) => flag(json[key], `${where}.${key}`, absent);
+  const lower = on("lowercase", true);
+  const steps: Normalizer[] = [];
+  if (on("clean_text", true)) steps.push(cleanText);
+  if (on("handle_chinese_chars", true)) steps.push(spaceIdeographs);
+  if (on("strip_accents", lower)) steps.push(stripBertAccents);
+  if (lower) steps.push(lowercase);
+  return steps;
+}
+
+const inTurn =
+  (steps: readonly Normalizer[]): Normalizer =>
+  (piece) =>
+    steps.reduce((now, step) => step(now), piece);
+
 const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
   Sequence(json, where, depth) {
-    const steps = list(json["normalizers"], `${where}.normalizers`).map((step, i) =>
-      byType(step, `${where}.normalizers[${i}]`, READERS, depth + 1),
-    );
-    return (piece) => steps.reduce((now, step) => step(now), piece);
+    const steps = list(json["normalizers"], `${where}.normalizers`);
+    return inTurn(steps.map((step, i) => byType(step, `${where}.normalizers[${i}]`, READERS, depth + 1)));
   },
   Prepend(json, where) {
     const prefix = text(json["prepend"], `${where}.prepend`);
@@ -62,13 +59,27 @@ const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
     const content = text(json["content"], `${where}.content`);
     return (piece) => replace(piece, pattern, content);
   },
-  NFC: () => unicode("NFC"),
-  NFD: () => unicode("NFD"),
-  NFKC: () => unicode("NFKC"),
-  NFKD: () => unicode("NFKD"),
+  Strip(json, where) {
+    const left = flag(json["strip_left"], `${where}.strip_left`);
+    const right = flag(json["strip_right"], `${where}.strip_right`);
+    return (piece) => strip(piece, left, right);
+  },
+  Precompiled(json, where) {
+    const at = `${where}.precompiled_charsmap`;
+    return precompiled(new Charsmap(base64(json["precompiled_charsmap"], at), at));
+  },
+  BertNormalizer: (json, where) => inTurn(bert(json, where)),
+  NFC: unicode("NFC"),
+  NFD: unicode("NFD"),
+  NFKC: unicode("NFKC"),
+  NFKD: unicode("NFKD"),
+  Lowercase: () => lowercase,
+  StripAccents: () => stripAccents,
+  Nmt: () => nmt,
+  ByteLevel: () => spellBytes,
 };
 
-/** Throws LlariatError "tokenizer" naming a normalizer that is not supported. Offsets after NFC and so on are per cluster. */
+/** Throws LlariatError "tokenizer" naming a normalizer that is not supported. */
 export function readNormalizer(json: unknown, where: string): Normalizer | undefined {
   return json === undefined || json === null ? undefined : byType(json, where, READERS, 0);
 }

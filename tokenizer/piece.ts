@@ -48,11 +48,10 @@ export function prepend(piece: Piece, prefix: string): Piece {
   return { text: prefix + piece.text, start: piece.start, origin };
 }
 
-/** Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match. */
+/** Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match; in nothing, nothing. */
 export function replace(piece: Piece, pattern: string | RegExp, content: string): Piece {
-  if (piece.origin === undefined) {
-    return { ...piece, text: piece.text.replaceAll(pattern, content.replaceAll("$", "$$$$")) };
-  }
+  if (piece.text === "") return piece;
+  if (piece.origin === undefined) return { ...piece, text: replaceText(piece.text, pattern, content) };
   const parts = [];
   let from = 0;
   for (const [start, end] of matches(piece.text, pattern)) {
@@ -63,12 +62,76 @@ export function replace(piece: Piece, pattern: string | RegExp, content: string)
   return concat(piece, parts);
 }
 
-/** `content` in place of text[start, end): all of it stands for the character at unit `at` (for nothing: the one before). */
+function replaceText(text: string, pattern: string | RegExp, content: string): string {
+  if (typeof pattern === "string") return text.replaceAll(pattern, content.replaceAll("$", "$$$$"));
+  let out = "";
+  let from = 0;
+  for (const [start, end] of matches(text, pattern)) {
+    out += text.slice(from, start) + content;
+    from = end;
+  }
+  return out + text.slice(from);
+}
+
+/**
+ * `content` in place of text[start, end): all of it stands for the character at unit `at`; in place of nothing, for the
+ * character before, and at the very start for nothing.
+ */
 function standIn(piece: Piece, start: number, end: number, at: number, content: string): Piece {
-  const unit = end > start ? at : Math.max(0, start - 1);
+  const unit = end > start ? at : start - 1;
+  const span = unit < 0 ? [piece.start, piece.start] : piece.origin!.subarray(2 * unit, 2 * unit + 2);
   const origin = new Int32Array(2 * content.length);
-  for (let i = 0; i < content.length; i++) origin.set(piece.origin!.subarray(2 * unit, 2 * unit + 2), 2 * i);
+  for (let i = 0; i < content.length; i++) origin.set(span, 2 * i);
   return { text: content, start: piece.start, origin };
+}
+
+/**
+ * `piece` with other text, character by character, as NormalizedString::transform of the library counts (only while
+ * offsets are wanted). A change of 0: the character stands for the next one of the old text; 1: it is new and stands for
+ * what the one before it stands for; -n: it stands for the next one and n more after that are gone. `removed` characters
+ * at the start have gone.
+ */
+export function rewrite(
+  piece: Piece,
+  characters: readonly string[],
+  changes: ArrayLike<number>,
+  removed: number,
+): Piece {
+  const { text: old } = piece;
+  const from = piece.origin!;
+  const past = (at: number, count: number) => {
+    let end = at;
+    for (let i = 0; i < count && end < old.length; i++) end += old.codePointAt(end)! > 0xffff ? 2 : 1;
+    return end;
+  };
+  const text = characters.join("");
+  const origin = new Int32Array(2 * text.length);
+  let at = past(0, removed);
+  let unit = 0;
+  for (const [i, { length }] of characters.entries()) {
+    const change = changes[i];
+    const source = Math.min(change > 0 ? at - 1 : at, old.length - 1);
+    for (const end = unit + length; unit < end; unit++) {
+      origin[2 * unit] = source < 0 ? piece.start : from[2 * source];
+      origin[2 * unit + 1] = source < 0 ? piece.start : from[2 * source + 1];
+    }
+    if (change <= 0) at = past(at, 1 - change);
+  }
+  return { text, start: piece.start, origin };
+}
+
+/** Leaves out the characters that `pattern` (one character, flags gu) matches; those kept stand for what they stood for. */
+export function remove(piece: Piece, pattern: RegExp): Piece {
+  const text = piece.text.replaceAll(pattern, "");
+  if (piece.origin === undefined || text.length === piece.text.length) return { ...piece, text };
+  const kept: Piece[] = [];
+  let from = 0;
+  for (const [start, end] of matches(piece.text, pattern)) {
+    if (from < start) kept.push(slice(piece, from, start));
+    from = end;
+  }
+  if (from < piece.text.length) kept.push(slice(piece, from, piece.text.length));
+  return concat(piece, kept);
 }
 
 /** Joins parts of `piece` (only while offsets are wanted). */
@@ -94,7 +157,12 @@ export function* matches(text: string, pattern: string | RegExp): Generator<read
   let last = -1;
   for (const found of text.matchAll(pattern)) {
     const end = found.index + found[0].length;
-    if (end > found.index || found.index !== last) yield [found.index, end];
+    // V8 finds an empty match also between the two halves of a character
+    if (end > found.index || (found.index !== last && !splitsPair(text, end))) yield [found.index, end];
     last = end;
   }
 }
+
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
+const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;
+const splitsPair = (text: string, at: number): boolean => isHigh(text.charCodeAt(at - 1)) && isLow(text.charCodeAt(at));

@@ -54,12 +54,25 @@ const READERS: Readonly<Record<string, Reader<PostProcessor>>> = {
     if (texts !== 1) refuse(`${where}.single has the text ${texts} times, needed once`);
     return { before, after, trims: [] };
   },
-  ByteLevel(json, where) {
-    const trim = flag(json["trim_offsets"], `${where}.trim_offsets`, true);
-    const addPrefixSpace = flag(json["add_prefix_space"], `${where}.add_prefix_space`, true);
-    return { before: [], after: [], trims: trim ? [{ addPrefixSpace }] : [] };
-  },
+  ByteLevel: (json, where) => ({ before: [], after: [], trims: trims(json, where) }),
+  BertProcessing: (json, where) => around(json, where),
+  RobertaProcessing: (json, where) => ({ ...around(json, where), trims: trims(json, where) }),
 };
+
+function trims(json: Fields, where: string): PostProcessor["trims"] {
+  const trim = flag(json["trim_offsets"], `${where}.trim_offsets`, true);
+  const addPrefixSpace = flag(json["add_prefix_space"], `${where}.add_prefix_space`, true);
+  return trim ? [{ addPrefixSpace }] : [];
+}
+
+/** "cls" before and "sep" after the text; each is a token and its id. */
+function around(json: Fields, where: string): PostProcessor {
+  const [before, after] = ["cls", "sep"].map((key) => {
+    const pair = list(json[key], `${where}.${key}`);
+    return [count(pair[1], `${where}.${key}[1]`, MAX_VOCABULARY)];
+  });
+  return { before, after, trims: [] };
+}
 
 /** Throws LlariatError "tokenizer" naming a post-processor that is not supported. */
 export function readPostProcessor(json: unknown): PostProcessor {

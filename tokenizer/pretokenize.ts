@@ -1,12 +1,14 @@
 // pretokenize.ts — the "pre_tokenizer" of tokenizer.json: cuts a piece of text into the words no merge may cross.
 
-import { BYTE_CHARS } from "./bytechars.ts";
+import { byteLevelCut, spellBytes } from "./bytelevel.ts";
 import { readPattern } from "./normalize.ts";
-import { concat, matches, prepend, replace, slice } from "./piece.ts";
+import { prepend, replace } from "./piece.ts";
 import type { Piece } from "./piece.ts";
-import { byType, character, choice, fields, flag, list, MAX_NESTING, refuse } from "./read.ts";
+import { byType, character, choice, count, fields, flag, list, MAX_NESTING, refuse } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 import { toRegExp } from "./regex.ts";
+import { splitScripts } from "./scripts.ts";
+import { BEHAVIORS, split } from "./split.ts";
 
 /** Cuts a piece into words, in order; what a pattern removes is in none of them. */
 export type PreTokenizer = (piece: Piece) => Piece[];
@@ -18,114 +20,13 @@ export interface Splitting {
   readonly bytes: boolean;
 }
 
-const BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"] as const;
-type Behavior = (typeof BEHAVIORS)[number];
-
-/** One stretch of a piece, inside or outside the pattern; reaches to the start of the next. */
-interface Stretch {
-  start: number;
-  end: number;
-  readonly matched: boolean;
-}
-
-/** Cuts at the matches of `pattern`; what becomes of them `behavior` says, in the words of the library. */
-function split(piece: Piece, pattern: string | RegExp, behavior: Behavior, invert: boolean): Piece[] {
-  const { text } = piece;
-  if (behavior === "Isolated" && piece.origin === undefined && typeof pattern !== "string") {
-    const words = text.match(pattern);
-    // usual patterns leave nothing between their matches: then the words alone say where they are
-    if (words && words.reduce((sum, word) => sum + word.length, 0) === text.length) return pieces(piece, words);
-  }
-  const stretches: Stretch[] = [];
-  let done = 0;
-  for (const [start, end] of matches(text, pattern)) {
-    if (done < start) stretches.push({ start: done, end: start, matched: invert });
-    stretches.push({ start, end, matched: !invert });
-    done = end;
-  }
-  if (done < text.length) stretches.push({ start: done, end: text.length, matched: invert });
-  return arrange(stretches, behavior)
-    .filter(({ start, end }) => start < end)
-    .map(({ start, end }) => slice(piece, start, end));
-}
-
-function pieces(piece: Piece, words: readonly string[]): Piece[] {
-  let { start } = piece;
-  const out = [];
-  for (const text of words) {
-    if (text !== "") out.push({ text, start, origin: undefined });
-    start += text.length;
-  }
-  return out;
-}
-
-function arrange(stretches: Stretch[], behavior: Behavior): Stretch[] {
-  switch (behavior) {
-    case "Isolated":
-      return stretches;
-    case "Removed":
-      return stretches.filter((stretch) => !stretch.matched);
-    case "Contiguous":
-      return joined(stretches, (stretch, previous) => stretch.matched === previous.matched);
-    case "MergedWithPrevious":
-      return joined(stretches, (stretch, previous) => stretch.matched && !previous.matched);
-    case "MergedWithNext":
-      return joined(stretches.reverse(), (stretch, previous) => stretch.matched && !previous.matched).reverse();
-  }
-}
-
-/** Joins each stretch to the one before it where `joins` says so; `joins` sees the stretches as they were cut. */
-function joined(stretches: Stretch[], joins: (stretch: Stretch, previous: Stretch) => boolean): Stretch[] {
-  const out: Stretch[] = [];
-  let previous: Stretch | undefined;
-  for (const stretch of stretches) {
-    const last = out.at(-1);
-    if (last && previous && joins(stretch, previous)) {
-      last.start = Math.min(last.start, stretch.start);
-      last.end = Math.max(last.end, stretch.end);
-      previous = stretch;
-    } else {
-      out.push({ ...stretch });
-      previous = stretch;
-    }
-  }
-  return out;
-}
-
-/** GPT-2's pattern, built into ByteLevel. */
-const BYTE_LEVEL_WORDS = toRegExp(
-  String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
-  "ByteLevel",
-);
 const DIGIT = toRegExp(String.raw`\p{N}`, "Digits");
-const PUNCTUATION = toRegExp("[[:punct:]]", "Punctuation");
-
-/** Spells a piece in the 256 characters that stand for bytes; each stands for the whole character it is a byte of. */
-function spellBytes(piece: Piece): Piece {
-  const encoder = new TextEncoder();
-  const parts: Piece[] = [];
-  let text = "";
-  let at = 0;
-  for (const char of piece.text) {
-    const part = slice(piece, at, at + char.length);
-    const spelt = Array.from(encoder.encode(char), (byte) => BYTE_CHARS[byte]).join("");
-    if (piece.origin === undefined) text += spelt;
-    else parts.push(replace(part, char, spelt));
-    at += char.length;
-  }
-  return piece.origin === undefined ? { ...piece, text } : concat(piece, parts);
-}
-
-/** What ByteLevel does before it spells bytes; undefined where that is nothing. */
-function byteLevelCut(json: Fields, where: string): PreTokenizer | undefined {
-  const prefix = flag(json["add_prefix_space"], `${where}.add_prefix_space`, true);
-  const regex = flag(json["use_regex"], `${where}.use_regex`, true);
-  if (!prefix && !regex) return undefined;
-  return (piece) => {
-    const whole = prefix && !piece.text.startsWith(" ") ? prepend(piece, " ") : piece;
-    return regex ? split(whole, BYTE_LEVEL_WORDS, "Isolated", false) : [whole];
-  };
-}
+/** ASCII's punctuation and symbols, and Unicode's punctuation. */
+const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/gu;
+const SPACE = /\p{White_Space}/gu;
+/** \w+|[^\w\s]+ of Rust's regex crate (Unicode Technical Standard 18, Annex C). */
+const WORDS =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
 
 const READERS: Readonly<Record<string, Reader<PreTokenizer>>> = {
   Metaspace(json, where) {
@@ -153,11 +54,28 @@ const READERS: Readonly<Record<string, Reader<PreTokenizer>>> = {
     const behavior = choice(json["behavior"] ?? "Isolated", `${where}.behavior`, BEHAVIORS);
     return (piece) => split(piece, PUNCTUATION, behavior, false);
   },
+  Whitespace: () => (piece) => split(piece, WORDS, "Removed", true),
+  WhitespaceSplit: () => (piece) => split(piece, SPACE, "Removed", false),
+  BertPreTokenizer: () => (piece) =>
+    split(piece, SPACE, "Removed", false).flatMap((word) => split(word, PUNCTUATION, "Isolated", false)),
+  CharDelimiterSplit(json, where) {
+    const delimiter = character(json["delimiter"], `${where}.delimiter`);
+    return (piece) => split(piece, delimiter, "Removed", false);
+  },
+  FixedLength(json, where) {
+    const length = count(json["length"] ?? 5, `${where}.length`, 2 ** 31);
+    if (length === 0) refuse(`${where}.length is 0, needed at least 1`);
+    return (piece) => split(piece, characters(length), "Isolated", false);
+  },
+  UnicodeScripts: () => splitScripts,
   ByteLevel(json, where) {
     const cut = byteLevelCut(json, where);
     return (piece) => (cut?.(piece) ?? [piece]).map(spellBytes);
   },
 };
+
+/** As many characters as a piece of FixedLength has; the last one has the rest. */
+const characters = (length: number) => new RegExp(`[^]{1,${length}}`, "gu");
 
 const SCHEMES = ["first", "always", "never"] as const;
 /** At the start of the text, of every section between added tokens, or nowhere. */

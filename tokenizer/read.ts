@@ -18,6 +18,15 @@ export function refuse(sentence: string, cause?: unknown): never {
   throw new LlariatError("tokenizer", sentence, cause === undefined ? undefined : { cause });
 }
 
+/** Throws LlariatError "tokenizer" for a character of the text that the vocabulary has nothing for. */
+export function refuseCharacter(char: string): never {
+  const code = char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+  return refuse(
+    `the text has the character U+${code} (${JSON.stringify(char)}), for which the vocabulary has neither a piece nor ` +
+      `bytes nor an unknown token; leave it out`,
+  );
+}
+
 const shown = (value: unknown): string => (value === undefined ? "nothing" : display(value));
 
 const needs = (where: string, value: unknown, needed: string): never =>
@@ -69,6 +78,16 @@ export function choice<T extends string>(value: unknown, where: string, choices:
 export function character(value: unknown, where: string): string {
   const got = text(value, where);
   return [...got].length === 1 ? got : needs(where, value, "one character");
+}
+
+/** The bytes a string spells in base64. */
+export function base64(value: unknown, where: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text(value, where)), (char) => char.charCodeAt(0));
+  } catch (cause) {
+    if (cause instanceof LlariatError) throw cause;
+    return needs(where, value, "base64");
+  }
 }
 
 /** Reads one kind of step; `depth` counts the Sequences around it. */

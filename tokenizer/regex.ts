@@ -4,7 +4,7 @@
 // are about lines, (?i:…) stands in the middle, ++ and (?>…) never give back. What has no counterpart is refused by name.
 // Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
 
-import { CLASSES, folded, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
+import { CLASSES, folded, LONE_WORD, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
 import { refuse } from "./read.ts";
 
 type Names = Readonly<Record<string, string>>;
@@ -15,8 +15,8 @@ const ANCHORS: Names = {
   A: `(?<!${ANY})`,
   z: `(?!${ANY})`,
   Z: `(?=\\n?(?!${ANY}))`,
-  b: `(?:(?<=[${WORD}])(?![${WORD}])|(?<![${WORD}])(?=[${WORD}]))`,
-  B: `(?:(?<=[${WORD}])(?=[${WORD}])|(?<![${WORD}])(?![${WORD}]))`,
+  b: `(?:(?<=[${LONE_WORD}])(?![${LONE_WORD}])|(?<![${LONE_WORD}])(?=[${LONE_WORD}]))`,
+  B: `(?:(?<=[${LONE_WORD}])(?=[${LONE_WORD}])|(?<![${LONE_WORD}])(?![${LONE_WORD}]))`,
 };
 const LINE_START = `(?:(?<!${ANY})|(?<=\\n)(?=${ANY}))`;
 const NEWLINE = String.raw`(?:\r\n|[\n-\r\u0085\u2028\u2029])`;
@@ -188,6 +188,7 @@ class Translator {
     if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter];
     this.#at = start;
     const set = this.#classEscape(flags);
+    if (set?.inside === WORD) return `[${set.not ? "^" : ""}${LONE_WORD}]`;
     return set ? `[${set.not ? "^" : ""}${set.inside}]` : this.#literal(this.#escapedCharacter(), flags);
   }
 

@@ -23,6 +23,11 @@ export class Tokens {
     this.length++;
   }
 
+  /** The last id stands for what follows it, too, up to `end`. */
+  stretch(end: number): void {
+    if (this.spans !== undefined) this.spans[2 * this.length - 1] = end;
+  }
+
   #grow(): void {
     const ids = new Uint32Array(2 * this.ids.length);
     ids.set(this.ids);

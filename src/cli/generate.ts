@@ -2,7 +2,7 @@
 
 import pc from "picocolors";
 import { LlariatError, checkAborted } from "../error.ts";
-import { checkRequest } from "../generate/request.ts";
+import { checkRequest, isChat } from "../generate/request.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../index.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
@@ -76,7 +76,8 @@ export const generate: Command = {
     inUsage(() => checkRequest(request));
     const prompt = await readPrompt(args, terminal);
     const quiet = args.has("quiet");
-    const llama = await load(paths, args, terminal, (rope) => scaling && applyScaling(scaling, rope));
+    const kind = typeof prompt === "string" ? "text" : isChat(prompt) ? "messages" : "ids";
+    const llama = await load(paths, args, terminal, (rope) => scaling && applyScaling(scaling, rope), kind);
     try {
       await answer(llama, prompt, request, terminal, { json: args.has("json"), quiet });
     } finally {

@@ -1,12 +1,14 @@
 // info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it.
 
-import { tokenizerOf } from "../checkpoint/tokenizer.ts";
+import { tokenizerNotes, tokenizerOf } from "../checkpoint/tokenizer.ts";
+import type { CheckpointTokenizer } from "../checkpoint/tokenizer.ts";
 import { endOfText } from "../generate/request.ts";
 import { LIMITS } from "../device/limits.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { openCheckpoint } from "../model/checkpoint.ts";
 import { kvBytes } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
+import type { Tokenizer } from "../../tokenizer/index.ts";
 import { describeRope } from "../rope/index.ts";
 import { weightBytes } from "../model/weights.ts";
 import { requestDevice } from "../node/gpu.ts";
@@ -70,6 +72,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     file: source.name,
   }));
   const kvPerToken = kvBytes(config, 1);
+  const tokenizer = tokenizerOf(checkpoint.texts);
   const { rope } = config;
   return {
     model: checkpoint.describe,
@@ -77,15 +80,34 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     generation: checkpoint.generation,
     rope: describeRope(rope),
     ropeScalings: describeScalings(scalings, rope, kvPerToken),
-    eosIds: endOfText(checkpoint.eosIds, tokenizerOf(checkpoint.texts)),
+    eosIds: endOfText(checkpoint.eosIds, tokenizer.tokenizer),
     tied: checkpoint.tied,
-    hasTokenizer: checkpoint.texts.tokenizer !== undefined,
+    tokenizer: tokenizerFacts(tokenizer),
     tensors,
     parameters: checkpoint.parameters,
     fileBytes: checkpoint.bytes,
     gpuBytes: { weights: weightBytes(checkpoint), kvPerToken },
-    checkpointNotes: checkpoint.notes,
+    checkpointNotes: [...checkpoint.notes, ...tokenizerNotes(tokenizer, checkpoint.texts, config.vocab)],
   };
+}
+
+/** What text becomes ids by; where nothing does, why. */
+function tokenizerFacts({ tokenizer, problem }: CheckpointTokenizer) {
+  if (problem) return { problem: problem.message };
+  const { kind, vocabSize, specialTokens, specialIds, chatTemplates } = tokenizer;
+  return { kind, vocabSize, specialTokens, specialIds, chatTemplates, ...templateProblem(tokenizer) };
+}
+
+/** Why the chat template that is there cannot be used. */
+function templateProblem(tokenizer: Tokenizer): { templateProblem?: string } {
+  if (!tokenizer.hasChatTemplate) return {};
+  try {
+    tokenizer.checkChatTemplate();
+    return {};
+  } catch (error) {
+    if (error instanceof LlariatError) return { templateProblem: error.message };
+    throw error;
+  }
 }
 
 type Facts = ReturnType<typeof checkpointFacts>;
@@ -114,15 +136,26 @@ function report(facts: Facts): string {
       "keys and values",
       `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * rope.maxContext)} for ${rope.maxContext} tokens`,
     ],
-    ["tokenizer", facts.hasTokenizer ? "yes" : "none: ids in, ids out"],
   ] as const;
   const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
   return (
     `${facts.model}\n\nconfig\n${table(values(shape))}\ngeneration\n${table(values(generation))}\nrope\n${table(values(rope))}\n` +
     `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${config.headDim / 2} pairs\n` +
     `${scalingTable(facts.ropeScalings)}\n` +
-    `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}${notes}`
+    `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}\ntokenizer\n${table(tokenizerRows(facts.tokenizer))}${notes}`
   );
+}
+
+function tokenizerRows(facts: Facts["tokenizer"]): readonly (readonly [string, string])[] {
+  if ("problem" in facts) return [["none", `ids in, ids out: ${facts.problem}`]];
+  const { kind, vocabSize, specialTokens, specialIds, chatTemplates, templateProblem } = facts;
+  const templates = chatTemplates.length > 0 ? chatTemplates.join(", ") : "none: messages cannot be prompts";
+  return [
+    ["kind", kind],
+    ["vocabulary", `${vocabSize.toLocaleString("en-US")} tokens, ${specialIds.length} of them special`],
+    ...Object.entries(specialTokens),
+    ["chat templates", templateProblem === undefined ? templates : `${templates}; ${templateProblem}`],
+  ];
 }
 
 function adapterReport(adapter: object, limits: Readonly<Record<string, number>>, notes: readonly string[]): string {

@@ -1,6 +1,7 @@
 // load.ts — what every command that runs a model has in common: which model, which adapter, and the wait for it.
 
 import type { FileSet } from "../checkpoint/bytes.ts";
+import type { PromptKind } from "../checkpoint/tokenizer.ts";
 import type { Llama } from "../index.ts";
 import type { Rope } from "../rope/index.ts";
 import { sourceFiles } from "../node/sources.ts";
@@ -46,13 +47,15 @@ export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
 
 /**
  * Loads the model with progress on standard error, and says there what it runs on. `check` is called with its RoPE setting
- * before a byte of weights is read, and may throw, so that nobody waits for them in vain. The caller closes the model.
+ * before a byte of weights is read, and may throw, so that nobody waits for them in vain; so does a checkpoint that cannot
+ * take `prompts` of that kind. The caller closes the model.
  */
 export async function load(
   paths: readonly string[],
   args: Arguments,
   { stderr, signal }: Terminal,
   check: (rope: Rope) => void,
+  prompts: PromptKind = "text",
 ): Promise<Llama> {
   const quiet = args.has("quiet");
   const { Llama } = await import("../node/index.ts");
@@ -65,6 +68,7 @@ export async function load(
       maxContext: args.number("max-context"),
       signal,
       onConfig: ({ rope }) => check(rope),
+      prompts,
       ...(!quiet && { onProgress: ({ loadedBytes, totalBytes }) => progress.update(loadedBytes, totalBytes) }),
     });
   } finally {

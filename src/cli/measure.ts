@@ -2,7 +2,7 @@
 
 import { createRequire } from "node:module";
 import { basename, resolve } from "node:path";
-import { Tokenizer } from "../../tokenizer/index.ts";
+import { checkPrompts, readTexts, tokenizerOf } from "../checkpoint/tokenizer.ts";
 import { parseConfig } from "../model/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
@@ -117,15 +117,10 @@ export async function openEngine(
   const paths = checkpointPaths(args);
   const files = await checkpointFiles(paths);
   try {
-    const read = (name: string) => textOf(files, name, MAX_TEXT_BYTES, "tokenizer", terminal.signal);
-    const [tokenizerJson, tokenizerConfig, config] = [
-      await read("tokenizer.json"),
-      await read("tokenizer_config.json"),
-      await read("config.json"),
-    ];
-    if (tokenizerJson === undefined || config === undefined) {
-      throw new LlariatError("tokenizer", `${files.describe}: --via needs its tokenizer.json and its config.json`);
-    }
+    const config = await textOf(files, "config.json", MAX_TEXT_BYTES, "config", terminal.signal);
+    if (config === undefined) throw new LlariatError("config", `${files.describe}: --via needs its config.json`);
+    const found = tokenizerOf(await readTexts(files, terminal.signal));
+    checkPrompts(found, "text");
     const { rope } = parseConfig(parsePythonJson(config, "config.json", "config"));
     check(rope);
     const model = args.text("server-model");
@@ -133,7 +128,7 @@ export async function openEngine(
     const engine = viaUrl({
       url,
       rope,
-      tokenizer: Tokenizer.fromFiles({ tokenizerJson, tokenizerConfig }),
+      tokenizer: found.tokenizer!,
       ...(model === undefined ? {} : { model }),
       ...(key === undefined ? {} : { key }),
     });

@@ -110,7 +110,7 @@ class Generation {
     const { ids, rope, capacity, meaning, planned } = this.#request;
     const stops = stopStrings(options);
     if (stops.length > 0 && !tokenizer) {
-      throw new LlariatError("request", "stop: the checkpoint has no tokenizer.json, so there is no text to look at");
+      throw new LlariatError("request", `stop: there is no text to look at: ${context.tokenizerProblem!.message}`);
     }
     this.#stop = new StopMatcher(stops);
     // An answer to messages is a text of its own; any other continues the prompt.

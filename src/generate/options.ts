@@ -1,5 +1,6 @@
 // options.ts — what a request says and what comes back: the types that callers see.
 
+import type { LlariatError } from "../error.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/generation.ts";
 import type { RopeAngles } from "../engine/angles.ts";
@@ -135,6 +136,8 @@ export interface Completion {
 export interface RequestContext {
   readonly scheduler: Scheduler;
   readonly tokenizer: Tokenizer | undefined;
+  /** Why there is none. */
+  readonly tokenizerProblem: LlariatError | undefined;
   readonly rope: Rope;
   readonly generation: GenerationConfig;
   /** Ids that end a text: of the checkpoint, and the tokenizer's own. */

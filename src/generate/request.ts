@@ -17,15 +17,13 @@ import { display } from "../text/wording.ts";
 export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
   Array.isArray(prompt) && typeof prompt[0] === "object" && prompt[0] !== null;
 
-/** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without files. */
+/** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without one. */
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
   const { tokenizer, scheduler } = context;
   const { vocab } = scheduler.engine.config;
   let ids: Ids;
   if (typeof prompt === "string" || isChat(prompt)) {
-    if (!tokenizer) {
-      throw new LlariatError("tokenizer", "the checkpoint has no tokenizer.json; give token ids, or add the file");
-    }
+    if (!tokenizer) throw context.tokenizerProblem!;
     // A template writes its own special tokens; adding them again would double the first.
     ids =
       typeof prompt === "string"

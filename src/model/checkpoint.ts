@@ -5,8 +5,9 @@ import type { FileSet } from "../checkpoint/bytes.ts";
 import { otherFolder } from "../checkpoint/folder.ts";
 import { type GenerationConfig, parseGenerationConfig, unsupportedSettings } from "../checkpoint/generation.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
+import { readTexts } from "../checkpoint/tokenizer.ts";
 import type { CheckpointTexts } from "../checkpoint/tokenizer.ts";
-import { MAX_TEXT_BYTES, readTable, textOf } from "../checkpoint/shards.ts";
+import { readTable, textOf } from "../checkpoint/shards.ts";
 import { maxContext } from "../rope/index.ts";
 import { parsePythonJson } from "../text/json.ts";
 import { parseConfig } from "./config.ts";
@@ -29,7 +30,7 @@ export interface Checkpoint {
   readonly parameters: number;
   /** Bytes of `tensors` in the files. */
   readonly bytes: number;
-  /** Texts for the tokenizer, as they are in the files; undefined where there is no such file. */
+  /** Files of the tokenizer, as they are; undefined where there is no such file. */
   readonly texts: CheckpointTexts;
   /** One sentence per thing a person should know that is no error. */
   readonly notes: readonly string[];
@@ -58,16 +59,7 @@ export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Prom
   if (unsupported.length > 0)
     notes.push(`generation_config.json: ${unsupported.join(", ")}: not supported, and left out`);
   const { tensors, tied } = await matchConfig(await readTable(files, signal), config, notes, signal);
-  const texts: Record<string, string> = {};
-  for (const [key, name] of [
-    ["tokenizer", "tokenizer.json"],
-    ["tokenizerConfig", "tokenizer_config.json"],
-    ["specialTokensMap", "special_tokens_map.json"],
-    ["chatTemplate", "chat_template.jinja"],
-  ]) {
-    const text = await textOf(files, name, MAX_TEXT_BYTES, "tokenizer", signal);
-    if (text !== undefined) texts[key] = text;
-  }
+  const texts = await readTexts(files, signal);
   const all = [...tensors.values()];
   return Object.freeze({
     describe: files.describe,
@@ -78,7 +70,7 @@ export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Prom
     tied,
     parameters: all.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
     bytes: all.reduce((sum, { start, end }) => sum + end - start, 0),
-    texts: Object.freeze(texts),
+    texts,
     notes: Object.freeze(notes),
   });
 }

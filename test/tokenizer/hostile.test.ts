@@ -29,8 +29,20 @@ const token = { id: 3, content: "<s>", special: true, normalized: false };
 const CASES: readonly (readonly [string, Json, RegExp])[] = [
   ["no model", { model: undefined }, /^model: got nothing, needed an object$/],
   ["a model that is a list", { model: [] }, /^model: got a list of 0, needed an object/],
-  ["Unigram", { model: { type: "Unigram", vocab: [] } }, /^model: "Unigram" is not supported, needed one of BPE/],
-  ["WordPiece", { model: { type: "WordPiece" } }, /"WordPiece" is not supported/],
+  ["WordPiece", { model: { type: "WordPiece" } }, /"WordPiece" is not supported, needed one of BPE, Unigram/],
+  ["a Unigram without a vocabulary", { model: { type: "Unigram" } }, /^model.vocab: got nothing, needed a list/],
+  ["a piece without a score", { model: { type: "Unigram", vocab: [["a"]] } }, /^model.vocab\[0\]: got \["a"\], needed/],
+  ["a score that is text", { model: { type: "Unigram", vocab: [["a", "0"]] } }, /^model.vocab\[0\]: got/],
+  [
+    "an unknown id outside",
+    { model: { type: "Unigram", vocab: [["a", 0]], unk_id: 1 } },
+    /^model.unk_id: got 1, needed/,
+  ],
+  [
+    "a piece as long as a book",
+    { model: { type: "Unigram", vocab: [["a".repeat(9000), 0]] } },
+    /^model.vocab\[0\] has 9000 characters, needed at most 8000/,
+  ],
   ["a type that is a number", { model: { ...model, type: 3 } }, /^model.type: got 3, needed a string/],
   ["a type named like a method", { model: { ...model, type: "constructor" } }, /"constructor" is not supported/],
   ["no vocabulary", { model: { ...model, vocab: undefined } }, /^model.vocab: got nothing/],
@@ -104,13 +116,28 @@ const CASES: readonly (readonly [string, Json, RegExp])[] = [
   ["an option that is no flag", { added_tokens: [{ ...token, lstrip: 1 }] }, /^added_tokens\[0\].lstrip: got 1/],
   [
     "an unknown normalizer",
-    { normalizer: { type: "Lowercase" } },
-    /^normalizer: "Lowercase" is not supported, needed one of Sequence, Prepend/,
+    { normalizer: { type: "Uppercase" } },
+    /^normalizer: "Uppercase" is not supported, needed one of Sequence, Prepend/,
   ],
   [
-    "Precompiled",
+    "Precompiled without its map",
     { normalizer: { type: "Sequence", normalizers: [{ type: "Precompiled" }] } },
-    /^normalizer.normalizers\[0\]: "Precompiled"/,
+    /^normalizer.normalizers\[0\].precompiled_charsmap: got nothing, needed a string/,
+  ],
+  [
+    "a map that is not base64",
+    { normalizer: { type: "Precompiled", precompiled_charsmap: "*" } },
+    /^normalizer.precompiled_charsmap: got "\*", needed base64/,
+  ],
+  [
+    "a map whose trie is longer than it",
+    { normalizer: { type: "Precompiled", precompiled_charsmap: btoa("\xff\xff\0\0abcd\0") } },
+    /^normalizer.precompiled_charsmap is damaged/,
+  ],
+  [
+    "Strip that does not say where",
+    { normalizer: { type: "Strip", strip_left: true } },
+    /^normalizer.strip_right: got/,
   ],
   [
     "a pattern of neither kind",
@@ -118,11 +145,8 @@ const CASES: readonly (readonly [string, Json, RegExp])[] = [
     /^normalizer.pattern.String: got nothing/,
   ],
   ["an empty pattern", { normalizer: { type: "Replace", pattern: { String: "" }, content: "" } }, /String is empty/],
-  [
-    "an unknown pre-tokenizer",
-    { pre_tokenizer: { type: "BertPreTokenizer" } },
-    /^pre_tokenizer: "BertPreTokenizer" is not supported/,
-  ],
+  ["an unknown pre-tokenizer", { pre_tokenizer: { type: "Words" } }, /^pre_tokenizer: "Words" is not supported/],
+  ["pieces of no length", { pre_tokenizer: { type: "FixedLength", length: 0 } }, /^pre_tokenizer.length is 0, needed/],
   [
     "a split without behavior",
     { pre_tokenizer: { type: "Split", pattern: { String: "x" } } },
@@ -147,8 +171,8 @@ const CASES: readonly (readonly [string, Json, RegExp])[] = [
   ["a strip of minus one", { decoder: { type: "Strip", content: " ", start: -1, stop: 0 } }, /^decoder.start: got -1/],
   [
     "an unknown post-processor",
-    { post_processor: { type: "RobertaProcessing" } },
-    /^post_processor: "RobertaProcessing" is not supported/,
+    { post_processor: { type: "PairProcessing" } },
+    /^post_processor: "PairProcessing" is not supported/,
   ],
   [
     "a template without text",

@@ -109,8 +109,11 @@ test("without a config there are no special names; special_tokens_map.json can g
   assert.is(alone.hasChatTemplate, false);
   const specialTokensMap = { bos_token: "<s>", eos_token: { content: "</s>" }, pad_token: null };
   assert.is(Tokenizer.fromFiles({ tokenizerJson, specialTokensMap }).eosId, 2);
+  // as in transformers 5: the older file counts, unless the config lists the added tokens
   const tokenizerConfig = { eos_token: "<unk>" };
-  assert.is(Tokenizer.fromFiles({ tokenizerJson, specialTokensMap, tokenizerConfig }).eosId, 0);
+  assert.is(Tokenizer.fromFiles({ tokenizerJson, specialTokensMap, tokenizerConfig }).eosId, 2);
+  const listing = { ...tokenizerConfig, added_tokens_decoder: {} };
+  assert.is(Tokenizer.fromFiles({ tokenizerJson, specialTokensMap, tokenizerConfig: listing }).eosId, 0);
 });
 
 test("the class that the config names changes nothing", () => {

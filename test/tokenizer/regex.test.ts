@@ -19,7 +19,9 @@ test(String.raw`\s is White_Space: U+0085 is in it, U+FEFF, U+200B and U+180E ar
 
 test(String.raw`\d, \w and \h know what Oniguruma knows`, () => {
   assert.equal(matches(raw`\d`, "7٣१²Ⅷ½"), ["7", "٣", "१"]);
-  assert.equal(matches(raw`\w+`, "aé_7\u0301中 ²-‿Ⅷ"), ["aé_7\u0301中", "‿Ⅷ"]);
+  assert.equal(matches(raw`\w+`, "aé_7\u0301中 ²-‿Ⅷ"), ["aé_7\u0301中", "²", "‿Ⅷ"]);
+  assert.equal(matches(raw`[\w]+`, "a² ½b"), ["a", "b"], "in brackets ², ½ and the like are none");
+  assert.equal(matches(raw`\W`, "a²! "), ["!", " "]);
   assert.equal(matches(raw`\h+`, "fg0A"), ["f", "0A"]);
   assert.equal(matches(raw`\W\D\H`, "+x!"), ["+x!"]);
 });

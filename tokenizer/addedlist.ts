@@ -1,0 +1,96 @@
+// addedlist.ts — the list of added tokens: those of tokenizer.json with their ids, then those that only other files name,
+// each with the next free id (special.ts).
+
+import type { AddedToken } from "./added.ts";
+import type { Normalizer } from "./normalize.ts";
+import { original } from "./piece.ts";
+import { count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import type { NewToken } from "./special.ts";
+
+/** The model's vocabulary: piece → id and back. */
+export interface Vocabulary {
+  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly pieces: readonly (string | undefined)[];
+}
+
+/** Collects added tokens: one for each content, in the order they came, the later flags counting. */
+export class AddedList {
+  readonly #model: Vocabulary;
+  readonly #tokens = new Map<string, NewToken & { readonly id: number }>();
+  readonly #owners = new Map<number, string>();
+  /** The id after all that are in use. */
+  #next: number;
+
+  constructor(model: Vocabulary) {
+    this.#model = model;
+    this.#next = model.pieces.length;
+  }
+
+  /** By content. */
+  get tokens(): ReadonlyMap<string, NewToken & { readonly id: number }> {
+    return this.#tokens;
+  }
+
+  /**
+   * Reads "added_tokens" of tokenizer.json. A token whose content is a piece must have that piece's id, and a new one must
+   * not take an id that is in use.
+   */
+  read(json: unknown): void {
+    for (const [i, entry] of list(json ?? [], "added_tokens").entries()) {
+      const where = `added_tokens[${i}]`;
+      const token = fields(entry, where);
+      const content = text(token["content"], `${where}.content`);
+      const id = count(token["id"], `${where}.id`, MAX_VOCABULARY);
+      if (content === "") continue;
+      const owner = this.#owners.get(id) ?? this.#model.pieces[id];
+      if (owner !== undefined && owner !== content) {
+        refuse(`${where} ("${content}") has the id ${id}, which "${owner}" has already; needed an id of its own`);
+      }
+      const known = this.#idOf(content);
+      if (known !== undefined && known !== id) {
+        refuse(`${where} ("${content}") has the id ${id}, but the vocabulary gives it ${known}; needed one id`);
+      }
+      const special = flag(token["special"], `${where}.special`, false);
+      this.#set(id, {
+        content,
+        special,
+        singleWord: flag(token["single_word"], `${where}.single_word`, false),
+        lstrip: flag(token["lstrip"], `${where}.lstrip`, false),
+        rstrip: flag(token["rstrip"], `${where}.rstrip`, false),
+        normalized: flag(token["normalized"], `${where}.normalized`, !special),
+      });
+    }
+  }
+
+  /** Adds tokens of other files. One that was special stays so. */
+  append(tokens: readonly NewToken[]): void {
+    for (const token of tokens) {
+      const special = token.special || this.#tokens.get(token.content)?.special === true;
+      const id = this.#idOf(token.content) ?? this.#next;
+      if (id >= MAX_VOCABULARY) refuse(`the vocabulary has no room for another token below ${MAX_VOCABULARY}`);
+      this.#set(id, { ...token, special });
+    }
+  }
+
+  #idOf(content: string): number | undefined {
+    return this.#tokens.get(content)?.id ?? this.#model.vocabulary.get(content);
+  }
+
+  #set(id: number, token: NewToken): void {
+    this.#owners.set(id, token.content);
+    this.#next = Math.max(this.#next, id + 1);
+    this.#tokens.set(token.content, { ...token, id });
+  }
+
+  /** The tokens with what they read in normalized text. */
+  written(normalize: Normalizer | undefined): AddedToken[] {
+    return [...this.#tokens.values()].map((token) => {
+      const { content, normalized } = token;
+      const written = normalized ? (normalize?.(original(content, 0, content.length, false)).text ?? content) : content;
+      if (written === "") {
+        refuse(`the added token "${content}" is empty after the normalizer, needed something to look for`);
+      }
+      return { ...token, written };
+    });
+  }
+}

@@ -1,0 +1,46 @@
+// trie.ts — pieces by their beginnings: all pieces that a text has at one place, shortest first, in one walk.
+// A node is a number; its children are in one hash table of (node, UTF-16 unit) → node.
+
+import { ABSENT, PairTable } from "./pairs.ts";
+
+/** The trie; `add` everything, then walk. */
+export class Trie {
+  readonly #children: PairTable;
+  #values = new Int32Array(1024).fill(-1);
+  #nodes = 1;
+
+  /** `units`: how many UTF-16 units all pieces have together, an upper bound of the nodes. */
+  constructor(units: number) {
+    this.#children = new PairTable(Math.min(units, 1 << 16));
+  }
+
+  /** The later of two equal pieces counts; `value` is not negative. */
+  add(piece: string, value: number): void {
+    let node = 0;
+    for (let i = 0; i < piece.length; i++) {
+      const unit = piece.charCodeAt(i);
+      let next = this.#children.get(node, unit);
+      if (next === ABSENT) {
+        next = this.#nodes++;
+        this.#children.set(node, unit, next);
+        if (next === this.#values.length) {
+          const longer = new Int32Array(2 * next).fill(-1);
+          longer.set(this.#values);
+          this.#values = longer;
+        }
+      }
+      node = next;
+    }
+    this.#values[node] = value;
+  }
+
+  /** The node after `unit`, ABSENT where no piece goes on so. The walk starts at node 0. */
+  next(node: number, unit: number): number {
+    return this.#children.get(node, unit);
+  }
+
+  /** The value of the piece that ends at `node`, -1 for none. */
+  value(node: number): number {
+    return this.#values[node];
+  }
+}

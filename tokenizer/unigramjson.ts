@@ -1,0 +1,54 @@
+// unigramjson.ts — the "model" of tokenizer.json that is a Unigram: a list of [piece, score], checked.
+
+import { byteTokens } from "./bytechars.ts";
+import type { Model } from "./encoder.ts";
+import { count, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import type { Fields } from "./read.ts";
+import { Trie } from "./trie.ts";
+import { Unigram } from "./unigram.ts";
+
+/** The bound of SentencePiece; encoding takes as long as the text times the longest piece. */
+export const MAX_PIECE = 8000;
+
+/** Reads a Unigram model. Throws LlariatError "tokenizer" with the entry, what it is and what is needed. */
+export function readUnigram(json: Fields): Model {
+  const entries = list(json["vocab"], "model.vocab");
+  if (entries.length > MAX_VOCABULARY) {
+    refuse(`model.vocab has ${entries.length} entries, needed at most ${MAX_VOCABULARY}`);
+  }
+  const pieces: string[] = [];
+  const scores = new Float64Array(entries.length);
+  let units = 0;
+  for (const [id, entry] of entries.entries()) {
+    const where = `model.vocab[${id}]`;
+    const pair = list(entry, where);
+    const piece = text(pair[0], `${where}[0]`);
+    const score = pair[1];
+    if (pair.length !== 2 || typeof score !== "number" || !Number.isFinite(score)) {
+      refuse(`${where}: got ${JSON.stringify(entry).slice(0, 60)}, needed [piece, score]`);
+    }
+    if (piece.length > MAX_PIECE) refuse(`${where} has ${piece.length} characters, needed at most ${MAX_PIECE}`);
+    pieces.push(piece);
+    scores[id] = score;
+    units += piece.length;
+  }
+  const unknown = json["unk_id"] ?? undefined;
+  if (unknown !== undefined) count(unknown, "model.unk_id", entries.length);
+  const trie = new Trie(units);
+  const vocabulary = new Map<string, number>();
+  for (const [id, piece] of pieces.entries()) {
+    vocabulary.set(piece, id);
+    if (piece !== "") trie.add(piece, id);
+  }
+  const fallback = flag(json["byte_fallback"], "model.byte_fallback", false);
+  const encoder = new Unigram({
+    trie,
+    scores,
+    lowest: scores.reduce((low, score) => Math.min(low, score), Infinity),
+    unknown: unknown as number | undefined,
+    byteTokens: fallback ? byteTokens(vocabulary) : undefined,
+    single: false,
+    runs: vocabulary,
+  });
+  return { kind: "Unigram", encoder, vocabulary, pieces };
+}
