@@ -74,9 +74,14 @@ const STEPS: readonly (readonly Run[])[] = [
 
 const ran = new Set<KernelName>();
 for (const variants of variantsOf(handle)) {
-  for (const name of ["rope_sweep", "models/odd-everything-bf16", "models/attn-bias-bf16"]) {
+  for (const name of [
+    "goldens/rope_sweep",
+    "goldens/models/odd-everything-bf16",
+    "goldens/models/attn-bias-bf16",
+    "families/qwen3",
+  ]) {
     tests(`${name}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`, async () => {
-      using llama = await Llama.load(folder(`goldens/${name}`), { device, variants, chunkRows: 100 });
+      using llama = await Llama.load(folder(name), { device, variants, chunkRows: 100 });
       for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
         const worst = await lockstepRuns(llama, steps);
         for (const [kernel, error] of worst) {

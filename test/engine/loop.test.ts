@@ -189,9 +189,9 @@ test("what has been computed is known: whole pages, and the beginning of one by 
   const again = generate(scheduler, first);
   assert.equal(await again.done, answer);
   assert.is(again.cached(), 74, "one token is computed for its logits");
-  const private_ = generate(scheduler, { ...first, shared: false });
-  assert.equal(await private_.done, answer);
-  assert.is(private_.cached(), 0);
+  const apart = generate(scheduler, { ...first, shared: false });
+  assert.equal(await apart.done, answer);
+  assert.is(apart.cached(), 0);
   const inserted = { ...first, rope: ropes.dynamic, meaning: "as-inserted" } as const;
   for (let i = 0; i < 2; i++) {
     const each = generate(scheduler, inserted);

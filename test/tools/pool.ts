@@ -5,7 +5,7 @@ import { PAGE, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import type { Recording } from "../../src/device/gpu.ts";
 import type { RopeAngles } from "../../src/engine/angles.ts";
 import { type MemoryDevice, type MemoryLimits, SequenceMemory } from "../../src/engine/memory.ts";
-import { Scheduler, type StepEngine } from "../../src/engine/scheduler.ts";
+import type { Scheduler, StepEngine } from "../../src/engine/scheduler.ts";
 import type { Output, Sequence } from "../../src/engine/sequence.ts";
 import type { Segment } from "../../src/engine/step.ts";
 import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
