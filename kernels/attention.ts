@@ -10,7 +10,7 @@ import type { DeviceFacts } from "./device.ts";
  * Causal attention over the paged cache. `qkv` [rows, (heads + 2·kvHeads)·headDim] f32 with rotated queries;
  * `kv`: the layer's cache; `table` [angle rows, headDim] f32, read where a sequence caches raw keys
  * (`rawKeys` compiles that in); `y` [rows, heads·headDim] f32. Query head h reads key/value head ⌊h·kvHeads/heads⌋.
- * Scores are scaled by headDim^-1/2.
+ * Scores are scaled by `scale`, default headDim^-1/2.
  */
 export interface AttentionArguments {
   readonly qkv: Tensor;
@@ -20,6 +20,7 @@ export interface AttentionArguments {
   readonly heads: number;
   readonly kvHeads: number;
   readonly rawKeys: boolean;
+  readonly scale?: number;
   readonly step: StepLayout;
   readonly device: DeviceFacts;
 }
@@ -52,7 +53,7 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
     QKV_STRIDE: stride(qkv.shape[1]),
     KV_STRIDE: kvStride(kv.format, kv.kvDim),
     TABLE_STRIDE: stride(headDim) / 2,
-    SCALE: headDim ** -0.5,
+    SCALE: args.scale ?? headDim ** -0.5,
     RAW_KEYS: Number(rawKeys),
   };
 }

@@ -5,17 +5,19 @@ import type { DeviceFacts } from "./device.ts";
 import { span } from "./workgroup.ts";
 
 /**
- * The embedding of each row's token: `y[row] = weight[token]`.
+ * The embedding of each row's token: `y[row] = scale · weight[token]`, scale 1 unless given.
  * `weight` [vocab, dim] in any format, possibly in pieces; `y` [rows, dim] f32. One dispatch per piece.
  */
 export function embed({
   weight,
   y,
+  scale = 1,
   step,
   device,
 }: {
   weight: Matrix;
   y: Tensor;
+  scale?: number;
   step: StepLayout;
   device: DeviceFacts;
 }): Dispatch[] {
@@ -28,6 +30,7 @@ export function embed({
       ROW4: rowStride(weight.format, weight.columns) / 4,
       FIRST: firstRow,
       ROWS: held,
+      SCALE: scale,
       WG: span(device).WG,
     },
     bind: { ...tensors, y },

@@ -8,7 +8,7 @@ import type { DeviceFacts } from "./device.ts";
 import type { PartName } from "./wgsl.ts";
 
 /**
- * `y = x · weightᵀ (+ bias) (+ y if add)`: `x` [rows, k] f32, `weight` [n, k] in any format and number of pieces,
+ * `y = scale · (x · weightᵀ (+ bias)) (+ y if add)`, scale 1 unless given: `x` [rows, k] f32, `weight` [n, k] in any format and number of pieces,
  * `bias` [n] f32, `y` [rows, n] f32. `ofOutputs`: one row per output of the step instead of per token row.
  */
 export interface LinearArguments {
@@ -17,6 +17,7 @@ export interface LinearArguments {
   readonly bias?: Tensor;
   readonly y: Tensor;
   readonly add?: boolean;
+  readonly scale?: number;
   readonly ofOutputs?: boolean;
   readonly step: StepLayout;
   readonly device: DeviceFacts;
@@ -32,7 +33,7 @@ export function linearPieces(
     n: number,
   ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
 ): Dispatch[] {
-  const { x, weight, bias, y, add = false, ofOutputs = false } = args;
+  const { x, weight, bias, y, add = false, scale = 1, ofOutputs = false } = args;
   const need = (what: string, got: number, needed: number) => {
     if (got === needed) return;
     throw new LlariatError("kernel", `linear ${weight.name}: ${what} must be ${needed}, got ${got}`);
@@ -53,6 +54,7 @@ export function linearPieces(
         Y_STRIDE: stride(weight.rows),
         COLUMN: firstRow,
         ADD: Number(add),
+        SCALE: scale,
         ...own.constants,
       },
       lengths: own.lengths,

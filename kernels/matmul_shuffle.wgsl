@@ -1,5 +1,5 @@
 // matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
 // and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
@@ -11,6 +11,7 @@ override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
+override SCALE: f32;
 override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
@@ -45,6 +46,7 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
       if (n >= N) { continue; }
       let at = (first_row + r) * Y_STRIDE + COLUMN + n;
       var value = sum[r][j] + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }

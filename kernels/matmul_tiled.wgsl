@@ -1,5 +1,5 @@
 // matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 8 × 8 lanes makes TILE_ROWS × TILE_COLUMNS outputs, a lane LANE_ROWS × 8 of them in registers, from tiles of
 // 4 · TILE_K4 elements of k. The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns.
@@ -10,6 +10,7 @@ override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
+override SCALE: f32;
 override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
 const TILE_K4 = 4u;
 const LANE_ROWS = TILE_ROWS / 8u;
@@ -67,6 +68,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       if (n >= N) { break; }
       let at = row * Y_STRIDE + COLUMN + n;
       var value = select(low[r][c % 4u], high[r][c % 4u], c >= 4u) + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }

@@ -1,5 +1,5 @@
 // matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
@@ -10,6 +10,7 @@ override Y_STRIDE: u32;
 override COLUMN: u32;
 override GRID_X: u32;
 override ADD: bool;
+override SCALE: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
@@ -38,6 +39,7 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     if (lane < 4u && n < N) {
       let at = row * Y_STRIDE + COLUMN + n;
       var value = total[lane] + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }

@@ -535,13 +535,14 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
 }
 `,
   "embed": `// embed.wgsl — the embedding of each row's token.
-//   y[row] = weight[token(row)]
+//   y[row] = SCALE · weight[token(row)]
 // weight [ROWS, DIM] (a piece of the table that starts at FIRST) · y [rows, DIM] f32
 // one workgroup per row, WG lanes stride over DIM / 4 · embed.ts · test/kernels/embed.test.ts
 override DIM4: u32;
 override ROW4: u32; // a weight row: DIM4 up to a whole block of its format
 override FIRST: u32;
 override ROWS: u32;
+override SCALE: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read_write> y: array<vec4f>;
 
@@ -551,7 +552,9 @@ fn embed(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let token = row_token(row);
   if (token < FIRST || token >= FIRST + ROWS) { return; } // another piece of the table holds it
   for (var i = lane; i < DIM4; i += WG) {
-    y[row * DIM4 + i] = weight4((token - FIRST) * ROW4 + i);
+    var value = weight4((token - FIRST) * ROW4 + i);
+    if (SCALE != 1.0) { value *= SCALE; } // in f32, whatever the table is stored in
+    y[row * DIM4 + i] = value;
   }
 }
 `,
@@ -596,7 +599,7 @@ fn headnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
 }
 `,
   "matmul_shuffle": `// matmul_shuffle.wgsl — a linear layer for many rows without workgroup memory: lanes hand activations round by shuffles.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
 // and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
@@ -608,6 +611,7 @@ override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
+override SCALE: f32;
 override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
@@ -642,6 +646,7 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
       if (n >= N) { continue; }
       let at = (first_row + r) * Y_STRIDE + COLUMN + n;
       var value = sum[r][j] + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }
@@ -649,7 +654,7 @@ fn matmul_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocat
 }
 `,
   "matmul_tiled": `// matmul_tiled.wgsl — a linear layer for many rows, tiled through workgroup memory.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup of 8 × 8 lanes makes TILE_ROWS × TILE_COLUMNS outputs, a lane LANE_ROWS × 8 of them in registers, from tiles of
 // 4 · TILE_K4 elements of k. The tiles lie k-major, so that the lanes of a row of lanes read neighbouring columns.
@@ -660,6 +665,7 @@ override ROW4: u32; // a weight row: K4 up to a whole block of its format
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override ADD: bool;
+override SCALE: f32;
 override OF_OUTPUTS: bool; // rows are the step's outputs, not its token rows
 const TILE_K4 = 4u;
 const LANE_ROWS = TILE_ROWS / 8u;
@@ -717,6 +723,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
       if (n >= N) { break; }
       let at = row * Y_STRIDE + COLUMN + n;
       var value = select(low[r][c % 4u], high[r][c % 4u], c >= 4u) + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }
@@ -724,7 +731,7 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
 }
 `,
   "matvec": `// matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
-//   y[row, n] = Σ_k x[row, k] · weight[n, k]  (+ bias[n])  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
@@ -735,6 +742,7 @@ override Y_STRIDE: u32;
 override COLUMN: u32;
 override GRID_X: u32;
 override ADD: bool;
+override SCALE: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
@@ -763,6 +771,7 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     if (lane < 4u && n < N) {
       let at = row * Y_STRIDE + COLUMN + n;
       var value = total[lane] + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
       if (ADD) { value += y[at]; }
       y[at] = value;
     }
@@ -1143,12 +1152,12 @@ export const declarations: Readonly<
   "attention_merge": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"partials"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HEAD_DIM","HEADS","PARTIALS_STRIDE","Y_STRIDE","SPLIT","WG"]},
   "attention_prefill_shuffle": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE","WG"]},
   "attention_prefill_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE"]},
-  "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","ROW4","FIRST","ROWS","WG"]},
+  "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","ROW4","FIRST","ROWS","SCALE","WG"]},
   "gather": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM4","WG"]},
   "headnorm": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"qkv"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["HEAD_DIM","HEADS","QKV_STRIDE","EPS","WG"]},
-  "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS","WG"]},
-  "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","OF_OUTPUTS"]},
-  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","WG"]},
+  "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS","WG"]},
+  "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
+  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},

@@ -5,7 +5,7 @@ import type { Fields } from "../checkpoint/fields.ts";
 import type { Rope, RopeType } from "../rope/index.ts";
 
 /** The architectures that run here, as model_type names them. */
-export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3" | "phi3";
+export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3" | "phi3" | "granite";
 
 /** The shape and arithmetic of one model. Sizes in elements, plain frozen data. */
 export interface ModelConfig {
@@ -36,6 +36,14 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   /** Numbers of the layers that do not rotate queries and keys; absent: all do. */
   readonly layersWithoutRope?: readonly number[];
+  /** The embedding is multiplied by it; absent: 1. */
+  readonly embeddingMultiplier?: number;
+  /** Scores of attention are multiplied by it; absent: headDim^-1/2. */
+  readonly attentionMultiplier?: number;
+  /** What attention and MLP add to the residual stream is multiplied by it; absent: 1. */
+  readonly residualMultiplier?: number;
+  /** Logits are divided by it; absent: 1. */
+  readonly logitsScaling?: number;
   /** Ids that end a text; empty if the config says null. */
   readonly eosIds: readonly number[];
   readonly bosId?: number;
@@ -49,7 +57,15 @@ export interface ModelConfig {
 export type BiasFlag = "qkvBias" | "oBias" | "mlpBias";
 
 /** What a family reads from its config.json beside the sizes, or has by nature. */
-export type Own = Pick<ModelConfig, BiasFlag | "layersWithoutRope">;
+export type Own = Pick<
+  ModelConfig,
+  | BiasFlag
+  | "layersWithoutRope"
+  | "embeddingMultiplier"
+  | "attentionMultiplier"
+  | "residualMultiplier"
+  | "logitsScaling"
+>;
 
 /** A number of rows or columns, by what it is: `q` and `kv` are all heads of queries, and of keys or values; `head` is one. */
 export type Extent = "vocab" | "dim" | "q" | "kv" | "qkv" | "head" | "hidden" | "gateUp";
@@ -202,6 +218,26 @@ export const families: Readonly<Record<FamilyName, Family>> = {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
       const biases = { qkvBias: attention, oBias: attention, mlpBias: fields.flag("mlp_bias") };
       return { ...biases, layersWithoutRope: layersWithoutRope(fields, layers) };
+    },
+    slots: LLAMA_SLOTS,
+  },
+  granite: {
+    architecture: "GraniteForCausalLM",
+    maxPositions: 2048,
+    bosId: 1,
+    eosIds: [2],
+    own(fields) {
+      const attention = fields.flag("attention_bias"); // of q, k, v and o
+      const positive = (key: string) => fields.number(key, Number.MIN_VALUE, Infinity, 1)!;
+      return {
+        qkvBias: attention,
+        oBias: attention,
+        mlpBias: fields.flag("mlp_bias"),
+        embeddingMultiplier: positive("embedding_multiplier"),
+        attentionMultiplier: positive("attention_multiplier"), // 1 where it is absent, not headDim^-1/2 (GraniteConfig)
+        residualMultiplier: positive("residual_multiplier"),
+        logitsScaling: positive("logits_scaling"),
+      };
     },
     slots: LLAMA_SLOTS,
   },

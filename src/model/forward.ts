@@ -74,14 +74,15 @@ const ATTENTION: Readonly<Record<Plan["attention"], typeof attentionDecode>> = {
  */
 export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
   const { weights, config, kv, step, device, activations: a } = model;
-  const { heads, kvHeads, rmsEps: eps } = config;
+  const { heads, kvHeads, rmsEps: eps, attentionMultiplier: scale } = config;
+  const added = { add: true, scale: config.residualMultiplier }; // x += …
   const { rawKeys } = plan;
   const attention = ATTENTION[plan.attention];
   const rows = plan.rows === "few" ? FEW_ROWS : step.capacity.rows;
   const outputs = plan.outputs === "few" ? FEW_ROWS : step.capacity.outputs;
 
   run(angles({ table: a.table, step }));
-  run(embed({ weight: weights.embed, y: a.x, step, device })); // x [rows, dim]
+  run(embed({ weight: weights.embed, y: a.x, scale: config.embeddingMultiplier, step, device })); // x [rows, dim]
   for (const [i, layer] of weights.layers.entries()) {
     run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
     run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, rows, step, device })); // qkv [rows, q + k + v]
@@ -91,15 +92,16 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
     if (turned) run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k in place
     run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
     const keys = { kv: kv[i], rawKeys: rawKeys && turned };
-    run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, step, device })); // [rows, q]
-    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, add: true, rows, step, device })); // x += …
+    run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, scale, step, device })); // [rows, q]
+    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, ...added, rows, step, device }));
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
     run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, rows, step, device })); // [rows, 2·hidden]
     run(swiglu({ x: a.gateUp, y: a.gated, device })); // [rows, hidden]
-    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, add: true, rows, step, device })); // x += …
+    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, ...added, rows, step, device }));
   }
   run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]
   run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, device }));
-  run(linear({ x: a.final, weight: weights.head, y: a.logits, ofOutputs: true, rows: outputs, step, device })); // [outputs, vocab]
+  const ofOutputs = { ofOutputs: true, rows: outputs, scale: 1 / (config.logitsScaling ?? 1) };
+  run(linear({ x: a.final, weight: weights.head, y: a.logits, ...ofOutputs, step, device })); // [outputs, vocab]
   if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step, device }));
 }

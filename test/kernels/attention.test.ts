@@ -49,13 +49,15 @@ interface Shape {
   readonly pool: number;
   readonly rawKeys?: boolean;
   readonly cache?: CacheFormat;
+  /** Of the scores, instead of headDim^-1/2. */
+  readonly scale?: number;
   /** Factor of the scores' size; 1 makes them standard normal. */
   readonly sharp?: number;
 }
 
 /** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
 function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
-  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, cache } = shape;
+  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, scale, cache } = shape;
   const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim) });
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const longest = Math.max(...runs.map((run) => run.start + run.rows));
@@ -73,7 +75,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
     partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),
   };
-  return { one, args: { ...args, heads, kvHeads, rawKeys, step: one.layout, device } };
+  return { one, args: { ...args, heads, kvHeads, rawKeys, scale, step: one.layout, device } };
 }
 
 async function check({ record, device }: Kernel, shape: Shape, allowed: number): Promise<void> {
@@ -129,6 +131,9 @@ for (const kernel of kernels) {
   }
 
   const shape = { headDim: 16, heads: 4, kvHeads: 4, rawKeys: true, ...mixed }; // as in the golden mha
+
+  test(`${kernel.name}: scores with a factor of their own`, () =>
+    check(kernel, { ...shape, headDim: 10, scale: 0.9 }, 9e-12)); // scores three times as large
 
   // A layer without RoPE rotates no keys, although the same sequences cache them raw.
   test(`${kernel.name}: raw keys that are not to be rotated`, () =>

@@ -28,7 +28,7 @@ import {
   topk,
 } from "../../kernels/index.ts";
 import { parseConfig } from "../../src/model/config.ts";
-import { type FamilyName, type ModelConfig, families } from "../../src/model/families.ts";
+import { type ModelConfig, families } from "../../src/model/families.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { type Activations, type Plan, forward } from "../../src/model/forward.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
@@ -41,7 +41,10 @@ test.after(() => release());
 type Shape = Pick<
   ModelConfig,
   "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "qkvBias" | "oBias" | "mlpBias"
-> & { readonly family?: FamilyName };
+> &
+  Partial<
+    Pick<ModelConfig, "family" | "embeddingMultiplier" | "attentionMultiplier" | "residualMultiplier" | "logitsScaling">
+  >;
 
 const plain = { qkvBias: false, oBias: false, mlpBias: false };
 const models: Record<string, Shape> = {
@@ -70,6 +73,19 @@ const models: Record<string, Shape> = {
     headDim: 128,
     vocab: 151_936,
     ...plain,
+  },
+  "Granite 3.3 2B": {
+    dim: 2048,
+    hidden: 8192,
+    heads: 32,
+    kvHeads: 8,
+    headDim: 64,
+    vocab: 49_159,
+    ...plain,
+    embeddingMultiplier: 12,
+    attentionMultiplier: 0.015625,
+    residualMultiplier: 0.22,
+    logitsScaling: 8,
   },
   "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
 };
@@ -101,12 +117,13 @@ const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
 
 /** One block of a model whose tensors have no contents: the records that its forward pass makes. */
 function record(
-  { family = "llama", dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias }: Shape,
+  shape: Shape,
   [format, cache]: readonly [Format, CacheFormat],
   device: DeviceFacts,
   plan: Plan,
 ): Dispatch[] {
-  const tensor = (name: string, shape: number[], dtype: DType = "f32"): Tensor => ({ name, dtype, shape });
+  const { family = "llama", dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias } = shape;
+  const tensor = (name: string, sizes: number[], dtype: DType = "f32"): Tensor => ({ name, dtype, shape: sizes });
   // In two pieces, as a weight beyond the limit of one binding is.
   const matrix = (name: string, rows: number, columns: number): Matrix =>
     matrixOf(format, name, rows, columns, Math.ceil(rows / 2));
@@ -142,7 +159,7 @@ function record(
   const embed = matrix("embed", vocab, dim);
   const weights = { embed, layers: [layer], norm: tensor("norm", [dim]), head: embed, bytes: 0 };
   const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim });
-  const config = { dim, hidden, heads, kvHeads, headDim, vocab, qkvBias, oBias, mlpBias, rmsEps: 1e-5 } as ModelConfig;
+  const config = { ...shape, rmsEps: 1e-5 } as ModelConfig;
   const list: Dispatch[] = [];
   forward(
     (dispatch) => list.push(...[dispatch].flat()),

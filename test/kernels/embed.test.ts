@@ -24,8 +24,9 @@ for (const [device, [format, dim, cuts]] of lab
     const next = random(dim);
     const weight = one.matrix("weight", [vocab, dim], next, formats[format], cuts);
     const y = one.tensor("y", [tokens.length + 2, dim]);
-    // What a format holds is read exactly, so every element must be equal.
+    // What a format holds is read exactly, so every element must be equal; with a factor it is rounded once.
     await one.run(embed({ weight, y, step: one.layout, device }));
+    await one.run(embed({ weight, y, scale: 12.1, step: one.layout, device }));
     one.close();
   });
 }

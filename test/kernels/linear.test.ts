@@ -42,6 +42,7 @@ interface Shape {
   readonly format?: FormatName;
   readonly bias?: boolean;
   readonly add?: boolean;
+  readonly scale?: number;
   /** Rows at which the weight is cut. */
   readonly cut?: number;
   /** Rows are the step's outputs, not its token rows. */
@@ -52,6 +53,7 @@ const shapes: Shape[] = [
   { n: 1, k: 1 },
   { n: 67, k: 130, format: "f16", cut: 1, bias: true, add: true },
   { n: 65, k: 301, add: true },
+  { n: 70, k: 33, format: "bf16", bias: true, add: true, scale: 0.22 },
   { n: 45, k: 75, format: "bf16", cut: 13, ofOutputs: true },
   { n: 200, k: 2050, format: "bf16", bias: true },
   // Every format, where the last block is partly padding.
@@ -70,7 +72,7 @@ function each(values: ArrayLike<number>): () => number {
 
 for (const { name, linear, device } of kernels) {
   for (const shape of shapes) {
-    const { n, k, add, ofOutputs = false } = shape;
+    const { n, k, add, scale, ofOutputs = false } = shape;
     test(`${name} ${JSON.stringify(shape)}`, async () => {
       for (const rows of [1, 5, 33]) {
         const next = random(rows + n + k);
@@ -80,7 +82,7 @@ for (const { name, linear, device } of kernels) {
         const bias = shape.bias ? one.tensor("bias", [n], next) : undefined;
         const y = one.tensor("y", [rows + 5, n], next);
         const weight = weightOf(one, shape, next);
-        const dispatches = linear({ x, weight, bias, y, add, ofOutputs, step: one.layout, device });
+        const dispatches = linear({ x, weight, bias, y, add, scale, ofOutputs, step: one.layout, device });
         for (const dispatch of dispatches) assert.is(dispatch.ofOutputs, ofOutputs); // by which the reference goes
         const found = await one.run(dispatches);
         one.close();

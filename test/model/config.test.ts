@@ -107,6 +107,28 @@ tests("Phi-3: longrope by its old names, the trained length beside it, a window 
   assert.equal([context, rmsEps], [4096, 1e-5]);
 });
 
+tests("Granite: four multipliers, each 1 unless stated", () => {
+  const own = (more: object) => {
+    const config = parseConfig({ ...base, model_type: "granite", ...more });
+    return [config.embeddingMultiplier, config.attentionMultiplier, config.residualMultiplier, config.logitsScaling];
+  };
+  assert.equal(own({}), [1, 1, 1, 1]);
+  const stated = {
+    embedding_multiplier: 12,
+    attention_multiplier: 0.015625,
+    residual_multiplier: 0.22,
+    logits_scaling: 8,
+  };
+  assert.equal(own(stated), [12, 0.015625, 0.22, 8]); // Granite 3.3 2B
+  const { qkvBias, oBias, mlpBias } = parseConfig({
+    ...base,
+    model_type: "granite",
+    attention_bias: true,
+    mlp_bias: true,
+  });
+  assert.equal([qkvBias, oBias, mlpBias], [true, true, true]);
+});
+
 tests("v4 and v5 spellings, null and explicit", () => {
   const parse = (more: object) => parseConfig({ ...base, ...more });
   assert.is(parse({ dtype: "float16" }).dtype, "float16");
@@ -153,11 +175,11 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
   "another architecture": [
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
-    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3", "phi3"; another architecture needs its own forward pass/,
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3", "granite", "phi3"; another architecture needs its own forward pass/,
   ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
-    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "Phi3ForCausalLM"\]/,
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "GraniteForCausalLM" or "Phi3ForCausalLM"\]/,
   ],
   "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
   "Mistral with a window": [
@@ -177,6 +199,10 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
   ],
   "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
+  "a multiplier of nothing": [
+    { model_type: "granite", logits_scaling: 0 },
+    /logits_scaling: got 0, needed a number > 0/,
+  ],
   "Phi-3 with a window": [
     { model_type: "phi3", sliding_window: 2047 },
     /sliding_window: got 2047, needed null or at least max_position_embeddings, 4096: attention that sees only the last/,

@@ -80,6 +80,7 @@ export const checkpoint: readonly Mutation[] = [
   ...of("src/model/families.ts", ["model/config", "model/checkpoint", "model/weights"], [
     ["families: a window of Mistral's is overlooked", 'fields.all["sliding_window"] !== null', 'fields.get("sliding_window") !== undefined'],
     ["families: a window of Qwen2's is overlooked", 'if (fields.flag("use_sliding_window"))', 'if (fields.flag("use_sliding_window") && false)'],
+    ["families: Granite's residual by its embedding", 'positive("residual_multiplier")', 'positive("embedding_multiplier")'],
     ["families: a window of Phi-3's is overlooked", "Number.MAX_SAFE_INTEGER, context) < context", "Number.MAX_SAFE_INTEGER, context) < 0"],
     ["families: Phi-3 with Llama's ε", "rmsEps: 1e-5,", ""],
     ["families: a fused tensor without values", "qkv: q + 2 * kv,", "qkv: q + kv,"],
@@ -96,6 +97,10 @@ export const checkpoint: readonly Mutation[] = [
   ]),
   ...of("src/model/forward.ts", ["model/families", "model/goldens"], [
     ["forward: keys of layers without RoPE are rotated where they are cached raw", "rawKeys: rawKeys && turned", "rawKeys"],
+    ["forward: Granite's logits are multiplied", "1 / (config.logitsScaling ?? 1)", "config.logitsScaling ?? 1"],
+    ["forward: the residual stream without Granite's factor", "scale: config.residualMultiplier }", "scale: config.residualMultiplier && 1 }"],
+    ["forward: the embedding without Granite's factor", "scale: config.embeddingMultiplier,", ""],
+    ["forward: scores without Granite's factor", "heads, kvHeads, scale, step", "heads, kvHeads, step"],
     ["forward: layers without RoPE rotate", "if (turned) run(rope(", "run(rope("],
     ["forward: heads of Qwen3 are not normalised", "if (headNorm) run(", "if (headNorm && rows < 0) run("],
   ]),

@@ -40,6 +40,7 @@ export const kernels: readonly Mutation[] = [
     ["kernels/embed"],
     [
       ["embed: one token of the next piece", "token >= FIRST + ROWS", "token > FIRST + ROWS"],
+      ["embed: no factor", "value *= SCALE;", "value *= 1.0;"],
       ["embed: a piece starts at 0", "(token - FIRST) * ROW4", "token * ROW4"],
     ],
   ),

@@ -38,10 +38,12 @@ export const variants: readonly Mutation[] = [
     ["kernels/linear"],
     [
       ["shuffle: a neighbour's row", "subgroupShuffle(own[r / WG], r % WG)", "subgroupShuffle(own[r / WG], (r + 1u) % WG)"],
+      ["shuffle: the factor also of what was there", "if (SCALE != 1.0) { value *= SCALE; }\n      if (ADD) { value += y[at]; }", "if (ADD) { value += y[at]; }\n      value *= SCALE;"],
       ["shuffle: a column beyond the last", "if (n >= N) { continue; }", "if (n > N) { continue; }"],
     ],
   ),
-  ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"]]),
+  ...of("kernels/matvec.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
+  ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: no factor", "value *= SCALE;", "value *= 1.0;"], ["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"]]),
   ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [["decode: half of the keys are not in the mass", "+ score[g].x + score[g].y;", "+ score[g].x;"]]),
   ...of("kernels/attention_prefill_shuffle.wgsl", ["kernels/attention"], [["prefill: a row sees the key after its own", "let until = position + min(r, rows - 1u);", "let until = position + min(r, rows - 1u) + 1u;"]]),
   ...of(

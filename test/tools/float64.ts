@@ -41,8 +41,10 @@ export class Llama64 {
     const { config } = this.#checkpoint;
     const { dim, rmsEps: eps } = config;
     const embed = this.#weight("model.embed_tokens");
-    const x = ids.map((id) => embed.slice(id * dim, (id + 1) * dim));
-    const add = (rows: Float64Array[]) => rows.forEach((row, i) => row.forEach((value, j) => (x[i][j] += value)));
+    const { embeddingMultiplier = 1, residualMultiplier = 1, logitsScaling = 1 } = config;
+    const x = ids.map((id) => embed.slice(id * dim, (id + 1) * dim).map((value) => value * embeddingMultiplier));
+    const add = (rows: Float64Array[]) =>
+      rows.forEach((row, i) => row.forEach((value, j) => (x[i][j] += value * residualMultiplier)));
     for (const [layer, cache] of this.#cache.entries()) {
       const own = (part: string) => this.#weight(`model.layers.${layer}.${part}`);
       const h = x.map((row) => normalised(row, own("input_layernorm"), eps));
@@ -82,7 +84,7 @@ export class Llama64 {
     x.forEach((row, i) =>
       logits.set(product(head, normalised(row, this.#weight("model.norm"), eps)), i * config.vocab),
     );
-    return logits;
+    return logits.map((value) => value / logitsScaling);
   }
 
   /** A linear layer of a block, with its bias where it has one. */
@@ -179,7 +181,7 @@ function attend(query: Float64Array, keys: Float64Array[], cache: Cached[], conf
     const scores = keys.map((key) => {
       let score = 0;
       for (let j = 0; j < d; j++) score += query[head * d + j] * key[at + j];
-      return score / Math.sqrt(d);
+      return score * (config.attentionMultiplier ?? 1 / Math.sqrt(d));
     });
     const top = Math.max(...scores);
     const mass = scores.reduce((all, score) => all + Math.exp(score - top), 0);

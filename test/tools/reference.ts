@@ -152,12 +152,12 @@ function definition<T>(table: Readonly<Record<string, T>>, { dispatch }: Call, f
 
 function embed(call: Call): void {
   const dim = columns(call, "y");
-  const { FIRST: first } = call.dispatch.constants;
+  const { FIRST: first, SCALE: scale } = call.dispatch.constants;
   const { rows, at } = weights(call, dim);
   for (let row = 0; row < call.shape.rows; row++) {
     const token = call.plan.row(row).token - first;
     if (token < 0 || token >= rows) continue; // another piece's token
-    for (let i = 0; i < dim; i++) call.put("y", row * dim + i, at(token, i));
+    for (let i = 0; i < dim; i++) call.put("y", row * dim + i, scale * at(token, i));
   }
 }
 
@@ -192,21 +192,21 @@ function headnorm(call: Call): void {
 function linear(call: Call): void {
   const { dispatch } = call;
   const [k, stride] = [columns(call, "x"), columns(call, "y")];
-  const { COLUMN: column, ADD: add } = dispatch.constants;
+  const { COLUMN: column, ADD: add, SCALE: factor } = dispatch.constants;
   const { rows: n, at: weight } = weights(call, k);
   const [x, y] = [call.get("x"), call.get("y")];
   for (let row = 0; row < rowsOf(call); row++) {
     for (let i = 0; i < n; i++) {
       const at = row * stride + column + i;
-      const others = [dispatch.bind.bias ? call.get("bias")[column + i] : 0, add ? y[at] : 0];
-      let sum = others[0] + others[1];
-      let scale = Math.abs(others[0]) + Math.abs(others[1]);
+      const before = add ? y[at] : 0;
+      let sum = dispatch.bind.bias ? call.get("bias")[column + i] : 0;
+      let scale = Math.abs(sum);
       for (let j = 0; j < k; j++) {
         const term = x[row * k + j] * weight(i, j);
         sum += term;
         scale += Math.abs(term);
       }
-      call.put("y", at, sum, scale);
+      call.put("y", at, factor * sum + before, Math.abs(factor) * scale + Math.abs(before));
     }
   }
 }
@@ -295,7 +295,7 @@ function append(call: Call): void {
  * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
  */
 function attend(call: Call, row: number, head: number, first: number, last: number) {
-  const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates } = call.dispatch.constants;
+  const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates, SCALE: factor } = call.dispatch.constants;
   const d = columns(call, "table");
   const { at } = cached(call);
   const [qkv, table] = [call.get("qkv"), call.get("table")];
@@ -314,8 +314,8 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
       score += qkv[query + j] * ka + qkv[query + d / 2 + j] * kb;
       terms += Math.abs(qkv[query + j]) * aScale + Math.abs(qkv[query + d / 2 + j]) * bScale;
     }
-    size = Math.max(size, terms / Math.sqrt(d));
-    return score / Math.sqrt(d);
+    size = Math.max(size, terms * Math.abs(factor));
+    return score * factor;
   });
   const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
   const roundings = 16 + (8 + 4 * Math.sqrt(d)) * size + 4 * Math.sqrt(scores.length);
