@@ -13,7 +13,10 @@ export interface GenerationConfig {
   readonly topK?: number;
   readonly topP?: number;
   readonly minP?: number;
+  readonly typicalP?: number;
   readonly repetitionPenalty?: number;
+  readonly noRepeatNgramSize?: number;
+  readonly minNewTokens?: number;
   readonly maxNewTokens?: number;
 }
 
@@ -32,7 +35,10 @@ export function parseGenerationConfig(json: unknown, file = "generation_config.j
     topK: fields.get("top_k") === undefined ? undefined : fields.integer("top_k", 0, Number.MAX_SAFE_INTEGER),
     topP: fields.number("top_p", 0, Infinity), // from 1 on it is off
     minP: fields.number("min_p", 0, 1),
+    typicalP: fields.number("typical_p", Number.MIN_VALUE, Infinity), // from 1 on it is off
     repetitionPenalty: fields.number("repetition_penalty", Number.MIN_VALUE, Infinity),
+    noRepeatNgramSize: count(fields, "no_repeat_ngram_size"),
+    minNewTokens: count(fields, "min_new_tokens"),
     maxNewTokens:
       fields.get("max_new_tokens") === undefined
         ? undefined
@@ -42,6 +48,10 @@ export function parseGenerationConfig(json: unknown, file = "generation_config.j
     Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined)),
   ) as unknown as GenerationConfig;
 }
+
+/** A whole number that may be absent. */
+const count = (fields: Fields, key: string): number | undefined =>
+  fields.get(key) === undefined ? undefined : fields.integer(key, 0, Number.MAX_SAFE_INTEGER);
 
 /**
  * Settings of transformers (GenerationConfig) that change what is generated and are not implemented, with the values that
@@ -56,14 +66,11 @@ const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   penalty_alpha: [0],
   dola_layers: [],
   min_length: [0],
-  min_new_tokens: [0],
   max_time: [],
   stop_strings: [],
-  typical_p: [1],
   epsilon_cutoff: [0],
   eta_cutoff: [0],
   top_h: [],
-  no_repeat_ngram_size: [0],
   encoder_no_repeat_ngram_size: [0],
   encoder_repetition_penalty: [1],
   bad_words_ids: [],

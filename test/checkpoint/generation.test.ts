@@ -58,8 +58,8 @@ tests("settings that are not implemented are named, unless their value changes n
   }; // prettier-ignore
   assert.equal(named(neutral), []);
   const active = {
-    num_beams: 4, no_repeat_ngram_size: 3, suppress_tokens: [1], bad_words_ids: [[2]], stop_strings: ["x"], min_new_tokens: 5,
-    min_length: 5, typical_p: 0.9, num_return_sequences: 2, sequence_bias: [[[1], 2]], guidance_scale: 1.5, forced_eos_token_id: 2,
+    num_beams: 4, suppress_tokens: [1], bad_words_ids: [[2]], stop_strings: ["x"],
+    min_length: 5, num_return_sequences: 2, sequence_bias: [[[1], 2]], guidance_scale: 1.5, forced_eos_token_id: 2,
     penalty_alpha: 0.6, epsilon_cutoff: 0.1, eta_cutoff: 0.1, watermarking_config: { bias: 2 }, begin_suppress_tokens: [3],
   }; // prettier-ignore
   assert.equal(named(active).toSorted(), Object.keys(active).toSorted());

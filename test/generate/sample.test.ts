@@ -297,6 +297,9 @@ test("defaults: greedy, unless the options or the checkpoint ask for sampling; t
   // without do_sample the file's temperature is not used, but its penalty is, as in transformers
   assert.equal(samplingOptions({}, stated), { ...full, temperature: 0 });
   assert.equal(samplingOptions({ topP: 0.5 }, stated), { ...full, topP: 0.5 });
+  const more = { typicalP: 0.9, noRepeatNgramSize: 3, minNewTokens: 4 };
+  assert.equal(samplingOptions({}, { ...more, doSample: true }), { ...off, ...more, temperature: 1 });
+  assert.equal(samplingOptions({ noRepeatNgramSize: 0, minNewTokens: 0, typicalP: 1 }, more), off);
   assert.equal(samplingOptions({ temperature: 0 }, { ...stated, doSample: true }), { ...full, temperature: 0 });
   assert.equal(samplingOptions({ minP: 0.2 }, { temperature: 0 }), { ...off, temperature: 1, minP: 0.2 });
   assert.is(samplingOptions({}, { doSample: true }).temperature, 1);

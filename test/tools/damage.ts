@@ -285,7 +285,7 @@ export function* surpluses(good: { single: Files; sharded: Files }, seed: number
     note,
   });
   yield settings('{"x":-Infinity,"num_beams":1,"suppress_tokens":[],"typical_p":1.0,"min_length":0}', undefined);
-  yield settings('{"num_beams":4,"stop_strings":["x"],"no_repeat_ngram_size":3}', /num_beams, stop_strings, no_repeat_ngram_size: not supported/);
+  yield settings('{"num_beams":4,"stop_strings":["x"],"bad_words_ids":[[3]]}', /num_beams, stop_strings, bad_words_ids: not supported/);
 
   const index = JSON.parse(new TextDecoder().decode(good.sharded[INDEX])) as { weight_map: Record<string, string> };
   const names = Object.keys(index.weight_map);
