@@ -5,7 +5,7 @@ import type { StepLayout } from "./step.ts";
 export const FILL_ROWS = 8;
 
 /**
- * Writes the step's fills into the rotary table: `table` [angle rows, headDim] f32 holds (m·cos φ, m·sin φ) per frequency,
+ * Writes the step's fills into the rotary table: `table` [angle rows, rotaryDim] f32 holds (m·cos φ, m·sin φ) per frequency,
  * φ from 64-bit fixed-point turns per token (src/rope/frequencies.ts). The kernel knows no scaling type.
  */
 export function angles({ table, step }: { table: Tensor; step: StepLayout }): Dispatch {
@@ -14,8 +14,8 @@ export function angles({ table, step }: { table: Tensor; step: StepLayout }): Di
     parts: ["lib/step"],
     constants: {
       ...step.constants,
-      HALF: step.capacity.headDim / 2,
-      TABLE_STRIDE: stride(step.capacity.headDim) / 2,
+      HALF: step.rotaryDim / 2,
+      TABLE_STRIDE: stride(step.rotaryDim) / 2,
       FILL_ROWS,
       WG: 64,
     },

@@ -8,7 +8,7 @@ import type { DeviceFacts } from "./device.ts";
 
 /**
  * Causal attention over the paged cache. `qkv` [rows, (heads + 2·kvHeads)·headDim] f32 with rotated queries;
- * `kv`: the layer's cache; `table` [angle rows, headDim] f32, read where a sequence caches raw keys
+ * `kv`: the layer's cache; `table` [angle rows, rotaryDim] f32, read where a sequence caches raw keys
  * (`rawKeys` compiles that in); `y` [rows, heads·headDim] f32. Query head h reads key/value head ⌊h·kvHeads/heads⌋.
  * Scores are scaled by `scale`, default headDim^-1/2.
  */
@@ -52,7 +52,8 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
     KV_HEADS: kvHeads,
     QKV_STRIDE: stride(qkv.shape[1]),
     KV_STRIDE: kvStride(kv.format, kv.kvDim),
-    TABLE_STRIDE: stride(headDim) / 2,
+    TABLE_STRIDE: stride(step.rotaryDim) / 2,
+    TURNING: step.rotaryDim / 2,
     SCALE: args.scale ?? headDim ** -0.5,
     RAW_KEYS: Number(rawKeys),
   };

@@ -5,7 +5,8 @@ import { span } from "./workgroup.ts";
 
 /**
  * Rotates queries and (unless their sequence caches raw keys) keys in place: `qkv` [rows, (heads + 2·kvHeads)·headDim] f32,
- * `table` [angle rows, headDim] f32 as `angles` writes it. Pairs are (i, i + headDim/2), as Hugging Face checkpoints need.
+ * `table` [angle rows, rotaryDim] f32 as `angles` writes it. Pairs are (i, i + rotaryDim/2), as Hugging Face checkpoints
+ * need; the elements of a head from rotaryDim on stay.
  */
 export function rope(args: {
   qkv: Tensor;
@@ -17,17 +18,18 @@ export function rope(args: {
 }): Dispatch {
   const { qkv, table, heads, kvHeads, step, device } = args;
   const { WG, SPAN } = span(device);
-  const half = step.capacity.headDim / 2;
+  const half = step.rotaryDim / 2;
   return {
     kernel: "rope",
     parts: ["lib/step"],
     constants: {
       ...step.constants,
       HALF: half,
+      HEAD_DIM: step.capacity.headDim,
       HEADS: heads,
       KV_HEADS: kvHeads,
       QKV_STRIDE: stride(qkv.shape[1]),
-      TABLE_STRIDE: stride(step.capacity.headDim) / 2,
+      TABLE_STRIDE: stride(step.rotaryDim) / 2,
       WG,
       SPAN,
     },

@@ -1,10 +1,11 @@
-// rope.wgsl — rotates each query and key head by its position's angles, in place.
+// rope.wgsl — rotates each query and key head, or its first 2·HALF elements, by its position's angles, in place.
 //   x[i]        = x[i] · m·cos φ_i − x[i + HALF] · m·sin φ_i
 //   x[i + HALF] = x[i + HALF] · m·cos φ_i + x[i] · m·sin φ_i        RoFormer, arXiv 2104.09864, eq. 34, pairs (i, i + HALF)
 // qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, TABLE_STRIDE] vec2f
 // Keys of a sequence that caches them raw are left alone: attention rotates those where it reads them.
 // a workgroup turns SPAN pairs of a row, WG lanes stride over them · rope.ts · test/kernels/rope.test.ts
 override HALF: u32;
+override HEAD_DIM: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
@@ -21,7 +22,7 @@ fn rope(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let angle = row_angle(row) * TABLE_STRIDE;
   let end = min((group.x + 1u) * SPAN, heads * HALF);
   for (var pair = group.x * SPAN + lane; pair < end; pair += WG) {
-    let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+    let at = row * QKV_STRIDE + (pair / HALF) * HEAD_DIM + pair % HALF;
     let turn = table[angle + pair % HALF];
     let a = qkv[at];
     let b = qkv[at + HALF];

@@ -13,11 +13,15 @@ export interface StepCapacity {
   readonly sequences: number;
   readonly fills: number;
   readonly headDim: number;
+  /** Elements of a head that turn, the first ones; default headDim. */
+  readonly rotaryDim?: number;
 }
 
 /** Offsets in u32 from the start of the step buffer. Page tables come last, because they grow with the cache. */
 export interface StepLayout {
   readonly capacity: StepCapacity;
+  /** Elements of a head that turn. */
+  readonly rotaryDim: number;
   /** The override constants of lib/step.wgsl. */
   readonly constants: Readonly<Record<string, number>>;
   readonly rowAt: number;
@@ -26,15 +30,17 @@ export interface StepLayout {
   readonly outputAt: number;
   readonly sequenceAt: number;
   readonly turnsAt: number;
-  /** u32 per RoPE setting: headDim of fixed-point turns, then the attention scaling as f32 bits. */
+  /** u32 per RoPE setting: rotaryDim of fixed-point turns, then the attention scaling as f32 bits. */
   readonly turnsStride: number;
   readonly pageAt: number;
 }
 
 /** Lays out a step buffer; one RoPE setting and one page table per sequence. Throws `kernel` for an odd head dimension. */
 export function stepLayout(capacity: StepCapacity): StepLayout {
-  if (capacity.headDim % 2 !== 0) {
-    throw new LlariatError("kernel", `step: head dimension must be even for rotary pairs, got ${capacity.headDim}`);
+  const { headDim, rotaryDim = headDim } = capacity;
+  if (headDim % 2 !== 0 || rotaryDim % 2 !== 0 || rotaryDim > headDim) {
+    const got = rotaryDim === headDim ? headDim : `${rotaryDim} of ${headDim} elements that turn`;
+    throw new LlariatError("kernel", `step: head dimension must be even for rotary pairs, got ${got}`);
   }
   const rowAt = 16; // the shape takes 4; the rest keeps rows on a 64-byte line
   const tileAt = rowAt + 4 * capacity.rows;
@@ -42,10 +48,11 @@ export function stepLayout(capacity: StepCapacity): StepLayout {
   const outputAt = fillAt + 4 * capacity.fills;
   const sequenceAt = outputAt + 2 * capacity.outputs;
   const turnsAt = sequenceAt + 4 * capacity.sequences;
-  const turnsStride = capacity.headDim + 4;
+  const turnsStride = rotaryDim + 4;
   const pageAt = turnsAt + turnsStride * capacity.sequences;
   return {
     capacity,
+    rotaryDim,
     rowAt,
     tileAt,
     fillAt,

@@ -804,13 +804,14 @@ fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   }
 }
 `,
-  "rope": `// rope.wgsl — rotates each query and key head by its position's angles, in place.
+  "rope": `// rope.wgsl — rotates each query and key head, or its first 2·HALF elements, by its position's angles, in place.
 //   x[i]        = x[i] · m·cos φ_i − x[i + HALF] · m·sin φ_i
 //   x[i + HALF] = x[i + HALF] · m·cos φ_i + x[i] · m·sin φ_i        RoFormer, arXiv 2104.09864, eq. 34, pairs (i, i + HALF)
 // qkv [rows, QKV_STRIDE] f32: HEADS query heads, KV_HEADS key heads, value heads · table [angle rows, TABLE_STRIDE] vec2f
 // Keys of a sequence that caches them raw are left alone: attention rotates those where it reads them.
 // a workgroup turns SPAN pairs of a row, WG lanes stride over them · rope.ts · test/kernels/rope.test.ts
 override HALF: u32;
+override HEAD_DIM: u32;
 override HEADS: u32;
 override KV_HEADS: u32;
 override QKV_STRIDE: u32;
@@ -827,7 +828,7 @@ fn rope(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let angle = row_angle(row) * TABLE_STRIDE;
   let end = min((group.x + 1u) * SPAN, heads * HALF);
   for (var pair = group.x * SPAN + lane; pair < end; pair += WG) {
-    let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+    let at = row * QKV_STRIDE + (pair / HALF) * HEAD_DIM + pair % HALF;
     let turn = table[angle + pair % HALF];
     let a = qkv[at];
     let b = qkv[at + HALF];
@@ -1007,10 +1008,12 @@ fn head_group(index: u32) -> HeadGroup {
   return HeadGroup(kv, first, min(GROUP, (kv + 1u) * per_kv - first));
 }
 `,
-  "lib/keys": `// lib/keys.wgsl — one rotation pair (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here,
-// as they are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away.
+  "lib/keys": `// lib/keys.wgsl — two elements (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here, as they
+// are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away. The rotation pairs are
+// (i, i + TURNING), i < TURNING: those very elements, but where only a part of a head turns (TURNING < HALF).
 // HALF is declared by whoever links this.
 override RAW_KEYS: bool;
+override TURNING: u32;
 override TABLE_STRIDE: u32; // in pairs
 @group(1) @binding(0) var<storage, read> keys: array<KvWord>;
 @group(1) @binding(1) var<storage, read> table: array<vec2f>;
@@ -1020,11 +1023,21 @@ fn key_pair(at: u32, d: u32, raw: bool, angle: u32) -> vec2f {
   let pair = vec2f(key_at(at + d), key_at(at + d + HALF));
   if (RAW_KEYS) {
     if (raw) {
+      if (TURNING < HALF) { return vec2f(turned(at, d, pair.x, angle), turned(at, d + HALF, pair.y, angle)); }
       let turn = table[angle * TABLE_STRIDE + d];
       return vec2f(pair.x * turn.x - pair.y * turn.y, pair.y * turn.x + pair.x * turn.y);
     }
   }
   return pair;
+}
+
+// Element d of a key, rotated with its partner if it turns.
+fn turned(at: u32, d: u32, own: f32, angle: u32) -> f32 {
+  if (d >= 2u * TURNING) { return own; }
+  let first = d < TURNING;
+  let partner = key_at(at + select(d - TURNING, d + TURNING, first));
+  let turn = table[angle * TABLE_STRIDE + d % TURNING];
+  return own * turn.x + select(partner, -partner, first) * turn.y;
 }
 `,
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
@@ -1159,7 +1172,7 @@ export const declarations: Readonly<
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
-  "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
+  "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEAD_DIM","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},
   "topk": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"logits"},{"group":1,"binding":1,"type":"storage","name":"candidates"}],"overrides":["VOCAB","LOGITS_STRIDE","CAPACITY","WG"]},
   "formats/bf16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
@@ -1168,7 +1181,7 @@ export const declarations: Readonly<
   "cache/f32": {"bindings":[],"overrides":[]},
   "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},
-  "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TABLE_STRIDE"]},
+  "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TURNING","TABLE_STRIDE"]},
   "lib/no_bias": {"bindings":[],"overrides":[]},
   "lib/reduce_shuffle": {"bindings":[],"overrides":[]},
   "lib/reduce_subgroups": {"bindings":[],"overrides":[]},

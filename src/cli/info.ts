@@ -140,7 +140,7 @@ function report(facts: Facts): string {
   const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
   return (
     `${facts.model}\n\nconfig\n${table(values(shape))}\ngeneration\n${table(values(generation))}\nrope\n${table(values(rope))}\n` +
-    `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${config.headDim / 2} pairs\n` +
+    `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${rope.headDim / 2} pairs\n` +
     `${scalingTable(facts.ropeScalings)}\n` +
     `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}\ntokenizer\n${table(tokenizerRows(facts.tokenizer))}${notes}`
   );

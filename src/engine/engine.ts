@@ -58,6 +58,7 @@ export class Engine {
       sequences: maxSequences,
       fills: maxSequences,
       headDim: config.headDim,
+      rotaryDim: config.rope.headDim,
     });
     this.memory = new SequenceMemory(gpu, config, options, () => this.#rebind());
     this.#activations = this.#createActivations();

@@ -6,6 +6,7 @@ import { type CacheFormat, PAGE, SPLIT, type Tensor, stride, tensorBytes } from 
 import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
 import type { ModelConfig } from "../model/families.ts";
+import type { Rope } from "../rope/index.ts";
 import { AngleTable } from "./angles.ts";
 import { GROW_PAGES, KvCache, type KvShape, pagesFor } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
@@ -26,7 +27,7 @@ export interface MemoryLimits {
 }
 
 /** A model, as far as its memory depends on it. */
-export type MemoryShape = KvShape & Pick<ModelConfig, "heads">;
+export type MemoryShape = KvShape & Pick<ModelConfig, "heads"> & { readonly rope: Pick<Rope, "headDim"> };
 
 /** What memory asks of a device. */
 export type MemoryDevice = Pick<Gpu, "create" | "resize" | "copyWithin" | "check" | "maxBindingBytes" | "memory">;
@@ -57,7 +58,7 @@ export class SequenceMemory {
     this.#config = config;
     this.#replaced = replaced;
     this.kv = new KvCache(gpu, config, limits.cache);
-    this.angles = new AngleTable(gpu, config.headDim);
+    this.angles = new AngleTable(gpu, config.rope.headDim);
     this.partials = this.#parts(SPLIT);
     gpu.create(this.partials, "activations");
     const { pageBytes, maxPages } = this.kv;
@@ -68,7 +69,7 @@ export class SequenceMemory {
 
   /** Longest sequence: what the bindings of this device, and the pool, can hold of its keys, angles and parts. */
   get maxTokens(): number {
-    const { headDim } = this.#config;
+    const { headDim } = this.#config.rope;
     const limit = this.#gpu.maxBindingBytes;
     const rows = Math.floor(limit / (4 * stride(headDim)));
     const parts = Math.floor(limit / tensorBytes(this.#parts(SPLIT)));

@@ -6,7 +6,7 @@
 import { Fields } from "../checkpoint/fields.ts";
 import { quantisedConfig } from "../checkpoint/quantised.ts";
 import { LlariatError } from "../error.ts";
-import { parseRope } from "../rope/index.ts";
+import { headDimension, parseRope } from "../rope/index.ts";
 import { isObject, show } from "../text/json.ts";
 import { short } from "../text/wording.ts";
 import { type FamilyName, type ModelConfig, families } from "./families.ts";
@@ -46,13 +46,14 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     head_dim: fields.get("head_dim") ?? family.headDim,
     rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
   };
-  const rope = parseRope(stated, family.ropeSpellings);
+  const rope = parseRope(stated, family.rope);
   const vain = rope.ignored.filter((key) => key !== "partial_rotary_factor" || !wholeHeads(fields)).map(short);
   if (vain.length > 0) {
     const have = vain.length > 1 ? "have" : "has";
     notes.push(`${file}: ${vain.join(", ")} ${have} no effect on RoPE of type ${rope.type}`);
   }
-  const { headDim, maxPositions } = rope;
+  const headDim = headDimension(stated);
+  const { maxPositions } = rope;
   if (heads * headDim > MAX_COLUMNS)
     throw fields.bad("head_dim", `at most ${MAX_COLUMNS} elements in all ${heads} heads`);
   const parameters = 2 * vocab * dim + layers * (2 * dim * (heads + kvHeads) * headDim + 3 * dim * hidden);

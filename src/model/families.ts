@@ -2,7 +2,7 @@
 // which slot. The check of a checkpoint (match.ts), loading (weights.ts) and the forward pass (forward.ts) go by these rows.
 
 import type { Fields } from "../checkpoint/fields.ts";
-import type { Rope, RopeType } from "../rope/index.ts";
+import type { Rope, RopeDialect } from "../rope/index.ts";
 
 /** The architectures that run here, as model_type names them. */
 export type FamilyName = "llama" | "mistral" | "qwen2" | "qwen3" | "smollm3" | "phi3" | "granite";
@@ -19,7 +19,7 @@ export interface ModelConfig {
   /** Query heads; a multiple of kvHeads. */
   readonly heads: number;
   readonly kvHeads: number;
-  /** Elements per head; even, not always dim / heads. */
+  /** Elements per head; even, not always dim / heads. Of these rope.headDim turn. */
   readonly headDim: number;
   readonly vocab: number;
   /** max_position_embeddings: tokens the checkpoint states as its context. */
@@ -105,8 +105,8 @@ export interface Family {
   readonly headDim?: number;
   /** rope_theta where config.json has none; without, 10,000. */
   readonly ropeTheta?: number;
-  /** RoPE types by the names its configs have given them and transformers takes for them. */
-  readonly ropeSpellings?: Readonly<Record<string, RopeType>>;
+  /** How its configs speak of RoPE, as transformers reads them. */
+  readonly rope?: RopeDialect;
   /** rms_norm_eps where config.json has none; without, 1e-6. */
   readonly rmsEps?: number;
   /** tie_word_embeddings where config.json has none; without, false. */
@@ -246,7 +246,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 4096,
     bosId: 1,
     eosIds: [32_000],
-    ropeSpellings: { su: "longrope", yarn: "longrope" },
+    rope: { spellings: { su: "longrope", yarn: "longrope" }, partial: true },
     rmsEps: 1e-5,
     own(fields) {
       const context = fields.integer("max_position_embeddings", 1, Number.MAX_SAFE_INTEGER, 4096);
@@ -255,10 +255,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
         const needed = `null or at least max_position_embeddings, ${context}`;
         throw fields.bad("sliding_window", `${needed}: attention that sees only the last tokens is not implemented`);
       }
-      const { partial_rotary_factor: inside = 1 } = (fields.get("rope_parameters") ?? {}) as Record<string, unknown>;
-      for (const share of [fields.get("partial_rotary_factor") ?? 1, inside])
-        if (share !== 1)
-          throw fields.bad("partial_rotary_factor", `1: heads of which only a part turns are not implemented`);
       return { qkvBias: false, oBias: false, mlpBias: false };
     },
     // Rows of q, k and v, and of gate and up, in the order they have here.

@@ -36,7 +36,7 @@ export interface Activations {
   readonly logits: Tensor; // [outputs, vocab]
   readonly candidates: Tensor; // [outputs, CANDIDATE_STRIDE] u32
   readonly partials: Tensor; // [decode rows · heads · parts, headDim + 2]
-  readonly table: Tensor; // [angle rows, headDim]
+  readonly table: Tensor; // [angle rows, rotaryDim]
 }
 
 /** Which kernels a recording uses; a step's size decides (src/engine/engine.ts). */

@@ -9,7 +9,7 @@ import { LlariatError } from "../error.ts";
 export interface RopeCommon {
   /** θ, the base of the unscaled frequencies b_i = θ^(-2i/d). */
   readonly theta: number;
-  /** d, elements per head; even. */
+  /** d, elements of a head that turn; even. All of them, but where an architecture turns only a part. */
   readonly headDim: number;
   /** s; 1 where the type or the setting has none. */
   readonly factor: number;

@@ -16,5 +16,12 @@ export {
 export { scalingThatFits, showOption, showScaling } from "./fit.ts";
 export { ropeTypes } from "./names.ts";
 export { parseRopeOption, splitRopeOptions } from "./option.ts";
-export { type RopeChoice, type RopeScaling, parseRope, parseRopeScaling } from "./parse.ts";
+export {
+  type RopeChoice,
+  type RopeDialect,
+  type RopeScaling,
+  headDimension,
+  parseRope,
+  parseRopeScaling,
+} from "./parse.ts";
 export { angleRow, phase, turns } from "./turns.ts";

@@ -11,7 +11,6 @@ import type { Rope, RopeType } from "./frequencies.ts";
 import { display } from "../text/wording.ts";
 import type { Surroundings } from "./build.ts";
 import { build } from "./build.ts";
-import type { RawSetting } from "./names.ts";
 import type { Dict } from "./values.ts";
 import { given, number, refuse } from "./values.ts";
 
@@ -47,6 +46,14 @@ export type RopeChoice = RopeScaling | "none" | null | undefined;
 const TOKENS = { least: 1, whole: true } as const;
 /** Sizes of the model, not of its RoPE setting. */
 const SIZE = { ...TOKENS, code: "config" } as const;
+/** What an architecture has of its own about RoPE. */
+export interface RopeDialect {
+  /** RoPE types by further names that its configs have given them. */
+  readonly spellings?: Readonly<Record<string, RopeType>>;
+  /** The first partial_rotary_factor of a head's elements turn, under every type. */
+  readonly partial?: boolean;
+}
+
 const inConfig = (key: string) => `config.json: ${key}`;
 
 /**
@@ -54,10 +61,10 @@ const inConfig = (key: string) => `config.json: ${key}`;
  * rope_parameters, rope_theta (10000 if absent), max_position_embeddings (2048 if absent, LlamaConfig's default),
  * original_max_position_embeddings, partial_rotary_factor, head_dim or hidden_size and num_attention_heads, and for linear
  * max_sequence_length. M0 is the stated original length, else M, else for linear what `linearBase` finds.
- * `spellings`: further names of types, which an architecture has given them.
+ * What an architecture has of its own about RoPE stands in `dialect`.
  * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
-export function parseRope(config: Readonly<Record<string, unknown>>, spellings?: RawSetting["spellings"]): Rope {
+export function parseRope(config: Readonly<Record<string, unknown>>, dialect: RopeDialect = {}): Rope {
   // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
   const [scaling, parameters] = [section(config, "rope_scaling"), section(config, "rope_parameters")];
   const values = scaling ?? parameters ?? {};
@@ -77,15 +84,18 @@ export function parseRope(config: Readonly<Record<string, unknown>>, spellings?:
     ownTheta === undefined
       ? number(inConfig("rope_theta"), given(config, "rope_theta") ?? 10000, { above: 0 })
       : number(`${where}.rope_theta`, ownTheta, { above: 0 });
-  const rope = build(
-    { where, values, request: false, spellings },
+  const share = topElseSection("partial_rotary_factor");
+  const built = build(
+    { where, values, request: false, spellings: dialect.spellings },
     {
-      headDim: headDimension(config),
+      headDim: dialect.partial ? turningPart(headDimension(config), share) : headDimension(config),
       theta,
-      partial: topElseSection("partial_rotary_factor"),
+      partial: dialect.partial ? { ...share, value: undefined } : share,
       lengths: (type, s) => ({ M, M0: stated ?? (type === "linear" ? linearBase(config, M, s ?? 1) : M) }),
     },
   );
+  const isRead = (key: string) => dialect.partial && key === "partial_rotary_factor";
+  const rope = Object.freeze({ ...built, ignored: Object.freeze(built.ignored.filter((key) => !isRead(key))) });
   return scaling && parameters
     ? Object.freeze({ ...rope, ignored: Object.freeze([...rope.ignored, "rope_parameters"]) })
     : rope;
@@ -201,8 +211,18 @@ function requestLengths(where: string, model: Rope, statedM?: number, statedM0?:
   };
 }
 
-/** head_dim, else hidden_size / num_attention_heads; even. */
-function headDimension(config: Dict): number {
+/** Elements of a head of `d` that turn, the same whole number of pairs that transformers takes. */
+function turningPart(d: number, { name, value = 1 }: { name: string; value: unknown }): number {
+  const part = Math.floor(d * number(name, value, { above: 0, most: 1 }));
+  if (part % 2 !== 0 || part === 0) refuse(name, `must make an even part of ${d} elements turn, got ${part} of them`);
+  return part;
+}
+
+/**
+ * Elements of a head: head_dim, else hidden_size / num_attention_heads.
+ * @throws LlariatError("config") unless it is even.
+ */
+export function headDimension(config: Dict): number {
   const size = (key: string) => {
     const value = given(config, key);
     return value === undefined ? undefined : number(inConfig(key), value, SIZE);

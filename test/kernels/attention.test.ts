@@ -49,6 +49,8 @@ interface Shape {
   readonly pool: number;
   readonly rawKeys?: boolean;
   readonly cache?: CacheFormat;
+  /** Elements of a head that turn; default all. */
+  readonly rotaryDim?: number;
   /** Of the scores, instead of headDim^-1/2. */
   readonly scale?: number;
   /** Factor of the scores' size; 1 makes them standard normal. */
@@ -57,8 +59,8 @@ interface Shape {
 
 /** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
 function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
-  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, scale, cache } = shape;
-  const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim) });
+  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, scale, cache, rotaryDim = headDim } = shape;
+  const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim), rotaryDim });
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const longest = Math.max(...runs.map((run) => run.start + run.rows));
   const angles = Math.max(...runs.map((run) => (run.raw ? (run.angle ?? 0) + run.start + run.rows : 1)));
@@ -71,7 +73,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
       (i) => fill("values", i),
       cache,
     ),
-    table: one.tensor("table", [angles, headDim], next),
+    table: one.tensor("table", [angles, rotaryDim], next),
     partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),
   };
@@ -134,6 +136,9 @@ for (const kernel of kernels) {
 
   test(`${kernel.name}: scores with a factor of their own`, () =>
     check(kernel, { ...shape, headDim: 10, scale: 0.9 }, 9e-12)); // scores three times as large
+
+  test(`${kernel.name}: raw keys of which a part turns`, () =>
+    check(kernel, { ...shape, headDim: 14, rotaryDim: 10 }, 2e-12));
 
   // A layer without RoPE rotates no keys, although the same sequences cache them raw.
   test(`${kernel.name}: raw keys that are not to be rotated`, () =>

@@ -38,7 +38,7 @@ const test = suite("compile");
 const { device, release } = await requestDevice({ adapter: "null", log: () => {} });
 test.after(() => release());
 
-type Shape = Pick<
+type Shape = { readonly rotaryDim?: number } & Pick<
   ModelConfig,
   "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "qkvBias" | "oBias" | "mlpBias"
 > &
@@ -86,6 +86,16 @@ const models: Record<string, Shape> = {
     attentionMultiplier: 0.015625,
     residualMultiplier: 0.22,
     logitsScaling: 8,
+  },
+  "Phi-4-mini": {
+    dim: 3072,
+    hidden: 8192,
+    heads: 24,
+    kvHeads: 8,
+    headDim: 128,
+    rotaryDim: 96,
+    vocab: 200_064,
+    ...plain,
   },
   "kv-llama": { dim: 256, hidden: 384, heads: 4, kvHeads: 2, headDim: 64, vocab: 768, ...plain },
 };
@@ -153,12 +163,13 @@ function record(
     logits: tensor("logits", [16, vocab]),
     candidates: tensor("candidates", [16, CANDIDATE_STRIDE], "u32"),
     partials: tensor("partials", [rows * heads, headDim + 2]),
-    table: tensor("table", [rows, headDim]),
+    table: tensor("table", [rows, shape.rotaryDim ?? headDim]),
   };
   const kv = kvLayer(cache, 0, rows, kvHeads * headDim);
   const embed = matrix("embed", vocab, dim);
   const weights = { embed, layers: [layer], norm: tensor("norm", [dim]), head: embed, bytes: 0 };
-  const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim });
+  const rotaryDim = shape.rotaryDim ?? headDim;
+  const step = stepLayout({ rows, outputs: 16, sequences: 16, fills: 16, headDim, rotaryDim });
   const config = { ...shape, rmsEps: 1e-5 } as ModelConfig;
   const list: Dispatch[] = [];
   forward(

@@ -11,25 +11,26 @@ const lab = await openLab();
 test.after(() => lab.close());
 
 test("heads of all sizes, several sequences, keys that stay raw, far positions", async () => {
-  const shapes = [
+  const shapes: { headDim: number; heads: number; kvHeads: number; rotaryDim?: number }[] = [
     { headDim: 14, heads: 3, kvHeads: 1 },
     { headDim: 10, heads: 6, kvHeads: 3 },
     { headDim: 64, heads: 9, kvHeads: 3 },
+    { headDim: 16, heads: 4, kvHeads: 2, rotaryDim: 12 }, // the last four elements of each head stay
     { headDim: 256, heads: 9, kvHeads: 2 }, // more pairs than one workgroup takes in either variant
   ];
   const next = random(3);
   for (const [device, shape] of lab
     .differing("elementwise")
     .flatMap((device) => shapes.map((shape) => [device, shape] as const))) {
-    const { headDim, heads, kvHeads } = shape;
+    const { headDim, heads, kvHeads, rotaryDim = headDim } = shape;
     const runs: Run[] = [
       { start: 0, rows: 5, pages: [3], angle: 2 },
       { start: 7, rows: 1, pages: [1], angle: 40, raw: true },
       { start: 300, rows: 3, pages: scrambled(10, 4), angle: 100 },
     ];
-    const one = new Case(lab.gpu, headDim, { runs });
+    const one = new Case(lab.gpu, headDim, { runs, rotaryDim });
     const qkv = one.tensor("qkv", [11, (heads + 2 * kvHeads) * headDim], next); // two rows beyond the step's nine
-    const table = one.tensor("table", [410, headDim], next);
+    const table = one.tensor("table", [410, rotaryDim], next);
     const [{ nmse }] = await one.run([rope({ qkv, table, heads, kvHeads, step: one.layout, device })]);
     one.close();
     assert.ok(nmse < 1e-14); // (2^-24)² · 2 is 7e-15: two products and a sum, each rounded

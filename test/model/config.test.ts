@@ -107,6 +107,20 @@ tests("Phi-3: longrope by its old names, the trained length beside it, a window 
   assert.equal([context, rmsEps], [4096, 1e-5]);
 });
 
+tests("Phi-4-mini: three quarters of a head turn, under every type", () => {
+  const parse = (more: object) => parseConfig({ ...base, model_type: "phi3", ...more });
+  const dims = ({ headDim, rope }: ReturnType<typeof parse>) => [headDim, rope.headDim, rope.ignored];
+  assert.equal(dims(parse({ partial_rotary_factor: 0.75 })), [16, 12, []]);
+  assert.equal(dims(parse({ rope_parameters: { rope_theta: 10000, partial_rotary_factor: 0.5 } })), [16, 8, []]);
+  assert.equal(dims(parse({})), [16, 16, []]);
+  const { rope_scaling: lists } = phi3;
+  const six = { long_factor: lists.long_factor.slice(2), short_factor: lists.short_factor.slice(2), type: "longrope" };
+  const mini = parseConfig({ ...phi3, partial_rotary_factor: 0.75, rope_scaling: six });
+  assert.equal([mini.headDim, mini.rope.headDim, mini.rope.type], [16, 12, "longrope"]);
+  // Llama ignores it, as transformers does.
+  assert.equal(dims(parseConfig({ ...base, partial_rotary_factor: 0.5 })).slice(0, 2), [16, 16]);
+});
+
 tests("Granite: four multipliers, each 1 unless stated", () => {
   const own = (more: object) => {
     const config = parseConfig({ ...base, model_type: "granite", ...more });
@@ -207,10 +221,6 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     { model_type: "phi3", sliding_window: 2047 },
     /sliding_window: got 2047, needed null or at least max_position_embeddings, 4096: attention that sees only the last/,
   ],
-  "Phi-3 of whose heads a part turns": [
-    { model_type: "phi3", partial_rotary_factor: 0.75 },
-    /partial_rotary_factor: got 0\.75, needed 1: heads of which only a part turns are not implemented/,
-  ],
   "SmolLM3 with a window": [{ model_type: "smollm3", use_sliding_window: true }, /use_sliding_window: got true/],
   "a list of layers without RoPE that is too short": [
     { model_type: "smollm3", no_rope_layers: [1] },
@@ -269,6 +279,14 @@ for (const [name, [more, message]] of Object.entries(wrong)) {
     await refused(async () => parseConfig(json), "config", message);
   });
 }
+
+tests("an odd part of a head, none and more than all are refused", async () => {
+  const refuse = (share: unknown, message: RegExp) =>
+    refused(async () => parseConfig({ ...base, model_type: "phi3", partial_rotary_factor: share }), "rope", message);
+  await refuse(0.7, /partial_rotary_factor: must make an even part of 16 elements turn, got 11 of them/);
+  await refuse(0.05, /partial_rotary_factor: must make an even part of 16 elements turn, got 0/);
+  await refuse(1.5, /partial_rotary_factor: must be a number/);
+});
 
 tests("su is a name of longrope in no other family", async () => {
   const { original_max_position_embeddings: _, ...rest } = {

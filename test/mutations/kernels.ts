@@ -59,6 +59,15 @@ export const kernels: readonly Mutation[] = [
   ...of("kernels/formats/format.ts", ["kernels/formats", "kernels/compile"], [["format: pieces that all start at the first row", "firstRow: i * tall,", "firstRow: 0 * i * tall,"]]),
   ...of("kernels/cache/f32.wgsl", ["kernels/attention"], [["cache: keys read as values", "return values[i];", "return keys[i];"]]),
   ...of("kernels/cache/cache.ts", ["engine/kvcache", "kernels/attention"], [["cache: slots without the padding to four", "Math.max(4, block)", "block"]]),
+  ...of(
+    "kernels/lib/keys.wgsl",
+    ["kernels/attention"],
+    [
+      ["keys: a raw key turns as a whole", "if (TURNING < HALF) {", "if (TURNING > HALF) {"],
+      ["keys: what does not turn has a partner", "if (d >= 2u * TURNING) { return own; }", ""],
+    ],
+  ),
+  ...of("kernels/rope.wgsl", ["kernels/rope"], [["rope: heads as wide as what turns", "(pair / HALF) * HEAD_DIM", "(pair / HALF) * 2u * HALF"]]),
   ...of("kernels/gather.wgsl", ["kernels/gather"], [["gather: the first rows", "let row = output_row(group.x);", "let row = min(group.x, output_row(group.x) + group.x);"]]),
   ...of("kernels/gather.ts", ["kernels/gather"], [["gather: one output only", "workgroups: ({ outputs }) => [outputs, 1, 1]", "workgroups: ({ outputs }) => [Math.min(outputs, 1), 1, 1]"]]),
   ...of(

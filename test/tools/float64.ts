@@ -7,7 +7,7 @@ export interface Checkpoint64 {
   readonly tensors: ReadonlyMap<string, Float64Array>;
 }
 
-/** Frequencies [headDim / 2] in radians per token, and the factor m of cos and sin. */
+/** Frequencies in radians per token, and the factor m of cos and sin. */
 export interface Angles64 {
   readonly omega: ArrayLike<number>;
   readonly attentionScaling: number;
@@ -159,15 +159,15 @@ function headsOf(x: Float64Array, d: number, change: (head: Float64Array) => Flo
   return y;
 }
 
-/** Every head of x turned, pairs (i, i + d/2). */
+/** Every head of x turned: of its first r = 2 · omega.length elements the pairs (i, i + r/2). */
 function rotated(x: Float64Array, position: number, d: number, { omega, attentionScaling: m }: Angles64): Float64Array {
   const y = new Float64Array(x.length);
   for (let i = 0; i < x.length; i++) {
-    const [within, phase] = [i % d, position * omega[(i % d) % (d / 2)]];
-    y[i] =
-      within < d / 2
-        ? m * (x[i] * Math.cos(phase) - x[i + d / 2] * Math.sin(phase))
-        : m * (x[i] * Math.cos(phase) + x[i - d / 2] * Math.sin(phase));
+    const [within, half] = [i % d, omega.length];
+    const phase = position * omega[within % half];
+    if (within >= 2 * half) y[i] = x[i];
+    else if (within < half) y[i] = m * (x[i] * Math.cos(phase) - x[i + half] * Math.sin(phase));
+    else y[i] = m * (x[i] * Math.cos(phase) + x[i - half] * Math.sin(phase));
   }
   return y;
 }

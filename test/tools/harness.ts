@@ -237,6 +237,8 @@ export interface StepPlan {
   readonly outputs?: readonly { readonly row: number; readonly k?: number }[];
   readonly fills?: readonly { angle: number; position: number; count: number; setting?: number }[];
   readonly settings?: readonly { turns: Uint32Array; scaling?: number }[];
+  /** Elements of a head that turn; default all. */
+  readonly rotaryDim?: number;
   /** Rows per tile at most; one tile per run and tileRows. */
   readonly tileRows?: number;
 }
@@ -249,7 +251,7 @@ export function planStep(
   headDim: number,
   plan: StepPlan,
 ): { layout: StepLayout; shape: StepShape; data: Uint32Array<ArrayBuffer> } {
-  const { runs = [], outputs = [], fills = [], settings = [], tileRows = 16 } = plan;
+  const { runs = [], outputs = [], fills = [], settings = [], tileRows = 16, rotaryDim = headDim } = plan;
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const layout = stepLayout({
     rows: Math.max(rows, CAPACITY),
@@ -257,6 +259,7 @@ export function planStep(
     sequences: Math.max(runs.length, settings.length, CAPACITY),
     fills: Math.max(fills.length, CAPACITY),
     headDim,
+    rotaryDim,
   });
   const data = new Uint32Array(layout.pageAt + runs.reduce((sum, run) => sum + run.pages.length, 1));
   let [row, tile, page] = [0, 0, 0];
@@ -278,7 +281,7 @@ export function planStep(
   settings.forEach(({ turns, scaling = 1 }, i) => {
     const at = layout.turnsAt + layout.turnsStride * i;
     data.set(turns, at);
-    new Float32Array(data.buffer, 4 * (at + headDim), 1)[0] = scaling;
+    new Float32Array(data.buffer, 4 * (at + rotaryDim), 1)[0] = scaling;
   });
   const longest = Math.max(0, ...runs.map((run) => run.start + run.rows));
   const shape = {

@@ -11,7 +11,7 @@ import type { Segment } from "../../src/engine/step.ts";
 import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
 
 export const VOCAB = 50;
-const SHAPE = { layers: 1, heads: 1, kvHeads: 1, headDim: 4 };
+const SHAPE = { layers: 1, heads: 1, kvHeads: 1, headDim: 4, rope: { headDim: 4 } };
 const own = parseRope({ head_dim: 4, rope_theta: 10_000, max_position_embeddings: 64 });
 
 /** Settings by what they do while a text grows. */

@@ -89,8 +89,8 @@ class Plan {
   }
   setting(i: number) {
     const words = this.#record(this.#layout.turnsAt, this.#layout.turnsStride, i);
-    const { headDim } = this.#layout.capacity;
-    return { turns: words.subarray(0, headDim), scaling: float(words[headDim]) };
+    const { rotaryDim } = this.#layout;
+    return { turns: words.subarray(0, rotaryDim), scaling: float(words[rotaryDim]) };
   }
   slot(sequence: number, position: number): number {
     const page = this.#data[this.#layout.pageAt + this.sequence(sequence).pages + Math.floor(position / PAGE)];
@@ -238,14 +238,14 @@ function turned(
 
 function rope(call: Call): void {
   const half = columns(call, "table") / 2;
-  const { HEADS: heads, KV_HEADS: kvHeads } = call.dispatch.constants;
+  const { HEADS: heads, KV_HEADS: kvHeads, HEAD_DIM: d } = call.dispatch.constants;
   const [qkv, table] = [call.get("qkv"), call.get("table")];
   for (let row = 0; row < call.shape.rows; row++) {
     const { sequence, angle } = call.plan.row(row);
     const rotated = call.plan.sequence(sequence).raw ? heads : heads + kvHeads;
     for (let head = 0; head < rotated; head++) {
       for (let i = 0; i < half; i++) {
-        const at = row * columns(call, "qkv") + head * 2 * half + i;
+        const at = row * columns(call, "qkv") + head * d + i;
         const [a, b, aScale, bScale] = turned(table, half, angle, i, qkv[at], qkv[at + half]);
         call.put("qkv", at, a, aScale);
         call.put("qkv", at + half, b, bScale);
@@ -296,7 +296,7 @@ function append(call: Call): void {
  */
 function attend(call: Call, row: number, head: number, first: number, last: number) {
   const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates, SCALE: factor } = call.dispatch.constants;
-  const d = columns(call, "table");
+  const [d, half] = [2 * call.dispatch.constants.HALF, columns(call, "table") / 2];
   const { at } = cached(call);
   const [qkv, table] = [call.get("qkv"), call.get("table")];
   const { sequence, position } = call.plan.row(row);
@@ -307,12 +307,17 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
   const scores = range(Math.min(last, position) + 1 - first).map((i) => {
     const slot = call.plan.slot(sequence, first + i);
     let [score, terms] = [0, 0];
-    for (let j = 0; j < d / 2; j++) {
-      const [a, b] = [at("keys", slot, kvAt + j), at("keys", slot, kvAt + d / 2 + j)];
+    for (let j = 2 * half; j < d; j++) {
+      const term = qkv[query + j] * at("keys", slot, kvAt + j); // these elements never turn
+      score += term;
+      terms += Math.abs(term);
+    }
+    for (let j = 0; j < half; j++) {
+      const [a, b] = [at("keys", slot, kvAt + j), at("keys", slot, kvAt + half + j)];
       const [ka, kb, aScale, bScale] =
-        raw && rotates ? turned(table, d / 2, angle + first + i, j, a, b) : [a, b, Math.abs(a), Math.abs(b)];
-      score += qkv[query + j] * ka + qkv[query + d / 2 + j] * kb;
-      terms += Math.abs(qkv[query + j]) * aScale + Math.abs(qkv[query + d / 2 + j]) * bScale;
+        raw && rotates ? turned(table, half, angle + first + i, j, a, b) : [a, b, Math.abs(a), Math.abs(b)];
+      score += qkv[query + j] * ka + qkv[query + half + j] * kb;
+      terms += Math.abs(qkv[query + j]) * aScale + Math.abs(qkv[query + half + j]) * bScale;
     }
     size = Math.max(size, terms * Math.abs(factor));
     return score * factor;
@@ -335,7 +340,7 @@ function attend(call: Call, row: number, head: number, first: number, last: numb
 }
 
 function attention(call: Call): void {
-  const [d, width] = [columns(call, "table"), columns(call, "y")];
+  const [d, width] = [2 * call.dispatch.constants.HALF, columns(call, "y")];
   for (const { firstRow, rows } of range(call.shape.tiles).map((i) => call.plan.tile(i))) {
     for (let row = firstRow; row < firstRow + rows; row++) {
       for (let head = 0; head < width / d; head++) {
@@ -347,7 +352,8 @@ function attention(call: Call): void {
 }
 
 function attentionDecode(call: Call): void {
-  const [d, { HEADS: heads }] = [columns(call, "table"), call.dispatch.constants];
+  const { HALF: half, HEADS: heads } = call.dispatch.constants;
+  const d = 2 * half;
   for (let row = 0; row < call.shape.singles; row++) {
     for (let head = 0; head < heads; head++) {
       for (let first = 0; first <= call.plan.row(row).position; first += SPLIT) {
