@@ -51,7 +51,9 @@ class Finder {
   split(piece: Piece, parseSpecial: boolean): Section[] {
     const { text } = piece;
     if (text === "") return [];
-    if (this.#pattern === undefined || text.search(this.#pattern) < 0) return [{ piece, token: undefined }];
+    if (this.#pattern === undefined || text.search(this.#pattern) < 0) {
+      return [{ piece: slice(piece, 0, text.length), token: undefined }];
+    }
     const sections: Section[] = [];
     let done = 0;
     for (const found of text.matchAll(this.#pattern)) {

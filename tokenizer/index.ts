@@ -69,6 +69,7 @@ export class Tokenizer {
   readonly #model: Model;
   readonly #added: AddedTokens;
   readonly #splitting: Splitting;
+  readonly #traces: boolean;
   readonly #post: PostProcessor;
   readonly #decoder: Decoder;
   readonly #chat: ChatTemplates;
@@ -95,6 +96,7 @@ export class Tokenizer {
     const parts = readParts(files, config);
     this.#model = parts.model;
     this.#splitting = parts.splitting;
+    this.#traces = parts.traces;
     this.#added = parts.added;
     this.#post = parts.post;
     this.#decoder = parts.decoder;
@@ -181,7 +183,11 @@ export class Tokenizer {
     // English has about 4 characters a token; the array grows when a text has fewer
     const tokens = new Tokens(before.length + (text.length >> 1) + after.length, traced);
     if (added) for (const id of before) tokens.push(id, 0, 0);
-    for (const { piece, token } of this.#added.sections(whole, options.parseSpecial !== false, traced)) {
+    for (const { piece, token } of this.#added.sections(
+      whole,
+      options.parseSpecial !== false,
+      traced || this.#traces,
+    )) {
       const from = tokens.length;
       if (token) {
         tokens.push(token.id, 0, piece.text.length);

@@ -37,6 +37,8 @@ export interface TokenizerFiles {
 export interface Parts {
   readonly model: Model;
   readonly splitting: Splitting;
+  /** Pieces must know where they come from even without offsets, for a step asks whether they begin the text. */
+  readonly traces: boolean;
   readonly added: AddedTokens;
   readonly post: PostProcessor;
   readonly decoder: Decoder;
@@ -72,7 +74,9 @@ function fromJson(files: TokenizerFiles, source: string | object, config: Fields
     ...contradictions(config, "eos", post.after, idOf("eos_token")),
     ...splitNote(config),
   ];
-  return { model, splitting, added, post, decoder, specialTokens: named.names, notes };
+  const { asksStart } = splitting;
+  const traces = asksStart !== undefined && (asksStart > 0 || normalize !== undefined);
+  return { model, splitting, traces, added, post, decoder, specialTokens: named.names, notes };
 }
 
 function fromSentencePiece(files: TokenizerFiles, bytes: Uint8Array, config: Fields): Parts {
@@ -91,7 +95,8 @@ function fromSentencePiece(files: TokenizerFiles, bytes: Uint8Array, config: Fie
   };
   return {
     model: file,
-    splitting: { split: file.split, bytes: false },
+    splitting: { split: file.split, bytes: false, asksStart: undefined },
+    traces: false,
     added: new AddedTokens(list.written(undefined), undefined),
     post: { before: ids("bos", true), after: ids("eos", false), trims: [] },
     decoder: file.decoder,

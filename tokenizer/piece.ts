@@ -27,10 +27,11 @@ export function original(text: string, start: number, end: number, traced: boole
 /** The units `from` to `to` of the text of a piece. */
 export function slice(piece: Piece, from: number, to: number): Piece {
   const { text, start, origin } = piece;
-  if (from === 0 && to === text.length) return piece;
+  // a piece begins where its first character comes from, also where others before it are gone
+  if (from === 0 && to === text.length && (origin === undefined || to === 0 || start === origin[0])) return piece;
   return {
     text: text.slice(from, to),
-    start: origin === undefined ? start + from : origin[2 * from],
+    start: origin === undefined || from === text.length ? start + from : origin[2 * from],
     origin: origin?.subarray(2 * from, 2 * to),
   };
 }

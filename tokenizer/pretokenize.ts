@@ -18,6 +18,8 @@ export interface Splitting {
   readonly split: PreTokenizer;
   /** True where the words are cut from plain text, and the model is to spell them in bytes (ByteLevel comes last). */
   readonly bytes: boolean;
+  /** A step asks whether a piece begins the text: undefined for none, else how many steps come before the last such one. */
+  readonly asksStart: number | undefined;
 }
 
 const DIGIT = toRegExp(String.raw`\p{N}`, "Digits");
@@ -117,7 +119,8 @@ export function readPreTokenizer(json: unknown, where: string, canSpell: boolean
   const steps = (bytes ? parts.slice(0, -1) : parts).map((part) => byType(part.json, part.where, READERS, 0));
   const cut = bytes ? byteLevelCut(last.json, last.where) : undefined;
   if (cut) steps.push(cut);
-  return { split: (piece) => steps.reduce(through, [piece]), bytes };
+  const asks = parts.findLastIndex((part) => part.json["prepend_scheme"] === "first");
+  return { split: (piece) => steps.reduce(through, [piece]), bytes, asksStart: asks < 0 ? undefined : asks };
 }
 
 function through(pieces: Piece[], step: PreTokenizer): Piece[] {

@@ -29,7 +29,7 @@ export function readUnigram(json: Fields): Model {
     }
     if (piece.length > MAX_PIECE) refuse(`${where} has ${piece.length} characters, needed at most ${MAX_PIECE}`);
     pieces.push(piece);
-    scores[id] = score;
+    scores[id] = asRead(score);
     units += piece.length;
   }
   const unknown = json["unk_id"] ?? undefined;
@@ -51,4 +51,17 @@ export function readUnigram(json: Fields): Model {
     runs: vocabulary,
   });
   return { kind: "Unigram", encoder, vocabulary, pieces };
+}
+
+/**
+ * A number as the library reads it: its digits as a whole number, rounded, then divided by a power of ten and rounded again.
+ * The last bit may differ from the nearest double, which decides between ways to cut a text that are equally good.
+ */
+function asRead(value: number): number {
+  const [digits, exponent = "0"] = String(Math.abs(value)).split("e");
+  const [whole, fraction = ""] = digits.split(".");
+  const power = Number(exponent) - fraction.length;
+  const significand = Number(whole + fraction);
+  const size = power < 0 ? significand / Number(`1e${-power}`) : significand * Number(`1e${power}`);
+  return value < 0 ? -size : size;
 }

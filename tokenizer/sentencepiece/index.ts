@@ -138,16 +138,13 @@ function encoderOf(proto: ModelProto, unknown: number, userDefined: Trie | undef
   const trie = trieOf(proto, (type) => type === TYPES.normal || type === TYPES.userDefined);
   if (!trie) refuse(`${FILE} has no pieces of the type "normal", needed some`);
   const ordinary = proto.pieces.filter(({ type }) => type === TYPES.normal).map(({ score }) => score);
-  const best = ordinary.reduce((high, score) => Math.max(high, score), FLT_MIN);
   for (const [id, { piece, type }] of proto.pieces.entries()) {
-    // better than anything else of that length, so that it is always chosen
-    if (type === TYPES.userDefined)
-      scores[id] = Math.fround(Math.fround(new TextEncoder().encode(piece).length * best) - 0.1);
+    // a little better than a piece that costs nothing, the more the longer it is (0.2; older versions: always -0.1)
+    if (type === TYPES.userDefined) scores[id] = Math.fround(0.1 * new TextEncoder().encode(piece).length - 0.1);
   }
   const lowest = ordinary.reduce((low, score) => Math.min(low, score), FLT_MAX);
   return new Unigram({ trie, scores, lowest, unknown, byteTokens, single: true, runs: undefined });
 }
 
-/** Where SentencePiece starts to look for the best and the worst score: the least and the largest float that are not 0. */
-const FLT_MIN = 2 ** -126;
+/** Where SentencePiece starts to look for the worst score: the largest float. */
 const FLT_MAX = (2 - 2 ** -23) * 2 ** 127;
