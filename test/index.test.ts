@@ -163,6 +163,16 @@ for (const [what, [files, code]] of Object.entries(damaged)) {
   });
 }
 
+tests("prompts that a checkpoint cannot take are refused before a byte of weights is read", async () => {
+  const onProgress = () => assert.unreachable("weights were read");
+  for (const prompts of ["text", "messages"] as const) {
+    await refused(Llama.load(sweep, { device, prompts, onProgress }), "tokenizer", /give token ids, or add the file/);
+  }
+  await refused(Llama.load(sweep, { device, prompts: "words" as never }), "request", /prompts: must be ids, text or/);
+  assert.is(calls.alive.size, 0);
+  (await Llama.load(sweep, { device, prompts: "ids" })).close();
+});
+
 tests("a load can be stopped at any moment, and its progress is followed to the end", async () => {
   const seen: LoadProgress[] = [];
   (await Llama.load(sweep, { device, onProgress: (progress) => seen.push({ ...progress }) })).close();

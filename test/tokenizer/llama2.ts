@@ -2,6 +2,8 @@
 
 import llamaTokenizer from "llama-tokenizer-js";
 
+import { field, float, integer, join } from "./protobuf.ts";
+
 /** tokenizer.json as Meta's conversion had it: legacy normalizer, byte fallback, string merges; 32,000 pieces. */
 export function llama2TokenizerJson(): object {
   const { vocabById, merges } = llamaTokenizer;
@@ -54,4 +56,21 @@ export function llama2TokenizerJson(): object {
       merges: [...merges].sort((a, b) => a[1] - b[1]).map(([pair]) => pair),
     },
   };
+}
+
+/** tokenizer.model in Meta's form: BPE, byte fallback, no map, spaces kept; the score of a piece falls with its merge's rank. */
+export function llama2TokenizerModel(): Uint8Array {
+  const [UNKNOWN, CONTROL, BYTE, NORMAL] = [2, 3, 6, 1];
+  const typeOf = (id: number) => (id === 0 ? UNKNOWN : id < 3 ? CONTROL : id < 259 ? BYTE : NORMAL);
+  const { vocabById, merges } = llamaTokenizer;
+  const ranks = new Map<string, number>();
+  for (const [pair, rank] of merges) {
+    const piece = pair.replace(" ", "");
+    ranks.set(piece, Math.min(rank, ranks.get(piece) ?? Infinity));
+  }
+  const pieces = vocabById.map((piece, id) =>
+    field(1, join(field(1, piece), float(2, -(ranks.get(piece) ?? 0)), integer(3, typeOf(id)))),
+  );
+  const trainer = field(2, join(integer(3, 2), integer(35, 1)));
+  return join(...pieces, trainer, field(3, join(integer(3, 1), integer(4, 0), integer(5, 1))));
 }

@@ -9,7 +9,7 @@ import { suite } from "uvu";
 
 import { Tokenizer } from "../../tokenizer/index.ts";
 import { loadShape, pick, randomText, readJson, seeded, SHAPES } from "./fixtures.ts";
-import { llama2TokenizerJson } from "./llama2.ts";
+import { llama2TokenizerJson, llama2TokenizerModel } from "./llama2.ts";
 
 const test = suite("peers");
 const llama2 = Tokenizer.fromFiles({ tokenizerJson: llama2TokenizerJson() });
@@ -31,6 +31,17 @@ test("llama-tokenizer-js: random Unicode text", () => {
   for (let i = 0; i < 500; i++) {
     const text = `x${randomText(random, 120)}`;
     assert.equal([...llama2.encode(text, { parseSpecial: false })], llamaTokenizer.encode(text), JSON.stringify(text));
+  }
+});
+
+test("llama-tokenizer-js: tokenizer.model of the real vocabulary has the same ids", () => {
+  const random = seeded(23);
+  const model = Tokenizer.fromFiles({ tokenizerModel: llama2TokenizerModel() });
+  const mixed = Array.from({ length: 300 }, () => `x${randomText(random, 120)}`);
+  for (const text of [...texts.filter((each) => each !== ""), ...mixed]) {
+    const ids = [...model.encode(text, { parseSpecial: false })];
+    assert.equal(ids, llamaTokenizer.encode(text), JSON.stringify(text.slice(0, 60)));
+    assert.is(model.decode(ids), text.replaceAll("▁", " "));
   }
 });
 
