@@ -11,6 +11,7 @@ import type { DeviceFacts } from "./device.ts";
  * `kv`: the layer's cache; `table` [angle rows, rotaryDim] f32, read where a sequence caches raw keys
  * (`rawKeys` compiles that in); `y` [rows, heads·headDim] f32. Query head h reads key/value head ⌊h·kvHeads/heads⌋.
  * Scores are scaled by `scale`, default headDim^-1/2.
+ * With `window` a row attends to its last `window` keys, its own among them, instead of to all.
  */
 export interface AttentionArguments {
   readonly qkv: Tensor;
@@ -21,6 +22,7 @@ export interface AttentionArguments {
   readonly kvHeads: number;
   readonly rawKeys: boolean;
   readonly scale?: number;
+  readonly window?: number;
   readonly step: StepLayout;
   readonly device: DeviceFacts;
 }
@@ -56,6 +58,7 @@ export function attentionConstants(args: AttentionArguments): Record<string, num
     TURNING: step.rotaryDim / 2,
     SCALE: args.scale ?? headDim ** -0.5,
     RAW_KEYS: Number(rawKeys),
+    WINDOW: args.window ?? 0,
   };
 }
 

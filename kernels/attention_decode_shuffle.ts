@@ -20,7 +20,7 @@ export function attentionDecodeShuffle(args: AttentionArguments & { partials: Te
   return {
     kernel: "attention_decode_shuffle",
     enables: ["subgroups"],
-    parts: ["lib/step", kv.format.part, "lib/keys", "lib/heads", "lib/reduce_shuffle"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/window", "lib/heads", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), PARTIALS_STRIDE: stride(partials.shape[1]), SPLIT, WG: lanes },
     lengths: { GROUP: group, HEAD_DIM: headDim, CHUNKS: chunks },
     bind: { qkv, keys: kv.keys, values: kv.values, table, partials },

@@ -27,10 +27,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let lanes = at_run_time(WG);
   let part = group.x;
   let row = group.z;
-  let first = part * SPLIT;
+  let begin = part * SPLIT;
   let position = row_position(row);
-  if (first > position) { return; }
-  let last = min(first + SPLIT - 1u, position);
+  if (begin > position || begin + SPLIT <= first_key(position)) { return; }
+  let first = max(begin, first_key(position));
+  let last = min(begin + SPLIT - 1u, position);
   let sequence = row_sequence(row);
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);

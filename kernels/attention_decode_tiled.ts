@@ -11,7 +11,7 @@ export function attentionDecodeTiled(args: AttentionArguments & { partials: Tens
   const groups = Math.ceil(heads / kvHeads / group);
   return {
     kernel: "attention_decode_tiled",
-    parts: ["lib/step", kv.format.part, "lib/keys", "lib/heads"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/window", "lib/heads"],
     constants: {
       ...attentionConstants(args),
       PARTIALS_STRIDE: stride(partials.shape[1]),

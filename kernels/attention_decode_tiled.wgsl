@@ -27,10 +27,11 @@ var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of 
 fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
   let half = at_run_time(HALF);
-  let first = group.z * SPLIT;
+  let begin = group.z * SPLIT;
   let position = row_position(row);
-  if (first > position) { return; }
-  let length = min(SPLIT, position + 1u - first);
+  if (begin > position || begin + SPLIT <= first_key(position)) { return; }
+  let first = max(begin, first_key(position));
+  let length = min(begin + SPLIT, position + 1u) - first;
   let sequence = row_sequence(row);
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);

@@ -9,14 +9,15 @@ export function attentionMerge(args: {
   partials: Tensor;
   y: Tensor;
   heads: number;
+  window?: number;
   step: StepLayout;
   device: DeviceFacts;
 }): Dispatch {
-  const { partials, y, heads, step, device } = args;
+  const { partials, y, heads, window = 0, step, device } = args;
   const { headDim } = step.capacity;
   return {
     kernel: "attention_merge",
-    parts: ["lib/step"],
+    parts: ["lib/step", "lib/window"],
     constants: {
       ...step.constants,
       HEAD_DIM: headDim,
@@ -24,6 +25,7 @@ export function attentionMerge(args: {
       PARTIALS_STRIDE: stride(partials.shape[1]),
       Y_STRIDE: stride(y.shape[1]),
       SPLIT,
+      WINDOW: window,
       WG: span(device).WG,
     },
     bind: { partials, y },

@@ -18,11 +18,12 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
   let first = (row * HEADS + head) * step.splits * PARTIALS_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
+  let since = first_key(row_position(row)) / SPLIT; // parts before a window were not made
+  for (var p = since; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
-    for (var p = 0u; p < parts; p++) {
+    for (var p = since; p < parts; p++) {
       let at = first + p * PARTIALS_STRIDE;
       let weight = exp(partials[at + HEAD_DIM] - top);
       sum = fma(weight, partials[at + d], sum);

@@ -10,7 +10,7 @@ export function attentionPrefillShuffle(args: AttentionArguments): Dispatch {
   return {
     kernel: "attention_prefill_shuffle",
     enables: ["subgroups"],
-    parts: ["lib/step", kv.format.part, "lib/keys", "lib/reduce_shuffle"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/window", "lib/reduce_shuffle"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]), WG: lanes },
     lengths: {
       TILE_ROWS: tileRows(headDim),

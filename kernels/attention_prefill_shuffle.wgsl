@@ -1,5 +1,5 @@
 // attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  first_key(position(r)) ≤ j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
@@ -41,7 +41,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   var total = array<f32, TILE_ROWS>(); // this lane's keys only; added up at the end
   for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
   let length = position + rows;
-  for (var block = 0u; block < length; block += 2u * WG) {
+  for (var block = first_key(position); block < length; block += 2u * WG) {
     let key = vec2u(block + lane, block + WG + lane);
     let last = length - 1u;
     var at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
@@ -62,7 +62,8 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     }
     for (var r = 0u; r < TILE_ROWS; r++) {
       let until = position + min(r, rows - 1u);
-      let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
+      let seen = (key <= vec2u(until)) & (key >= vec2u(first_key(until)));
+      let masked = select(vec2f(NEVER), score[r] * SCALE, seen);
       let largest = max(top[r], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[r] - largest);
       score[r] = exp(masked - largest);

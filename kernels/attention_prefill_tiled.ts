@@ -7,7 +7,7 @@ export function attentionPrefillTiled(args: AttentionArguments): Dispatch {
   const { headDim } = step.capacity;
   return {
     kernel: "attention_prefill_tiled",
-    parts: ["lib/step", kv.format.part, "lib/keys"],
+    parts: ["lib/step", kv.format.part, "lib/keys", "lib/window"],
     constants: { ...attentionConstants(args), Y_STRIDE: stride(y.shape[1]) },
     lengths: { TILE_ROWS: tileRows(headDim), HEAD_DIM: headDim, CHUNKS: Math.ceil(headDim / 64) },
     bind: { qkv, keys: kv.keys, values: kv.values, table, y },

@@ -1,5 +1,5 @@
 // attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  first_key(position(r)) ≤ j ≤ position(r)
 //   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
@@ -47,7 +47,7 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
   }
   var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
   let length = position + rows;
-  for (var block = 0u; block < length; block += KEYS) {
+  for (var block = first_key(position); block < length; block += KEYS) {
     workgroupBarrier();
     {
       // Half of the lanes take the even rows, half the odd ones, each with its own key.
@@ -63,7 +63,8 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
       }
       for (var r = 0u; r < TILE_ROWS / 2u; r++) {
         let row = 2u * r + lane / KEYS;
-        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, key <= position + row && key < length);
+        let seen = key <= position + row && key >= first_key(position + row) && key < length;
+        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, seen);
       }
     }
     workgroupBarrier();

@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -130,10 +130,11 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let lanes = at_run_time(WG);
   let part = group.x;
   let row = group.z;
-  let first = part * SPLIT;
+  let begin = part * SPLIT;
   let position = row_position(row);
-  if (first > position) { return; }
-  let last = min(first + SPLIT - 1u, position);
+  if (begin > position || begin + SPLIT <= first_key(position)) { return; }
+  let first = max(begin, first_key(position));
+  let last = min(begin + SPLIT - 1u, position);
   let sequence = row_sequence(row);
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
@@ -224,10 +225,11 @@ var<workgroup> share: array<f32, WG>; // one lane's share of a maximum, then of 
 fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.x;
   let half = at_run_time(HALF);
-  let first = group.z * SPLIT;
+  let begin = group.z * SPLIT;
   let position = row_position(row);
-  if (first > position) { return; }
-  let length = min(SPLIT, position + 1u - first);
+  if (begin > position || begin + SPLIT <= first_key(position)) { return; }
+  let first = max(begin, first_key(position));
+  let length = min(begin + SPLIT, position + 1u) - first;
   let sequence = row_sequence(row);
   let pages = sequence_pages(sequence);
   let raw = sequence_raw(sequence);
@@ -315,11 +317,12 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let parts = row_position(row) / SPLIT + 1u; // a short sequence has fewer parts than the step's longest
   let first = (row * HEADS + head) * step.splits * PARTIALS_STRIDE;
   var top = -1e30;
-  for (var p = 0u; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
+  let since = first_key(row_position(row)) / SPLIT; // parts before a window were not made
+  for (var p = since; p < parts; p++) { top = max(top, partials[first + p * PARTIALS_STRIDE + HEAD_DIM]); }
   for (var d = lane; d < HEAD_DIM; d += WG) {
     var sum = 0.0;
     var mass = 0.0;
-    for (var p = 0u; p < parts; p++) {
+    for (var p = since; p < parts; p++) {
       let at = first + p * PARTIALS_STRIDE;
       let weight = exp(partials[at + HEAD_DIM] - top);
       sum = fma(weight, partials[at + d], sum);
@@ -330,7 +333,7 @@ fn attention_merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
 }
 `,
   "attention_prefill_shuffle": `// attention_prefill_shuffle.wgsl — causal softmax attention of a tile of neighbouring rows without workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  first_key(position(r)) ≤ j ≤ position(r); online softmax as in attention_prefill_tiled.wgsl
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup is one subgroup of WG lanes; it takes one tile (at most TILE_ROWS rows of one sequence) and one head, and
 // 2·WG keys at a time: a lane owns two keys for the scores, QUERIES rows whose queries it reads, and CHUNKS elements of the
@@ -372,7 +375,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
   var total = array<f32, TILE_ROWS>(); // this lane's keys only; added up at the end
   for (var r = 0u; r < TILE_ROWS; r++) { top[r] = NEVER; }
   let length = position + rows;
-  for (var block = 0u; block < length; block += 2u * WG) {
+  for (var block = first_key(position); block < length; block += 2u * WG) {
     let key = vec2u(block + lane, block + WG + lane);
     let last = length - 1u;
     var at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
@@ -393,7 +396,8 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
     }
     for (var r = 0u; r < TILE_ROWS; r++) {
       let until = position + min(r, rows - 1u);
-      let masked = select(vec2f(NEVER), score[r] * SCALE, key <= vec2u(until));
+      let seen = (key <= vec2u(until)) & (key >= vec2u(first_key(until)));
+      let masked = select(vec2f(NEVER), score[r] * SCALE, seen);
       let largest = max(top[r], reduce_max(max(masked.x, masked.y)));
       let shrink = exp(top[r] - largest);
       score[r] = exp(masked - largest);
@@ -430,7 +434,7 @@ fn attention_prefill_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgr
 }
 `,
   "attention_prefill_tiled": `// attention_prefill_tiled.wgsl — causal softmax attention of a tile of neighbouring rows, tiled through workgroup memory.
-//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  j ≤ position(r)
+//   y[r] = Σ_j softmax_j(q[r] · k[j] · SCALE) v[j],  first_key(position(r)) ≤ j ≤ position(r)
 //   online softmax: Milakov & Gimelshein 2018 (arXiv 1805.02867), alg. 3; tiling: FlashAttention-2 (arXiv 2307.08691), alg. 1
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them · y [rows, Y_STRIDE] f32
 // a workgroup of 64 lanes takes one tile (at most TILE_ROWS rows of one sequence) and one head, 32 keys at a time:
@@ -478,7 +482,7 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
   }
   var sum = array<array<f32, TILE_ROWS>, CHUNKS>(); // lane's elements lane, lane + 64, … of every row
   let length = position + rows;
-  for (var block = 0u; block < length; block += KEYS) {
+  for (var block = first_key(position); block < length; block += KEYS) {
     workgroupBarrier();
     {
       // Half of the lanes take the even rows, half the odd ones, each with its own key.
@@ -494,7 +498,8 @@ fn attention_prefill_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_i
       }
       for (var r = 0u; r < TILE_ROWS / 2u; r++) {
         let row = 2u * r + lane / KEYS;
-        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, key <= position + row && key < length);
+        let seen = key <= position + row && key >= first_key(position + row) && key < length;
+        scores[row * KEYS + lane % KEYS] = select(NEVER, score[r] * SCALE, seen);
       }
     }
     workgroupBarrier();
@@ -1144,6 +1149,14 @@ fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PA
 // or head elements that lavapipe unrolls takes seconds to minutes to compile, and runs no faster.
 fn at_run_time(value: u32) -> u32 { return value + plan[4]; }
 `,
+  "lib/window": `// lib/window.wgsl — the first key that a row of a position attends to: of a layer with a window the WINDOW keys up to its own
+// (sliding window attention, Beltagy et al. 2020, arXiv 2004.05150, as in Mistral 7B, arXiv 2310.06825, section 2).
+override WINDOW: u32; // 0: all keys, which compiles to the constant 0
+fn first_key(position: u32) -> u32 {
+  if (WINDOW == 0u) { return 0u; }
+  return position + 1u - min(WINDOW, position + 1u);
+}
+`,
 };
 
 /** One buffer as a WGSL text declares it: `@group(group) @binding(binding) var<…> name`. */
@@ -1187,4 +1200,5 @@ export const declarations: Readonly<
   "lib/reduce_subgroups": {"bindings":[],"overrides":[]},
   "lib/reduce_workgroup": {"bindings":[],"overrides":[]},
   "lib/step": {"bindings":[{"group":0,"binding":0,"type":"uniform","name":"step"},{"group":0,"binding":1,"type":"read-only-storage","name":"plan"}],"overrides":["ROW_AT","TILE_AT","FILL_AT","OUTPUT_AT","SEQUENCE_AT","TURNS_AT","TURNS_STRIDE","PAGE_AT","PAGE"]},
+  "lib/window": {"bindings":[],"overrides":["WINDOW"]},
 };

@@ -36,6 +36,8 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   /** Numbers of the layers that do not rotate queries and keys; absent: all do. */
   readonly layersWithoutRope?: readonly number[];
+  /** Per layer how many tokens, its own the last, attention sees of a text; null: all. Absent: all in every layer. */
+  readonly windows?: readonly (number | null)[];
   /** The embedding is multiplied by it; absent: 1. */
   readonly embeddingMultiplier?: number;
   /** Scores of attention are multiplied by it; absent: headDim^-1/2. */
@@ -61,6 +63,7 @@ export type Own = Pick<
   ModelConfig,
   | BiasFlag
   | "layersWithoutRope"
+  | "windows"
   | "embeddingMultiplier"
   | "attentionMultiplier"
   | "residualMultiplier"
@@ -165,11 +168,10 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 131_072,
     bosId: 1,
     eosIds: [2],
-    own(fields) {
+    own(fields, layers) {
       // Absent is not null here: it means a window of 4096 tokens (MistralConfig).
-      if (fields.all["sliding_window"] !== null)
-        throw fields.bad("sliding_window", "null: attention that sees only the last tokens is not implemented");
-      return { qkvBias: false, oBias: false, mlpBias: false };
+      const window = windowOf(fields, 4096);
+      return { qkvBias: false, oBias: false, mlpBias: false, ...windowsOf(window, layers) };
     },
     slots: LLAMA_SLOTS,
   },
@@ -177,9 +179,8 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     architecture: "Qwen2ForCausalLM",
     maxPositions: 32_768,
     eosIds: [],
-    own(fields) {
-      refuseWindow(fields);
-      return { qkvBias: true, oBias: false, mlpBias: false };
+    own(fields, layers) {
+      return { qkvBias: true, oBias: false, mlpBias: false, ...windowsByType(fields, layers, afterFull(fields)) };
     },
     slots: LLAMA_SLOTS,
   },
@@ -188,10 +189,10 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 32_768,
     eosIds: [],
     headDim: 128,
-    own(fields) {
-      refuseWindow(fields);
+    own(fields, layers) {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
-      return { qkvBias: attention, oBias: attention, mlpBias: false };
+      const biases = { qkvBias: attention, oBias: attention, mlpBias: false };
+      return { ...biases, ...windowsByType(fields, layers, afterFull(fields)) };
     },
     slots: {
       ...LLAMA_SLOTS,
@@ -214,10 +215,11 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     ropeTheta: 2_000_000,
     tied: true,
     own(fields, layers) {
-      refuseWindow(fields);
       const attention = fields.flag("attention_bias"); // of q, k, v and o
       const biases = { qkvBias: attention, oBias: attention, mlpBias: fields.flag("mlp_bias") };
-      return { ...biases, layersWithoutRope: layersWithoutRope(fields, layers) };
+      const unturned = layersWithoutRope(fields, layers);
+      const windows = windowsByType(fields, layers, (i) => unturned.includes(i));
+      return { ...biases, layersWithoutRope: unturned, ...windows };
     },
     slots: LLAMA_SLOTS,
   },
@@ -248,14 +250,8 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     eosIds: [32_000],
     rope: { spellings: { su: "longrope", yarn: "longrope" }, partial: true },
     rmsEps: 1e-5,
-    own(fields) {
-      const context = fields.integer("max_position_embeddings", 1, Number.MAX_SAFE_INTEGER, 4096);
-      // A window as long as the context, which the published 128k files state, hides nothing.
-      if (fields.integer("sliding_window", 1, Number.MAX_SAFE_INTEGER, context) < context) {
-        const needed = `null or at least max_position_embeddings, ${context}`;
-        throw fields.bad("sliding_window", `${needed}: attention that sees only the last tokens is not implemented`);
-      }
-      return { qkvBias: false, oBias: false, mlpBias: false };
+    own(fields, layers) {
+      return { qkvBias: false, oBias: false, mlpBias: false, ...windowsOf(windowOf(fields), layers) };
     },
     // Rows of q, k and v, and of gate and up, in the order they have here.
     slots: {
@@ -285,13 +281,39 @@ function layersWithoutRope(fields: Fields, layers: number): number[] {
   return numbers.filter((i) => list[i] === 0);
 }
 
-/** Refuses layers whose attention sees only the last tokens, as configs with use_sliding_window spell them. */
-function refuseWindow(fields: Fields): void {
-  const types = fields.get("layer_types") ?? [];
-  if (fields.flag("use_sliding_window"))
-    throw fields.bad("use_sliding_window", "false: attention that sees only the last tokens is not implemented");
-  if (!Array.isArray(types) || types.some((type) => type !== "full_attention"))
-    throw fields.bad("layer_types", '"full_attention" in every layer: no other kind is implemented');
+/** sliding_window; undefined where it is null, and where it is absent and has no `fallback`. */
+function windowOf(fields: Fields, fallback?: number): number | undefined {
+  const absent = !Object.hasOwn(fields.all, "sliding_window");
+  if (fields.get("sliding_window") === undefined && !(absent && fallback !== undefined)) return undefined;
+  return fields.integer("sliding_window", 1, MAX_WINDOW, fallback);
+}
+
+/** Positions are counted in 32 bits. */
+const MAX_WINDOW = 2 ** 31;
+
+/** `windows` of a model whose attention has this window in the layers that `has` names, in all unless it is given. */
+function windowsOf(window: number | undefined, layers: number, has: (i: number) => boolean = () => true) {
+  const windows = Array.from({ length: layers }, (_, i) => (window !== undefined && has(i) ? window : null));
+  return windows.some((each) => each !== null) ? { windows } : {};
+}
+
+/** The first max_window_layers layers see everything (Qwen2Config, Qwen3Config). */
+const afterFull = (fields: Fields): ((i: number) => boolean) => {
+  const full = fields.integer("max_window_layers", 0, Number.MAX_SAFE_INTEGER, 28);
+  return (i) => i >= full;
+};
+
+/** `windows` where use_sliding_window says whether there are any, and layer_types, else `otherwise`, in which layers. */
+function windowsByType(fields: Fields, layers: number, otherwise: (i: number) => boolean) {
+  const window = fields.flag("use_sliding_window") ? windowOf(fields, 4096) : undefined;
+  const types = fields.get("layer_types");
+  if (types === undefined) return windowsOf(window, layers, otherwise);
+  const known = window === undefined ? ["full_attention"] : ["full_attention", "sliding_attention"];
+  if (!Array.isArray(types) || types.length !== layers || types.some((type) => !known.includes(type as string))) {
+    const kinds = known.map((kind) => `"${kind}"`).join(" or ");
+    throw fields.bad("layer_types", `${kinds} for each of ${layers} layers: no other kind is implemented here`);
+  }
+  return windowsOf(window, layers, (i) => types[i] === "sliding_attention");
 }
 
 /** A tensor of a checkpoint: its name in the file and its shape; a matrix is [out, in]. */

@@ -91,7 +91,7 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
     const turned = !config.layersWithoutRope?.includes(i);
     if (turned) run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k in place
     run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
-    const keys = { kv: kv[i], rawKeys: rawKeys && turned };
+    const keys = { kv: kv[i], rawKeys: rawKeys && turned, window: config.windows?.[i] ?? undefined };
     run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, scale, step, device })); // [rows, q]
     run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, ...added, rows, step, device }));
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));

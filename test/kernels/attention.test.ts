@@ -53,13 +53,15 @@ interface Shape {
   readonly rotaryDim?: number;
   /** Of the scores, instead of headDim^-1/2. */
   readonly scale?: number;
+  /** Keys that a row attends to at most. */
+  readonly window?: number;
   /** Factor of the scores' size; 1 makes them standard normal. */
   readonly sharp?: number;
 }
 
 /** A case with garbage beyond the step's rows; `fill` makes qkv, keys and values by name and index. */
 function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys" | "values", i: number) => number) {
-  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, scale, cache, rotaryDim = headDim } = shape;
+  const { headDim, heads, kvHeads, runs, pool, rawKeys = false, scale, window, cache, rotaryDim = headDim } = shape;
   const one = new Case(lab.gpu, headDim, { runs, tileRows: tileRows(headDim), rotaryDim });
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const longest = Math.max(...runs.map((run) => run.start + run.rows));
@@ -77,7 +79,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
     partials: one.tensor("partials", [rows * heads * Math.ceil(longest / SPLIT) + 1, headDim + 2]),
     y: one.tensor("y", [rows + 2, heads * headDim]),
   };
-  return { one, args: { ...args, heads, kvHeads, rawKeys, scale, step: one.layout, device } };
+  return { one, args: { ...args, heads, kvHeads, rawKeys, scale, window, step: one.layout, device } };
 }
 
 async function check({ record, device }: Kernel, shape: Shape, allowed: number): Promise<void> {
@@ -136,6 +138,11 @@ for (const kernel of kernels) {
 
   test(`${kernel.name}: scores with a factor of their own`, () =>
     check(kernel, { ...shape, headDim: 10, scale: 0.9 }, 9e-12)); // scores three times as large
+
+  // Shorter than a tile, than a part, on its border, over several of them, longer than every sequence but one.
+  for (const window of [1, 7, 63, 64, 65, 130]) {
+    test(`${kernel.name}: a window of ${window}`, () => check(kernel, { ...shape, headDim: 10, window }, 2e-12));
+  }
 
   test(`${kernel.name}: raw keys of which a part turns`, () =>
     check(kernel, { ...shape, headDim: 14, rotaryDim: 10 }, 2e-12));

@@ -43,7 +43,10 @@ type Shape = { readonly rotaryDim?: number } & Pick<
   "dim" | "hidden" | "heads" | "kvHeads" | "headDim" | "vocab" | "qkvBias" | "oBias" | "mlpBias"
 > &
   Partial<
-    Pick<ModelConfig, "family" | "embeddingMultiplier" | "attentionMultiplier" | "residualMultiplier" | "logitsScaling">
+    Pick<
+      ModelConfig,
+      "family" | "windows" | "embeddingMultiplier" | "attentionMultiplier" | "residualMultiplier" | "logitsScaling"
+    >
   >;
 
 const plain = { qkvBias: false, oBias: false, mlpBias: false };
@@ -53,6 +56,16 @@ const models: Record<string, Shape> = {
   "Llama 2 7B": { dim: 4096, hidden: 11_008, heads: 32, kvHeads: 32, headDim: 128, vocab: 32_000, ...plain },
   "Llama 3.1 70B": { dim: 8192, hidden: 28_672, heads: 64, kvHeads: 8, headDim: 128, vocab: 128_256, ...plain },
   "heads of 256": { dim: 2048, hidden: 2048, heads: 8, kvHeads: 1, headDim: 256, vocab: 32_000, ...plain },
+  "Mistral 7B v0.1": {
+    dim: 4096,
+    hidden: 14_336,
+    heads: 32,
+    kvHeads: 8,
+    headDim: 128,
+    vocab: 32_000,
+    ...plain,
+    windows: [4096],
+  },
   "Mistral 7B": { dim: 4096, hidden: 14_336, heads: 32, kvHeads: 8, headDim: 128, vocab: 32_768, ...plain },
   "Qwen2.5 0.5B": {
     dim: 896,

@@ -107,6 +107,29 @@ tests("Phi-3: longrope by its old names, the trained length beside it, a window 
   assert.equal([context, rmsEps], [4096, 1e-5]);
 });
 
+tests("windows: which layers have one, by family", () => {
+  const windows = (model_type: string, more: object = {}) => parseConfig({ ...base, model_type, ...more }).windows;
+  assert.equal(windows("mistral"), [4096, 4096], "Mistral that states none");
+  assert.is(windows("mistral", { sliding_window: null }), undefined);
+  assert.equal(windows("mistral", { sliding_window: 16 }), [16, 16]);
+  assert.is(windows("phi3"), undefined);
+  assert.equal(windows("phi3", { sliding_window: 2047 }), [2047, 2047]);
+  assert.is(windows("llama", { sliding_window: 16 }), undefined);
+  const types = { layer_types: ["sliding_attention", "full_attention"] };
+  for (const name of ["qwen2", "qwen3"]) {
+    const used = { use_sliding_window: true, sliding_window: 8 };
+    assert.is(windows(name, { sliding_window: 8 }), undefined);
+    assert.is(windows(name, used), undefined, "28 layers come first");
+    assert.equal(windows(name, { ...used, max_window_layers: 1 }), [null, 8]);
+    assert.equal(windows(name, { ...used, max_window_layers: 1, ...types }), [8, null]);
+    assert.equal(windows(name, { use_sliding_window: true, max_window_layers: 0 }), [4096, 4096]);
+    assert.is(windows(name, { ...used, sliding_window: null, max_window_layers: 0 }), undefined);
+  }
+  const smol = { use_sliding_window: true, sliding_window: 8, no_rope_layers: [1, 0] };
+  assert.equal(windows("smollm3", smol), [null, 8], "its layers without RoPE");
+  assert.equal(windows("smollm3", { ...smol, ...types }), [8, null]);
+});
+
 tests("Phi-4-mini: three quarters of a head turn, under every type", () => {
   const parse = (more: object) => parseConfig({ ...base, model_type: "phi3", ...more });
   const dims = ({ headDim, rope }: ReturnType<typeof parse>) => [headDim, rope.headDim, rope.ignored];
@@ -196,32 +219,26 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
     /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "GraniteForCausalLM" or "Phi3ForCausalLM"\]/,
   ],
   "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
-  "Mistral with a window": [
-    { model_type: "mistral", sliding_window: 4096 },
-    /sliding_window: got 4096, needed null: attention that sees only the last tokens is not implemented/,
-  ],
-  "Mistral that states no window, which means 4096": [
-    { model_type: "mistral" },
-    /sliding_window: got nothing, needed null/,
-  ],
-  "Qwen2 with a window": [
-    { model_type: "qwen2", use_sliding_window: true, sliding_window: 4096 },
-    /use_sliding_window: got true, needed false: attention that sees only the last tokens/,
-  ],
   "Qwen2 with a layer of another kind": [
     { model_type: "qwen2", layer_types: ["full_attention", "sliding_attention"] },
-    /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" in every layer/,
+    /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" for each of 2 layers/,
   ],
-  "Qwen3 with a window": [{ model_type: "qwen3", use_sliding_window: true }, /use_sliding_window: got true/],
+  "a layer type that nobody has": [
+    { model_type: "qwen3", use_sliding_window: true, layer_types: ["full_attention", "chunked_attention"] },
+    /layer_types: got .*"chunked_attention"\], needed "full_attention" or "sliding_attention" for each of 2 layers/,
+  ],
+  "layer types of another number": [
+    { model_type: "qwen2", use_sliding_window: true, layer_types: ["sliding_attention"] },
+    /layer_types: got \["sliding_attention"\], needed .* for each of 2 layers/,
+  ],
+  "a window of nothing": [
+    { model_type: "mistral", sliding_window: 0 },
+    /sliding_window: got 0, needed an integer from 1/,
+  ],
   "a multiplier of nothing": [
     { model_type: "granite", logits_scaling: 0 },
     /logits_scaling: got 0, needed a number > 0/,
   ],
-  "Phi-3 with a window": [
-    { model_type: "phi3", sliding_window: 2047 },
-    /sliding_window: got 2047, needed null or at least max_position_embeddings, 4096: attention that sees only the last/,
-  ],
-  "SmolLM3 with a window": [{ model_type: "smollm3", use_sliding_window: true }, /use_sliding_window: got true/],
   "a list of layers without RoPE that is too short": [
     { model_type: "smollm3", no_rope_layers: [1] },
     /no_rope_layers: got \[1\], needed a list with 1 or 0 for each of 2 layers/,

@@ -8,7 +8,7 @@ import { type RopeScaling, frequencies, parseRopeScaling } from "../../src/rope/
 import { Llama64 } from "../tools/float64.ts";
 import { goldenJson } from "../tools/goldens.ts";
 import { noteSampled, sampling } from "../tools/sample.ts";
-import { farthest, feed, folder, openDevice, readCheckpoint, variantsOf } from "../tools/models.ts";
+import { farthest, feed, folder, openDevice, readCheckpoint, replaced, variantsOf } from "../tools/models.ts";
 
 const tests = suite("families");
 const handle = await openDevice();
@@ -65,5 +65,29 @@ for (const { variants, name } of chosen) {
     }
   });
 }
+
+tests("Qwen2 with a window in its later layers, and in those that layer_types names", async () => {
+  const path = folder("families/qwen2");
+  const { input_ids: ids, tolerance } = goldenJson("../families/qwen2/expected.json") as {
+    input_ids: number[];
+    tolerance: { f32: { abs: number } };
+  };
+  const stated = goldenJson("../families/qwen2/config.json") as object;
+  const used = { ...stated, use_sliding_window: true, sliding_window: 7, layer_types: undefined };
+  const layer_types = ["sliding_attention", "full_attention", "sliding_attention"];
+  for (const config of [
+    { ...used, max_window_layers: 1 },
+    { ...used, layer_types },
+  ]) {
+    const files = () => replaced(path, { "config.json": JSON.stringify(config) });
+    const checkpoint = await readCheckpoint(await files());
+    using llama = await Llama.load(await files(), { device: handle.device });
+    const got = await feed(llama, ids, SIZES);
+    const positions = ids.map((_, i) => i);
+    const want = new Llama64(checkpoint).step(ids, positions, frequencies(llama.rope, ids.length));
+    const { error } = farthest(got, want);
+    assert.ok(error <= tolerance.f32.abs, `${JSON.stringify(llama.config.windows)}: ${error}`);
+  }
+});
 
 tests.run();

@@ -59,6 +59,10 @@ export const kernels: readonly Mutation[] = [
   ...of("kernels/formats/format.ts", ["kernels/formats", "kernels/compile"], [["format: pieces that all start at the first row", "firstRow: i * tall,", "firstRow: 0 * i * tall,"]]),
   ...of("kernels/cache/f32.wgsl", ["kernels/attention"], [["cache: keys read as values", "return values[i];", "return keys[i];"]]),
   ...of("kernels/cache/cache.ts", ["engine/kvcache", "kernels/attention"], [["cache: slots without the padding to four", "Math.max(4, block)", "block"]]),
+  ...of("kernels/lib/window.wgsl", ["kernels/attention"], [["window: a key more", "min(WINDOW, position + 1u)", "min(WINDOW + 1u, position + 1u)"]]),
+  ...of("kernels/attention_merge.wgsl", ["kernels/attention"], [["merge: parts before the window", "let since = first_key(row_position(row)) / SPLIT;", "let since = 0u;"]]),
+  ...of("kernels/attention_prefill_tiled.wgsl", ["kernels/attention"], [["prefill: the window of a tile's first row for all", "key >= first_key(position + row)", "key >= first_key(position)"]]),
+  ...of("kernels/attention_decode_tiled.wgsl", ["kernels/attention"], [["decode: a part is wholly within the window", "let first = max(begin, first_key(position));", "let first = begin;"]]),
   ...of(
     "kernels/lib/keys.wgsl",
     ["kernels/attention"],

@@ -28,7 +28,7 @@ export const rope: readonly Mutation[] = [
   {
     name: "pairing: interleaved (2i, 2i + 1)",
     file: "kernels/rope.wgsl",
-    find: `    let at = row * QKV_STRIDE + (pair / HALF) * 2u * HALF + pair % HALF;
+    find: `    let at = row * QKV_STRIDE + (pair / HALF) * HEAD_DIM + pair % HALF;
     let turn = table[angle + pair % HALF];
     let a = qkv[at];
     let b = qkv[at + HALF];

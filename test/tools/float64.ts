@@ -67,7 +67,11 @@ export class Llama64 {
       );
       const attended = q.map((row, i) => {
         const query = rotated(row, positions[i], config.headDim, turning);
-        return attend(query, keys.slice(0, cache.length - ids.length + i + 1), cache, config);
+        const until = cache.length - ids.length + i + 1;
+        const window = config.windows?.[layer] ?? Infinity;
+        // Positions of a layer with a window follow each other without gaps.
+        const since = Math.max(0, until - window);
+        return attend(query, keys.slice(since, until), cache.slice(since, until), config);
       });
       add(attended.map((row) => this.#projected(layer, "self_attn.o_proj", row)));
       const g = x.map((row) => normalised(row, own("post_attention_layernorm"), eps));

@@ -294,13 +294,14 @@ function append(call: Call): void {
  * Σ e^(score − top) v with its scale. What reaches a weight, in units of 2^-24: the error of its score, a sum of d terms as
  * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
  */
-function attend(call: Call, row: number, head: number, first: number, last: number) {
-  const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates, SCALE: factor } = call.dispatch.constants;
+function attend(call: Call, row: number, head: number, begin: number, last: number) {
+  const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates, SCALE: factor, WINDOW: window } = call.dispatch.constants;
   const [d, half] = [2 * call.dispatch.constants.HALF, columns(call, "table") / 2];
   const { at } = cached(call);
   const [qkv, table] = [call.get("qkv"), call.get("table")];
   const { sequence, position } = call.plan.row(row);
   const { raw, angle } = call.plan.sequence(sequence);
+  const first = window ? Math.max(begin, position - window + 1) : begin;
   const kvAt = Math.floor((head * kvHeads) / heads) * d;
   const query = row * columns(call, "qkv") + head * d;
   let size = 0;
@@ -351,12 +352,21 @@ function attention(call: Call): void {
   }
 }
 
+/** The parts of SPLIT keys that hold some that a row attends to. */
+function partsOf(call: Call, row: number): number[] {
+  const { position } = call.plan.row(row);
+  const { WINDOW: window } = call.dispatch.constants;
+  return range(Math.floor(position / SPLIT) + 1).filter(
+    (part) => !window || (part + 1) * SPLIT > position - window + 1,
+  );
+}
+
 function attentionDecode(call: Call): void {
   const { HALF: half, HEADS: heads } = call.dispatch.constants;
   const d = 2 * half;
   for (let row = 0; row < call.shape.singles; row++) {
     for (let head = 0; head < heads; head++) {
-      for (let first = 0; first <= call.plan.row(row).position; first += SPLIT) {
+      for (const first of partsOf(call, row).map((part) => part * SPLIT)) {
         const { top, mass, sum, scale, roundings } = attend(call, row, head, first, first + SPLIT - 1);
         const at = ((row * heads + head) * call.shape.splits + first / SPLIT) * (d + 2);
         sum.forEach((value, j) => call.put("partials", at + j, value, scale[j]));
@@ -371,7 +381,7 @@ function attentionMerge(call: Call): void {
   const { headDim: d } = { headDim: call.dispatch.constants.HEAD_DIM };
   const [heads, partials] = [columns(call, "y") / d, call.get("partials")];
   for (let row = 0; row < call.shape.singles; row++) {
-    const parts = range(Math.floor(call.plan.row(row).position / SPLIT) + 1);
+    const parts = partsOf(call, row);
     for (let head = 0; head < heads; head++) {
       const at = parts.map((part) => ((row * heads + head) * call.shape.splits + part) * (d + 2));
       const top = Math.max(...at.map((i) => partials[i + d]));
