@@ -320,6 +320,18 @@ test("who is closed while kernels compile or memory grows is not computed, and l
   nothingHeld(memory);
 });
 
+test("who is closed while memory is made for it gets none", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const first = generate(scheduler, { ...kinds[0], shared: false });
+  engine.device.during = () => first.sequence.close();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(engine.device.resized > 0);
+  nothingHeld(memory);
+  engine.device.during = () => {};
+  assert.equal(await generate(scheduler, kinds[1]).done, expected(kinds[1]));
+  nothingHeld(memory);
+});
+
 test("memory of the device that ends before the limit does: idle prefixes go, then the youngest wait, then it is said", async () => {
   const { engine, scheduler, memory } = setUp();
   await generate(scheduler, { prompt: text(100, 9), count: 3 }).done;

@@ -34,6 +34,8 @@ class Device implements MemoryDevice {
   /** Most pages there is memory for. */
   pages = Infinity;
   resized = 0;
+  /** Called while memory is made. */
+  during: () => void = () => {};
   copies = 0;
 
   create(): void {}
@@ -41,6 +43,7 @@ class Device implements MemoryDevice {
 
   async resize(tensors: readonly Tensor[]): Promise<LlariatError | undefined> {
     await Promise.resolve();
+    this.during();
     const keys = tensors.find(({ name }) => name === "keys.0");
     if (keys && keys.shape[0] > this.pages * PAGE) return new LlariatError("device", "the GPU is out of memory");
     this.resized++;
