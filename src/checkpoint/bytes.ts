@@ -28,6 +28,8 @@ export interface FileSet {
   readonly folders?: () => Promise<readonly string[]>;
   /** The file of that name, undefined if there is none. Throws LlariatError "source" for a name that is not plain. */
   open(name: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
+  /** A folder directly inside, where the place has folders; undefined if there is none of that name. Closed with its parent. */
+  folder?(name: string, signal?: AbortSignal): Promise<FileSet | undefined>;
   /** Closes every file opened; sources are unusable afterwards. */
   close(): Promise<void>;
 }

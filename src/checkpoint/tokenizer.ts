@@ -13,6 +13,8 @@ export interface CheckpointTexts {
   readonly specialTokensMap?: string; // special_tokens_map.json
   readonly addedTokens?: string; // added_tokens.json
   readonly chatTemplate?: string; // chat_template.jinja
+  /** additional_chat_templates/NAME.jinja, by NAME. */
+  readonly additionalChatTemplates?: Readonly<Record<string, string>>;
 }
 
 const NAMES = [
@@ -23,10 +25,12 @@ const NAMES = [
   ["chatTemplate", "chat_template.jinja"],
 ] as const;
 const MODEL = "tokenizer.model";
+const FURTHER_TEMPLATES = "additional_chat_templates";
+const TEMPLATE = ".jinja";
 
 /** Reads them. Throws LlariatError "tokenizer" for a file that is too long or no text, or whatever the files throw. */
 export async function readTexts(files: FileSet, signal?: AbortSignal): Promise<CheckpointTexts> {
-  const texts: Record<string, string | Uint8Array> = {};
+  const texts: Record<string, string | Uint8Array | Record<string, string>> = {};
   for (const [key, name] of NAMES) {
     const text = await textOf(files, name, MAX_TEXT_BYTES, "tokenizer", signal);
     if (text !== undefined) texts[key] = text;
@@ -38,7 +42,20 @@ export async function readTexts(files: FileSet, signal?: AbortSignal): Promise<C
     }
     texts["tokenizerModel"] = await model.read(0, model.size, signal);
   }
+  const folder = await files.folder?.(FURTHER_TEMPLATES, signal);
+  if (folder) texts["additionalChatTemplates"] = await furtherTemplates(folder, signal);
   return Object.freeze(texts);
+}
+
+/** The templates of a folder by name, without ending; other files are not looked at. */
+async function furtherTemplates(folder: FileSet, signal?: AbortSignal): Promise<Record<string, string>> {
+  const names = (await folder.list()).filter((name) => name.endsWith(TEMPLATE)).toSorted();
+  const templates: Record<string, string> = {};
+  for (const name of names) {
+    const text = await textOf(folder, name, MAX_TEXT_BYTES, "tokenizer", signal);
+    if (text !== undefined) templates[name.slice(0, -TEMPLATE.length)] = text;
+  }
+  return templates;
 }
 
 /** A checkpoint's tokenizer, or why it has none that can be used. */

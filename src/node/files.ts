@@ -39,6 +39,9 @@ async function folder(full: string, describe: string, single?: { name: string; a
   const root = await realpath(full);
   const roots = [root, ...blobs(root)];
   const handles = new Map<string, { handle: FileHandle; source: ByteSource }>();
+  const children: FileSet[] = [];
+  const isInside = (target: string) =>
+    roots.some((allowed) => target.startsWith(allowed.endsWith(sep) ? allowed : allowed + sep));
   let closed = false;
   return {
     describe,
@@ -50,6 +53,14 @@ async function folder(full: string, describe: string, single?: { name: string; a
     async folders() {
       const entries = await readdir(root, { withFileTypes: true });
       return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    },
+    async folder(name) {
+      checkName(name, describe);
+      const target = await realpath(join(root, name)).catch(() => undefined);
+      if (target === undefined || !isInside(target) || !(await stat(target)).isDirectory()) return undefined;
+      const child = await folder(target, join(describe, name));
+      children.push(child);
+      return child;
     },
     async open(name, signal) {
       checkName(name, describe);
@@ -71,7 +82,7 @@ async function folder(full: string, describe: string, single?: { name: string; a
         if (error.code === "ENOENT") return undefined;
         throw new LlariatError("source", `${join(describe, stored)}: ${reason(error)}`, { cause });
       }
-      if (!roots.some((allowed) => target.startsWith(allowed.endsWith(sep) ? allowed : allowed + sep))) {
+      if (!isInside(target)) {
         throw new LlariatError(
           "source",
           `${join(describe, stored)}: got a symbolic link that leaves the folder, needed the file inside it; copy the file there`,
@@ -98,7 +109,7 @@ async function folder(full: string, describe: string, single?: { name: string; a
       closed = true;
       const open = [...handles.values()];
       handles.clear();
-      await Promise.all(open.map(({ handle }) => handle.close()));
+      await Promise.all([...open.map(({ handle }) => handle.close()), ...children.map((child) => child.close())]);
     },
   };
 }

@@ -9,6 +9,7 @@ import { blobFiles } from "../../src/browser/files.ts";
 import { urlFiles } from "../../src/checkpoint/http.ts";
 import { isPlainName, readText } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
+import { readTexts } from "../../src/checkpoint/tokenizer.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { refused } from "../tools/refused.ts";
@@ -406,6 +407,35 @@ contract("http: what a server refuses is asked once, and the query, perhaps a ke
 contract("http: a base that is no http URL", async () => {
   for (const base of ["not a url", "ftp://host/folder", "file:///folder", "http://"])
     await refused(async () => urlFiles(base), "source", /needed an http or https URL/);
+});
+
+contract("a folder's folder: further chat templates are read from it, and nothing outside", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "llariat-folder-"));
+  try {
+    const outside = join(folder, "outside");
+    const inside = join(folder, "model");
+    const templates = join(inside, "additional_chat_templates");
+    await mkdir(templates, { recursive: true });
+    await mkdir(outside);
+    await writeFile(join(outside, "secret.jinja"), "secret");
+    await writeFile(join(templates, "rag.jinja"), "RAG {{ messages[0].content }}");
+    await writeFile(join(templates, "notes.txt"), "not a template");
+    await symlink(outside, join(inside, "elsewhere"));
+    await writeFile(join(inside, "chat_template.jinja"), "{{ messages[0].content }}");
+    const files = await folderFiles(inside);
+    assert.is(await files.folder!("absent"), undefined);
+    assert.is(await files.folder!("chat_template.jinja"), undefined, "a file is no folder");
+    assert.is(await files.folder!("elsewhere"), undefined, "a link that leaves the folder");
+    await refused(files.folder!("../outside"), "source", /needed a plain name/);
+    const texts = await readTexts(files);
+    assert.equal(texts.additionalChatTemplates, { rag: "RAG {{ messages[0].content }}" });
+    const child = (await files.folder!("additional_chat_templates"))!;
+    assert.is((await child.open("rag.jinja"))!.size, 29);
+    await files.close();
+    await refused(child.open("rag.jinja"), "closed", /after close/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 contract.run();
