@@ -2,7 +2,7 @@
 // dot, an item before an attribute in brackets; what is private or would change a value is undefined.
 
 import { spend } from "./budget.ts";
-import { equal, iterate } from "./compare.ts";
+import { equal, toList } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { formatText } from "./formatter.ts";
 import { escape } from "./operators.ts";
@@ -115,11 +115,15 @@ function ofDict(dict: Dict, name: string): Value | undefined {
     case "items":
       return method(name, [], () => new DictView(`dict_${name}`, dict));
     case "copy":
-      return method(name, [], () => new Dict(dict.entries()));
+      return method(name, [], () => {
+        spend(8 * dict.size);
+        return new Dict(dict.entries());
+      });
     case "fromkeys":
       return method(name, ["iterable", ["value", null]], ([keys, value]) => {
-        spend(dict.size);
-        return new Dict(Array.from(iterate(keys), (key) => [key, value] as const));
+        const names = toList(keys);
+        spend(8 * names.length);
+        return new Dict(names.map((key) => [key, value] as const));
       });
   }
   return undefined;
@@ -158,7 +162,7 @@ function ofFloat(value: number, name: string): Value | undefined {
 
 function ofRange(range: Range, name: string): Value | undefined {
   if (name === "start" || name === "stop" || name === "step") return range[name];
-  return ofList([...iterate(range)], name, "range");
+  return name === "index" || name === "count" ? ofList(toList(range), name, "range") : undefined;
 }
 
 const isPrivate = (value: Value, name: string): boolean =>
@@ -238,6 +242,13 @@ function subscript(value: Value, key: Value): Value | undefined {
   return place >= 0 && place < value.length ? value.at(place) : undefined;
 }
 
+/** value[start:stop:step], undefined for what cannot be sliced. */
+export function sliceOrUndefined(value: Value, start: Value, stop: Value, step: Value): Value {
+  const fine = typeof value === "string" || value instanceof Markup || itemsOf(value) || value instanceof Range;
+  if (fine || value instanceof Undefined) return slice(value, start, stop, step);
+  return missing(value, `slice(${str(start)}, ${str(stop)}, ${str(step)})`);
+}
+
 /** value[start:stop:step]. Throws the Fault "TypeError" for what cannot be sliced. */
 export function slice(value: Value, start: Value, stop: Value, step: Value): Value {
   if (typeof value === "string") return sliceText(value, start, stop, step);
@@ -245,9 +256,8 @@ export function slice(value: Value, start: Value, stop: Value, step: Value): Val
   if (Array.isArray(value)) return sliceList(value as readonly Value[], start, stop, step);
   if (value instanceof Tuple) return new Tuple(sliceList(value.items, start, stop, step));
   if (value instanceof Range) {
-    const { first, count, stride } = sliceIndices(value.length, start, stop, step);
-    const by = value.step * BigInt(stride);
-    return new Range(value.at(first), value.at(first) + by * BigInt(count), by);
+    const { first, end, stride } = sliceIndices(value.length, start, stop, step);
+    return new Range(value.at(first), value.at(end), value.step * BigInt(stride));
   }
   if (value instanceof Undefined) return value.fail();
   if (value instanceof Dict) return fault("KeyError", `slice(${str(start)}, ${str(stop)}, ${str(step)})`);

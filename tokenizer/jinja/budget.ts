@@ -2,12 +2,12 @@
 //
 // One unit is about ten nanoseconds of work. Who creates a text or a list pays for its size, every step of the interpreter
 // pays a few units, and whoever runs out is refused. The count is the same on every machine, so a template that renders
-// here renders everywhere. A conversation of a hundred messages takes some ten thousand units.
+// here renders everywhere.
 
 import { fault } from "./fault.ts";
 
-/** Units of one rendering: about half a second, and at most some hundred megabytes of texts. */
-const UNITS = 50_000_000;
+/** Units of one rendering: some tenths of a second. A hundred messages take about 0.1 % of it. */
+const UNITS = 20_000_000;
 /** Longest text a template may build, in UTF-16 units: eight million tokens of English, beyond every context. */
 export const MAX_TEXT = 1 << 25;
 /** Macros in macros, loops in recursive loops: Python's own stack ends near this depth, too. */

@@ -2,21 +2,9 @@
 
 import { deeper, spend } from "./budget.ts";
 import { typeError } from "./fault.ts";
+import { findFirst } from "./search.ts";
 import { codePoints, pointCount } from "./slices.ts";
-import {
-  Dict,
-  DictView,
-  Iter,
-  Markup,
-  Range,
-  Special,
-  Tuple,
-  Undefined,
-  itemsOf,
-  keyOf,
-  textOf,
-  typeName,
-} from "./values.ts";
+import { Dict, DictView, Iter, Markup, Range, Special, Tuple, Undefined, itemsOf, textOf, typeName } from "./values.ts";
 import type { Value } from "./values.ts";
 
 /** bool(value). */
@@ -61,7 +49,10 @@ export function len(value: Value): bigint {
 }
 
 function* rangeItems(range: Range): Generator<Value> {
-  for (let i = 0; i < range.length; i++) yield range.at(i);
+  for (let i = 0; i < range.length; i++) {
+    spend(4);
+    yield range.at(i);
+  }
 }
 
 /** The items, or JavaScript's undefined for what cannot be iterated. */
@@ -76,6 +67,16 @@ export function items(value: Value): Iterable<Value> | undefined {
   if (value instanceof Iter) return value;
   return value instanceof Undefined ? [] : undefined;
 }
+
+/** Whether a value can be iterated; asks without beginning to. */
+export const isIterable = (value: Value): boolean =>
+  textOf(value) !== undefined ||
+  itemsOf(value) !== undefined ||
+  value instanceof Dict ||
+  value instanceof DictView ||
+  value instanceof Range ||
+  value instanceof Iter ||
+  value instanceof Undefined;
 
 /** iter(value). Throws the Fault "TypeError" for what cannot be iterated. */
 export function iterate(value: Value): Iterable<Value> {
@@ -100,8 +101,12 @@ export function numeric(value: Value): bigint | number | undefined {
 
 /** a == b. */
 export function equal(a: Value, b: Value): boolean {
-  spend(2);
-  if (typeof a === "string" && typeof b === "string") return a === b;
+  spend(4);
+  if (typeof a === "string" && typeof b === "string") {
+    if (a.length !== b.length) return false;
+    spend(a.length >> 4);
+    return a === b;
+  }
   if (a === b && typeof a !== "number") return true;
   const [x, y] = [numeric(a), numeric(b)];
   // oxlint-disable-next-line eqeqeq -- the one comparison of bigint and number that is exact
@@ -124,8 +129,7 @@ export function equal(a: Value, b: Value): boolean {
     return a.length === b.length && (a.length === 0 || (a.start === b.start && (a.length === 1 || a.step === b.step)));
   }
   if (a instanceof DictView && b instanceof DictView && a.type !== "dict_values" && b.type !== "dict_values") {
-    const keys = new Set(b.items().map(keyOf));
-    return a.dict.size === b.dict.size && a.items().every((item) => keys.has(keyOf(item)));
+    return a.dict.size === b.dict.size && a.items().every((item) => contains(b, item));
   }
   return false;
 }
@@ -137,13 +141,15 @@ function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
 /** Comparison of texts by code points, which UTF-16 units misorder above the surrogates. */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
-  spend(length >> 4);
+  spend(length >> 6);
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
     if (x === y) continue;
+    spend(i >> 2);
     const high = (unit: number) => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
     return high(x) - high(y);
   }
+  spend(length >> 2);
   return a.length - b.length;
 }
 
@@ -174,8 +180,7 @@ export function compare(order: Order, a: Value, b: Value): boolean {
   }
   if (a instanceof DictView && b instanceof DictView && a.type !== "dict_values" && b.type !== "dict_values") {
     const [large, small] = order.startsWith("<") ? [b, a] : [a, b];
-    const keys = new Set(large.items().map(keyOf));
-    const within = small.items().every((item) => keys.has(keyOf(item)));
+    const within = small.items().every((item) => contains(large, item));
     return within && (order.length === 2 || small.dict.size < large.dict.size);
   }
   return typeError(`'${order}' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
@@ -187,11 +192,15 @@ export function contains(container: Value, item: Value): boolean {
   if (text !== undefined) {
     const part = textOf(item);
     if (part === undefined) typeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
-    spend((text.length >> 4) + 1);
-    return text.includes(part);
+    return findFirst(text, part) >= 0;
   }
   if (container instanceof Dict) return container.has(item);
   if (container instanceof DictView && container.type === "dict_keys") return container.dict.has(item);
+  if (container instanceof DictView && container.type === "dict_items") {
+    const pair = item instanceof Tuple && item.items.length === 2 ? item.items : undefined;
+    const found = pair && container.dict.get(pair[0]);
+    return found !== undefined && equal(found, pair![1]);
+  }
   if (container instanceof Range) {
     const number = numeric(item);
     if (number === undefined || (typeof number === "number" && !Number.isInteger(number))) return false;

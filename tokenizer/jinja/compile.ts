@@ -3,7 +3,7 @@
 import { spend } from "./budget.ts";
 import { compileFilterBlock, compileSetBlock } from "./captures.ts";
 import { truth } from "./compare.ts";
-import { compileExpression, reader } from "./evaluate.ts";
+import { compileExpression, isConstant, reader } from "./evaluate.ts";
 import type { Place } from "./evaluate.ts";
 import { fault, typeError } from "./fault.ts";
 import { compileFor } from "./loops.ts";
@@ -163,7 +163,7 @@ class Compiler {
     const { escape: escapes } = place;
     const writers = parts.map((part) => {
       if (typeof part === "string") return (_: Activation, out: Output) => out.write(part);
-      const value = compileExpression(part, place);
+      const value = compileExpression(part, isConstant(part) ? { ...place, constant: true } : place);
       const { line } = part;
       return (at: Activation, out: Output) => {
         at.run.state.line = line;

@@ -1,11 +1,12 @@
 // jinja/evaluate.ts — expressions to closures: each asks its operands and answers a Value.
 
-import { attribute, item, slice } from "./attributes.ts";
+import { attribute, item, slice, sliceOrUndefined } from "./attributes.ts";
 import { spend } from "./budget.ts";
 import { compare, contains, equal, iterate, truth } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { FILTERS, filterNamed } from "./filters/index.ts";
-import type { Arguments, Comparison, Expression } from "./nodes.ts";
+import { children } from "./nodes.ts";
+import type { Arguments, Comparison, Expression, Node } from "./nodes.ts";
 import { binary, escape, sign } from "./operators.ts";
 import { joined, str } from "./print.ts";
 import { call, undefinedName } from "./runtime.ts";
@@ -27,6 +28,8 @@ export interface Place {
   readonly loop: boolean;
   /** What {% autoescape %} around says; "volatile" where only running it tells. */
   readonly escape: boolean | "volatile";
+  /** Whether the expression has no variables, so that Jinja2 computes it while it compiles. */
+  readonly constant?: boolean;
 }
 
 /** How many functions outwards a variable lives. */
@@ -59,7 +62,16 @@ export function compileExpression(node: Expression, place: Place): Eval {
     }
     case "name": {
       const { name } = node;
-      const read = reader(place, place.symbols.find(name)!);
+      const variable = place.symbols.find(name);
+      // Jinja2 does not look into the filters of a set block for names, and fails where nobody else reads them.
+      if (!variable) {
+        return fault(
+          "AssertionError",
+          `Tried to resolve a name to a reference that was unknown to the frame ('${name}')`,
+          line,
+        );
+      }
+      const read = reader(place, variable);
       return (at) => {
         spend(1);
         const value = read(at);
@@ -84,8 +96,13 @@ export function compileExpression(node: Expression, place: Place): Eval {
       };
     }
     case "binary": {
-      const [left, right] = [compile(node.left), compile(node.right)];
       const { operator } = node;
+      // Jinja2 writes a negative constant into Python without brackets, where ** binds tighter than the sign.
+      if (operator === "**" && isNegative(node.left) && !isConstant(node.right)) {
+        const power = compile({ ...node, left: node.left.operand });
+        return (at) => sign("-", power(at));
+      }
+      const [left, right] = [compile(node.left), compile(node.right)];
       return (at) => binary(operator, left(at), right(at));
     }
     case "sign": {
@@ -160,6 +177,8 @@ export function compileExpression(node: Expression, place: Place): Eval {
       const [start, stop, step] = [node.key.start, node.key.stop, node.key.step].map((part) =>
         part ? compile(part) : none,
       );
+      // What Jinja2 computes while it compiles it looks up as an item, which is undefined where there is none.
+      if (place.constant) return (at) => sliceOrUndefined(object(at), start(at), stop(at), step(at));
       return (at) => slice(object(at), start(at), stop(at), step(at));
     }
     case "slice":
@@ -182,6 +201,19 @@ export function compileExpression(node: Expression, place: Place): Eval {
     }
   }
 }
+
+/** Filters that Jinja2 does not compute while it compiles. */
+const NEVER_CONSTANT = new Set(["map", "select", "reject", "selectattr", "rejectattr", "random"]);
+
+/** Whether an expression has neither variables nor calls. */
+export function isConstant(node: Node): boolean {
+  if (node.kind === "name" || node.kind === "call") return false;
+  if (node.kind === "filter" && (node.input === undefined || NEVER_CONSTANT.has(node.name))) return false;
+  return children(node).every(isConstant);
+}
+
+const isNegative = (node: Expression): node is Extract<Expression, { kind: "sign" }> =>
+  node.kind === "sign" && node.operator === "-" && node.operand.kind === "constant";
 
 /** A filter over an input: a value, or the text of a block. */
 export function compileFilter(node: Extract<Expression, { kind: "filter" }>, place: Place, input: Eval): Eval {

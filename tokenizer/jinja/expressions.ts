@@ -31,22 +31,19 @@ export interface TupleOptions {
   /** Names and literals only, for targets; with namespace references. */
   readonly simplified?: "plain" | "namespaces";
   readonly conditions?: boolean;
-  /** A name that ends the tuple. */
-  readonly end?: string;
   /** Within parentheses, where an empty tuple is one. */
   readonly parentheses?: boolean;
 }
 
 /** An expression, or a tuple of them where commas stand between. */
 export function parseTuple(stream: TokenStream, options: TupleOptions = {}): Expression | NamespaceReference {
-  const { simplified, conditions = true, end, parentheses = false } = options;
+  const { simplified, conditions = true, parentheses = false } = options;
   const items: Expression[] = [];
   let { line } = stream.current;
   let isTuple = false;
   for (;;) {
     if (items.length > 0) stream.expect("operator", ",");
     if (stream.is("variable_end") || stream.is("block_end") || stream.isOperator(")")) break;
-    if (end !== undefined && stream.is("name", end)) break;
     items.push(
       simplified === undefined
         ? parseExpression(stream, conditions)

@@ -27,38 +27,33 @@ export function formatText(
 ): string {
   // What numbers the fields: nothing yet, their own numbers, or their order.
   const state: { numbering?: "given" | "counted"; next: number } = { next: 0 };
-  const value = (name: string): Value => {
+  const positional = (index: number): Value =>
+    index < args.length
+      ? args[index]
+      : fault("IndexError", `Replacement index ${index} out of range for positional args tuple`);
+  const field = (given: string): Value => {
+    let name = given;
+    // Only a name that is nothing else than a number, or empty, decides who counts.
     if (name === "" || /^\d+$/.test(name)) {
       const numbering = name === "" ? "counted" : "given";
-      if (state.numbering !== undefined && state.numbering !== numbering) {
-        const turn =
-          numbering === "counted"
-            ? "manual field specification to automatic field numbering"
-            : "automatic field numbering to manual field specification";
-        fault("ValueError", `cannot switch from ${turn}`);
+      if (numbering === "counted" && state.numbering === "given") {
+        fault("ValueError", "cannot switch from manual field specification to automatic field numbering");
+      }
+      if (numbering === "given" && state.next > 0) {
+        fault("ValueError", "cannot switch from automatic field numbering to manual field specification");
       }
       state.numbering = numbering;
-      const index = name === "" ? state.next++ : Number(name);
-      return index < args.length
-        ? args[index]
-        : fault("IndexError", `Replacement index ${index} out of range for positional args tuple`);
+      if (name === "") name = String(state.next++);
     }
-    return find(name);
-  };
-  const field = (name: string): Value => {
     const first = /^[^.[]*/.exec(name)![0];
-    let result = value(first);
+    let result = /^\d+$/.test(first) ? positional(Number(first)) : find(first);
     let rest = name.slice(first.length);
     while (rest !== "") {
       const dotted = /^\.([^.[]+)/.exec(rest);
       const indexed = dotted ? null : /^\[([^\]]+)\](?=[.[]|$)/.exec(rest);
       if (!dotted && !indexed) {
-        fault(
-          "ValueError",
-          rest.startsWith("[") && !rest.includes("]")
-            ? "Missing ']' in format string"
-            : "Empty attribute in format string",
-        );
+        const open = rest.startsWith("[") && !rest.includes("]");
+        fault("ValueError", open ? "Missing ']' in format string" : "Empty attribute in format string");
       }
       result = dotted
         ? access.attribute(result, dotted[1])

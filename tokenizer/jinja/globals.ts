@@ -32,12 +32,15 @@ function range(args: readonly Value[], keywords: Keywords): Range {
 function dict(args: readonly Value[], keywords: Keywords): Dict {
   if (args.length > 1) typeError(`dict expected at most 1 argument, got ${args.length}`);
   const made = new Dict();
+  if (args[0] instanceof Dict) spend(8 * args[0].size);
   if (args.length === 1) {
     const [from] = args;
+    if (from instanceof Undefined) return from.fail();
     if (from instanceof Dict) for (const [key, value] of from.entries()) made.set(key, value);
     else {
       let i = 0;
       for (const pair of iterate(from)) {
+        spend(8);
         const parts = [
           ...(items(pair) ?? typeError(`cannot convert dictionary update sequence element #${i} to a sequence`)),
         ];
@@ -49,7 +52,7 @@ function dict(args: readonly Value[], keywords: Keywords): Dict {
       }
     }
   }
-  spend(4 * (made.size + keywords.size));
+  spend(8 * keywords.size);
   for (const [key, value] of keywords) made.set(key, value);
   return made;
 }

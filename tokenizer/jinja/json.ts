@@ -41,14 +41,18 @@ const float = (value: number): string =>
 
 /** json.dumps(value). Throws the Fault "TypeError" for what JSON cannot say. */
 export function toJson(value: Value, { ascii, indent, separators, sort }: JsonOptions): string {
-  const unit = indent === null ? undefined : (textOf(indent) ?? repeat(" ", indexArgument(indent)));
-  let [comma, colon] = [unit === undefined ? ", " : ",", ": "];
+  let [comma, colon] = [indent === null ? ", " : ",", ": "];
   if (separators !== null) {
-    const given = (itemsOf(separators) ?? []).map(textOf);
+    const given = (itemsOf(separators) ?? typeError(`cannot unpack non-iterable ${typeName(separators)} object`)).map(
+      textOf,
+    );
     if (given.length !== 2) fault("ValueError", "separators must be two texts: between items, after keys");
     if (given[0] === undefined || given[1] === undefined) typeError("separators must be texts");
     [comma, colon] = given as [string, string];
   }
+  const whole = textOf(value);
+  if (whole !== undefined) return quoted(whole, truth(ascii));
+  const unit = indent === null ? undefined : (textOf(indent) ?? repeat(" ", indexArgument(indent)));
   const [plain, sorts] = [truth(ascii), truth(sort)];
 
   const bracket = (open: string, close: string, parts: readonly string[], depth: number): string => {

@@ -51,8 +51,9 @@ export function lex(template: string): Token[] {
   // Whether what stands at `at` begins a line, as far as the text before it tells.
   let lineStarting = true;
 
+  let lineEnd = source.indexOf("\n");
   const advance = (to: number): void => {
-    for (let i = source.indexOf("\n", at); i >= 0 && i < to; i = source.indexOf("\n", i + 1)) line++;
+    for (; lineEnd >= 0 && lineEnd < to; lineEnd = source.indexOf("\n", lineEnd + 1)) line++;
     at = to;
   };
   const push = (type: TokenType, text: string): void => {
@@ -86,6 +87,8 @@ export function lex(template: string): Token[] {
 
   function comment(): void {
     const end = source.indexOf("#}", at);
+    // Nothing after the beginning is no fault, as in Jinja2.
+    if (end < 0 && at === source.length) return;
     if (end < 0) fault("TemplateSyntaxError", "Missing end of comment tag", line);
     const sign = /[-+]/.test(source[end - 1]) && end > at ? source[end - 1] : "";
     after(end + 2, sign, true);
@@ -94,6 +97,7 @@ export function lex(template: string): Token[] {
   function raw(): void {
     RAW_END.lastIndex = at;
     const found = RAW_END.exec(source);
+    if (!found && at === source.length) return;
     if (!found) return fault("TemplateSyntaxError", "Missing end of raw directive", line);
     data(before(found.index, found[1], false), found.index);
     after(found.index + found[0].length, found[2], true);

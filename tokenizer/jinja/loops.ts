@@ -1,6 +1,6 @@
 // jinja/loops.ts — {% for %}: plain, with a condition, recursive, and what runs where nothing was looped over.
 
-import { deeper } from "./budget.ts";
+import { deeper, spend } from "./budget.ts";
 import { onlyText } from "./captures.ts";
 import { iterate, truth } from "./compare.ts";
 import { compileExpression } from "./evaluate.ts";
@@ -95,6 +95,7 @@ function selection(node: For, place: Place): ((around: Activation, value: Value)
     function* selected(): Generator<Value> {
       enter(at);
       for (const each of all) {
+        spend(4);
         store(at, each);
         if (truth(test(at))) yield each;
       }

@@ -1,6 +1,6 @@
 // jinja/macro.ts — a macro as a value: arguments to parameters, as Jinja2's class Macro binds them.
 
-import { deeper } from "./budget.ts";
+import { deeper, spend } from "./budget.ts";
 import { typeError } from "./fault.ts";
 import { quote } from "./text.ts";
 import { Dict, Markup, Special, Tuple, Undefined } from "./values.ts";
@@ -64,6 +64,7 @@ export class Macro extends Special {
   }
 
   override invoke(given: readonly Value[], named: Keywords): Value {
+    spend(100);
     const { name, parameters, caller: usesCaller, kwargs: usesKwargs, varargs: usesVarargs } = this.#shape;
     const shown = name === undefined ? "None" : quote(name);
     const rest = new Map(named);

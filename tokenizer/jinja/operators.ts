@@ -5,7 +5,7 @@ import { numeric } from "./compare.ts";
 import { typeError } from "./fault.ts";
 import { divideInt, divmodFloat, divmodInt, multiplyInt, powerFloat, powerInt, toFloat } from "./numbers.ts";
 import { percentFormat } from "./percent.ts";
-import { str } from "./print.ts";
+import { repr, str } from "./print.ts";
 import { asIndex, toNumber } from "./slices.ts";
 import { repeat } from "./text.ts";
 import { Dict, DictView, Markup, Tuple, Undefined, itemsOf, textOf, typeName } from "./values.ts";
@@ -26,10 +26,20 @@ const ESCAPES: Readonly<Record<string, string>> = {
 export function escape(value: Value): Markup {
   if (value instanceof Markup) return value;
   const text = str(value);
-  spend(text.length >> 2);
+  spend(2 * text.length);
   const escaped = text.replace(/[&<>'"]/g, (character) => ESCAPES[character]);
   checkLength(escaped.length);
   return new Markup(escaped);
+}
+
+/** A marked format: what goes in is escaped. */
+export function formatMarkup(format: Markup, value: Value): Markup {
+  return new Markup(
+    percentFormat(format.text, value, {
+      str: (each) => escape(each).text,
+      repr: (each) => escape(repr(each)).text,
+    }),
+  );
 }
 
 /** left operator right. */
@@ -44,7 +54,7 @@ export function binary(operator: Operator, left: Value, right: Value): Value {
   }
   if (operator === "%") {
     if (typeof left === "string") return percentFormat(left, right);
-    if (left instanceof Markup) return new Markup(percentFormat(left.text, right, (value) => escape(value).text));
+    if (left instanceof Markup) return formatMarkup(left, right);
   }
   if (left instanceof Undefined) return left.fail();
   if (right instanceof Undefined) return right.fail();
@@ -83,7 +93,7 @@ function add(left: Value, right: Value): Value {
 }
 
 function joinLists(a: readonly Value[], b: readonly Value[]): Value[] {
-  spend(a.length + b.length);
+  spend(2 * (a.length + b.length));
   return [...a, ...b];
 }
 
@@ -160,22 +170,31 @@ export function sign(operator: "+" | "-", value: Value): Value {
 export function sum(items: Iterable<Value>, start: Value): Value {
   if (textOf(start) !== undefined) typeError("sum() can't sum strings [use ''.join(seq) instead]");
   let total = start;
-  // Floats are added with Neumaier's compensation, as Python does since 3.12.
-  let [exact, lost] = [typeof total === "number", 0];
+  // Once the total is a float, floats are added with Neumaier's compensation, as Python does since 3.12.
+  let phase: "int" | "float" | "any" = typeof start === "bigint" ? "int" : typeof start === "number" ? "float" : "any";
+  let lost = 0;
+  const settle = (): void => {
+    if (lost !== 0 && Number.isFinite(lost)) total = (total as number) + lost;
+    lost = 0;
+  };
   for (const item of items) {
+    spend(2);
     const number = numeric(item);
-    if (exact && number !== undefined) {
+    if (phase === "float" && number !== undefined) {
+      const before = total as number;
       const x = typeof number === "bigint" ? toFloat(number) : number;
-      const next: number = (total as number) + x;
-      if (typeof number === "number")
-        lost += Math.abs(total as number) >= Math.abs(x) ? (total as number) - next + x : x - next + (total as number);
-      total = next;
+      const after = before + x;
+      if (typeof number === "number") lost += Math.abs(before) >= Math.abs(x) ? before - after + x : x - after + before;
+      total = after;
       continue;
     }
-    if (exact && lost !== 0 && Number.isFinite(lost)) total = (total as number) + lost;
-    lost = 0;
+    if (phase === "float") {
+      settle();
+      phase = "any";
+    }
     total = binary("+", total, item);
-    exact = typeof total === "number";
+    if (phase === "int" && typeof total !== "bigint") phase = typeof total === "number" ? "float" : "any";
   }
-  return lost !== 0 && Number.isFinite(lost) ? (total as number) + lost : total;
+  settle();
+  return total;
 }

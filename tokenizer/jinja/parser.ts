@@ -102,8 +102,8 @@ class Parser {
     return statement;
   }
 
-  target(simplified: "plain" | "namespaces", end?: string): Target {
-    const target = parseTuple(this.#stream, { simplified, end });
+  target(simplified: "plain" | "namespaces"): Target {
+    const target = parseTuple(this.#stream, { simplified });
     return this.#assignable(target);
   }
 
@@ -134,9 +134,9 @@ class Parser {
 
   for(line: number): Statement {
     const stream = this.#stream;
-    const target = this.target("plain", "in");
+    const target = this.target("plain");
     stream.expect("name", "in");
-    const iterable = parseTuple(stream, { conditions: false, end: "recursive" }) as Expression;
+    const iterable = parseTuple(stream, { conditions: false }) as Expression;
     const test = stream.skip("name", "if") ? parseExpression(stream) : undefined;
     const recursive = stream.skip("name", "recursive");
     const body = this.#block(["endfor", "else"], false);

@@ -7,21 +7,33 @@ import { repr, str } from "./print.ts";
 import { asIndex, indexArgument, sliceText } from "./slices.ts";
 import { floatDigits } from "./spec.ts";
 import { pad, repeat } from "./text.ts";
-import { Dict, Tuple, Undefined, itemsOf, textOf, typeName } from "./values.ts";
+import { Dict, Range, Tuple, Undefined, textOf, typeName } from "./values.ts";
 import type { Value } from "./values.ts";
 
 const DIRECTIVE = /%(?:\(((?:[^()]|\([^()]*\))*)\))?([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?(.)?/gsu;
 
-/** text % value. `print` makes the text of a value for %s: str, or its escaped form where the format is marked safe. */
-export function percentFormat(text: string, value: Value, print: (value: Value) => string = str): string {
-  const tuple = value instanceof Tuple ? value.items : undefined;
-  const mapping = value instanceof Dict ? value : undefined;
+/** How %s and %r print: str and repr, or their escaped forms where the format is marked safe. */
+export interface Printers {
+  readonly str: (value: Value) => string;
+  readonly repr: (value: Value) => string;
+}
+
+/** What PyMapping_Check takes: whatever has items by key or index, texts and tuples aside. */
+const isMapping = (value: Value): boolean =>
+  value instanceof Dict || Array.isArray(value) || value instanceof Undefined || value instanceof Range;
+
+/** text % value. */
+export function percentFormat(text: string, value: Value, printers: Printers = { str, repr }): string {
+  // CPython's unicode_format: the arguments left, and how many were given; -1 where the value itself is the one.
+  const mapping = isMapping(value) ? value : undefined;
+  let given: readonly Value[] = value instanceof Tuple ? value.items : [value];
   let next = 0;
-  let named = false;
   const take = (): Value => {
-    if (tuple) return next < tuple.length ? tuple[next++] : typeError("not enough arguments for format string");
-    if (next++ > 0) typeError("not enough arguments for format string");
-    return value;
+    return next < given.length ? given[next++] : typeError("not enough arguments for format string");
+  };
+  const star = (): number => {
+    const width = take();
+    return asIndex(width) === undefined ? typeError("* wants int") : indexArgument(width);
   };
   let out = "";
   let from = 0;
@@ -30,41 +42,42 @@ export function percentFormat(text: string, value: Value, print: (value: Value) 
     out += text.slice(from, match.index);
     from = match.index + match[0].length;
     const [whole, key, flags, widthText, precisionText, type] = match;
-    if (type === undefined) fault("ValueError", "incomplete format");
-    if (type === "%") {
+    if (whole === "%%") {
       out += "%";
       continue;
     }
-    let argument: Value | undefined;
-    if (key !== undefined) {
-      if (!mapping) typeError("format requires a mapping");
-      named = true;
-      argument = mapping.get(key);
-      if (argument === undefined) fault("KeyError", repr(key));
+    if (whole === "%(") {
+      if (mapping === undefined) typeError("format requires a mapping");
+      fault("ValueError", "incomplete format key");
     }
-    const left = flags.includes("-");
-    let [width, leftByWidth] = [0, false];
-    if (widthText === "*") {
-      width = indexArgument(take());
-      [leftByWidth, width] = [width < 0, Math.abs(width)];
-    } else if (widthText !== undefined) width = Number(widthText);
-    const dotted = whole.includes(".", (key?.length ?? 0) + 1) && type !== ".";
+    if (key !== undefined) {
+      if (mapping === undefined) typeError("format requires a mapping");
+      if (!(mapping instanceof Dict)) typeError("indices must be integers or slices, not str");
+      const found = mapping.get(key);
+      if (found === undefined) fault("KeyError", repr(key));
+      [given, next] = [[found], 0];
+    }
+    const wanted = widthText === "*" ? star() : Number(widthText ?? 0);
+    const left = flags.includes("-") || wanted < 0;
+    const width = Math.abs(wanted);
+    const dotted = whole
+      .slice(1 + (key === undefined ? 0 : key.length + 2) + flags.length + (widthText?.length ?? 0))
+      .startsWith(".");
     let precision = dotted ? 0 : undefined;
-    if (precisionText === "*") precision = Math.max(0, indexArgument(take()));
+    if (precisionText === "*") precision = Math.max(0, star());
     else if (precisionText !== undefined) precision = Number(precisionText);
     checkLength(Math.max(width, precision ?? 0));
-    if (argument === undefined) argument = take();
-    const [body, numeric] = convert(argument, type, flags, precision, print);
+    if (type === undefined) fault("ValueError", "incomplete format");
+    const [body, numeric] = convert(take(), type, flags, precision, printers);
     const head = numeric ? /^[-+ ]?(?:0[xXo])?/.exec(body)![0] : "";
-    if (left || leftByWidth) out += pad(body, width, " ", "<");
+    if (left) out += pad(body, width, " ", "<");
     else if (numeric && flags.includes("0")) out += head + repeat("0", width - body.length) + body.slice(head.length);
     else out += pad(body, width, " ", ">");
     checkLength(out.length);
   }
-  const complete = tuple ? next >= tuple.length : named || next > 0;
-  // A mapping, a list or an object may go unused; a plain value may not (unicode_format of CPython).
-  const lenient = !tuple && (mapping !== undefined || (itemsOf(value) !== undefined && textOf(value) === undefined));
-  if (!complete && !lenient) typeError("not all arguments converted during string formatting");
+  if (next < given.length && mapping === undefined) {
+    typeError("not all arguments converted during string formatting");
+  }
   return out + text.slice(from);
 }
 
@@ -73,10 +86,10 @@ function convert(
   type: string,
   flags: string,
   precision: number | undefined,
-  print: (value: Value) => string,
+  printers: Printers,
 ): [string, boolean] {
   if (type === "s" || type === "r" || type === "a") {
-    const text = type === "s" ? print(value) : repr(value);
+    const text = type === "s" ? printers.str(value) : printers.repr(value);
     const plain = type === "a" ? asciiOnly(text) : text;
     return [precision === undefined ? plain : sliceText(plain, null, BigInt(precision), null), false];
   }

@@ -1,6 +1,6 @@
 // jinja/slices.ts — indices and slices as Python counts them, over lists and over the code points of texts.
 
-import { spend, spendText } from "./budget.ts";
+import { spend } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
 import { typeName } from "./values.ts";
 import type { Value } from "./values.ts";
@@ -9,8 +9,7 @@ const SURROGATE = /[\ud800-\udfff]/;
 
 /** The characters of a text as Python sees them: code points. */
 export function codePoints(text: string): string[] {
-  spend(text.length);
-  spendText(text.length);
+  spend(4 * text.length);
   return SURROGATE.test(text) ? [...text] : text.split("");
 }
 
@@ -53,15 +52,21 @@ export function asIndex(value: Value): bigint | undefined {
   return typeof value === "boolean" ? BigInt(value) : undefined;
 }
 
-/** An int argument as a JavaScript number. Throws the Fault "TypeError" for another type. */
+/** An int argument as a JavaScript number. Throws the Faults of Python for another type and beyond 64 bits. */
 export function indexArgument(value: Value): number {
   const index = asIndex(value);
-  return index === undefined
-    ? typeError(`'${typeName(value)}' object cannot be interpreted as an integer`)
-    : toNumber(index);
+  if (index === undefined) return typeError(`'${typeName(value)}' object cannot be interpreted as an integer`);
+  if (BigInt.asIntN(64, index) !== index) fault("OverflowError", "Python int too large to convert to C ssize_t");
+  return toNumber(index);
 }
 
-/** The indices that `start:stop:step` means in a sequence of `length`: first, how many, stride (PySlice_AdjustIndices). */
+/** An int argument that only bounds something: what is too large for an index is as good as the largest. */
+export function boundArgument(value: Value): number {
+  const index = asIndex(value);
+  return index === undefined ? indexArgument(value) : toNumber(index);
+}
+
+/** The indices that `start:stop:step` means in a sequence of `length`: from first to before end, `count` in all. */
 export function sliceIndices(length: number, start: Value, stop: Value, step: Value) {
   const bound = (value: Value): number | undefined => {
     if (value === null) return undefined;
@@ -77,7 +82,7 @@ export function sliceIndices(length: number, start: Value, stop: Value, step: Va
   const first = clamp(bound(start), stride > 0 ? low : high);
   const end = clamp(bound(stop), stride > 0 ? high : low);
   const count = Math.max(0, Math.ceil((end - first) / stride));
-  return { first, count, stride };
+  return { first, end, count, stride };
 }
 
 /** The part of a text, by code points. */

@@ -1,6 +1,6 @@
 // jinja/spec.ts — numbers and texts by a format specification: what '%5.2f' and '{:>8,}' have in common, and format().
 
-import { spendText } from "./budget.ts";
+import { spend, spendText } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
 import { exponentText, fixed, printFloat, printInt, significant, toFloat } from "./numbers.ts";
 import { str } from "./print.ts";
@@ -50,7 +50,7 @@ export function formatValue(value: Value, spec: string): string {
   const [, given, align, sign = "-", , alternate, zero, digits, group, places, type] = match;
   const width = digits === undefined ? 0 : Number(digits);
   const precision = places === undefined ? undefined : Number(places);
-  const fill = given ?? (zero !== undefined && align === undefined ? "0" : " ");
+  const fill = given ?? (zero === undefined ? " " : "0");
   spendText(width);
   const unknown = (): never =>
     fault("ValueError", `Unknown format code '${type ?? ""}' for object of type '${typeName(value)}'`);
@@ -112,11 +112,16 @@ function grouped(body: string, separator: string, every: number, width: number):
   const whole = every === 4 ? digits : (/^\d*/.exec(body)?.[0] ?? "");
   const tail = every === 4 ? rest : body.slice(whole.length);
   const cut = (text: string): string => {
+    spend(text.length);
     const groups: string[] = [];
-    for (let end = text.length; end > 0; end -= every) groups.unshift(text.slice(Math.max(0, end - every), end));
+    for (let end = text.length % every || every, from = 0; from < text.length; from = end, end += every) {
+      groups.push(text.slice(from, end));
+    }
     return groups.join(separator);
   };
-  let padded = whole;
-  while (cut(padded).length + tail.length < width) padded = `0${padded}`;
-  return cut(padded) + tail;
+  // n digits and their separators fill what the width leaves for them
+  const room = width - tail.length;
+  let n = Math.max(whole.length, Math.floor((room * every) / (every + 1)));
+  while (n + Math.floor((n - 1) / every) < room) n++;
+  return cut(whole.padStart(n, "0")) + tail;
 }

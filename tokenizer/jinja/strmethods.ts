@@ -4,9 +4,10 @@ import { equal, iterate } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { escape } from "./operators.ts";
 import { joined, str } from "./print.ts";
+import { findFirst, findLast } from "./search.ts";
 import { bind, signature } from "./signature.ts";
 import type { Signature } from "./signature.ts";
-import { indexArgument, offsetOf, pointCount, sliceIndices, sliceText } from "./slices.ts";
+import { boundArgument, codePoints, indexArgument, offsetOf, pointCount, sliceIndices } from "./slices.ts";
 import {
   PREDICATES,
   capitalize,
@@ -48,19 +49,23 @@ function fill(value: Value): string {
   return pointCount(character) === 1 ? character : typeError("The fill character must be exactly one character long");
 }
 
+/** self[start:end] as find, count and startswith take it, and where it begins; undefined where the end is before the start. */
+function window(self: string, start: Value, end: Value): { piece: string; first: number } | undefined {
+  if (start === null && end === null) return { piece: self, first: 0 };
+  const total = pointCount(self);
+  const { first, end: last } = sliceIndices(total, start, end, null);
+  if ((start !== null && boundArgument(start) > total) || last < first) return undefined;
+  const begin = offsetOf(self, first);
+  return { piece: self.slice(begin, offsetOf(self, last)), first };
+}
+
 /** Where `sub` first stands in self[start:end], in code points; -1 for nowhere. */
 function find(self: string, [sub, start, end]: readonly Value[], last: boolean): number {
   const part = text(sub, "argument");
-  const total = pointCount(self);
-  const from = sliceIndices(total, start, null, null).first;
-  // A start beyond the end finds nothing, not even an empty text.
-  if (start !== null && indexArgument(start) > total) return -1;
-  const { first, count } = sliceIndices(total, start, end, null);
-  const begin = offsetOf(self, first);
-  const piece = self.slice(begin, offsetOf(self, first + count));
-  if (end !== null && indexArgument(end) < 0 && indexArgument(end) + total < from) return -1;
-  spend((piece.length >> 4) + 1);
-  const at = last ? piece.lastIndexOf(part) : piece.indexOf(part);
+  const inside = window(self, start, end);
+  if (!inside) return -1;
+  const { piece, first } = inside;
+  const at = last ? findLast(piece, part) : findFirst(piece, part);
   return at < 0 ? -1 : first + pointCount(piece.slice(0, at));
 }
 
@@ -71,25 +76,22 @@ function edge(
   name: string,
   at: "startsWith" | "endsWith",
 ): boolean {
-  const options = given instanceof Tuple ? given.items : [given];
-  const piece = start === null && end === null ? self : sliceText(self, start, end, null);
-  if (start !== null && indexArgument(start) > pointCount(self)) return false;
-  return options.some((option) => {
+  const options = (given instanceof Tuple ? given.items : [given]).map((option) => {
     const part = textOf(option);
-    if (part === undefined) {
-      typeError(
-        given instanceof Tuple
-          ? `tuple for ${name} must only contain str, not ${typeName(option)}`
-          : `${name} first arg must be str or a tuple of str, not ${typeName(option)}`,
-      );
-    }
-    return piece[at](part);
+    if (part !== undefined) return part;
+    return typeError(
+      given instanceof Tuple
+        ? `tuple for ${name} must only contain str, not ${typeName(option)}`
+        : `${name} first arg must be str or a tuple of str, not ${typeName(option)}`,
+    );
   });
+  const inside = window(self, start, end);
+  return inside !== undefined && options.some((part) => inside.piece[at](part));
 }
 
 function partition(self: string, separator: string, last: boolean): Tuple {
   if (separator === "") fault("ValueError", "empty separator");
-  const at = last ? self.lastIndexOf(separator) : self.indexOf(separator);
+  const at = last ? findLast(self, separator) : findFirst(self, separator);
   if (at < 0) return new Tuple(last ? ["", "", self] : [self, "", ""]);
   return new Tuple([self.slice(0, at), separator, self.slice(at + separator.length)]);
 }
@@ -97,7 +99,7 @@ function partition(self: string, separator: string, last: boolean): Tuple {
 function translate(self: string, table: Value): string {
   if (!(table instanceof Dict)) return typeError("translate() needs a dict here");
   let out = "";
-  for (const character of self) {
+  for (const character of codePoints(self)) {
     const by = table.get(BigInt(character.codePointAt(0)!));
     if (by === undefined) out += character;
     else if (by !== null) out += typeof by === "bigint" ? String.fromCodePoint(Number(by)) : str(by);
@@ -114,9 +116,9 @@ const METHODS: Readonly<Record<string, { parameters: Signature["parameters"]; ru
   center: plain(FILL, (self, [width, by]) => pad(self, indexArgument(width), fill(by), "center")),
   count: plain(EDGES, (self, args) => {
     const part = text(args[0], "argument");
-    const piece = sliceText(self, args[1], args[2], null);
-    if (part === "") return BigInt(pointCount(piece) + 1);
-    return BigInt(splitOn(piece, part, -1).length - 1);
+    const inside = window(self, args[1], args[2]);
+    if (!inside) return 0n;
+    return BigInt(part === "" ? pointCount(inside.piece) + 1 : splitOn(inside.piece, part, -1).length - 1);
   }),
   endswith: plain(EDGES, (self, args) => edge(self, args, "endswith", "endsWith")),
   expandtabs: plain([["tabsize", 8n]], (self, [size]) => expandTabs(self, indexArgument(size)), true),
@@ -189,6 +191,8 @@ export const hasStrMethod = (name: string): boolean => Object.hasOwn(METHODS, na
 export function callStrMethod(self: string | Markup, name: string, args: readonly Value[], keywords: Keywords): Value {
   const { parameters, run, keywords: byName } = METHODS[name];
   const bound = bind(signature(name, parameters, !byName), args, keywords);
+  // Whoever reads a text that was just put together has it written out first.
+  spend((typeof self === "string" ? self : self.text).length >> 6);
   if (typeof self === "string") return run(self, bound);
   const escaped = bound.map((value) => (textOf(value) === undefined ? value : escape(value)));
   if (name === "join") escaped[0] = Array.from(iterate(bound[0]), escape);

@@ -1,6 +1,6 @@
 // jinja/tests.ts — what may stand after `is`, and be named in select and its kin.
 
-import { compare, contains, equal, items, lengthOf, numeric } from "./compare.ts";
+import { compare, contains, equal, isIterable, lengthOf, numeric } from "./compare.ts";
 import { fault } from "./fault.ts";
 import { define } from "./filters/define.ts";
 import type { Filter } from "./filters/define.ts";
@@ -46,7 +46,7 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   one("mapping", (value) => value instanceof Dict),
   one("number", (value) => numeric(value) !== undefined),
   one("sequence", (value) => lengthOf(value) !== undefined && !(value instanceof DictView)),
-  one("iterable", (value) => items(value) !== undefined),
+  one("iterable", isIterable),
   one("callable", isCallable),
   define("sameas", ["value", "other"], ([value, other]) => value === other),
   one("escaped", (value) => value instanceof Markup),

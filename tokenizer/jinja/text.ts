@@ -2,6 +2,7 @@
 
 import { checkLength, spend, spendText } from "./budget.ts";
 import { fault } from "./fault.ts";
+import { splitAt } from "./search.ts";
 import { codePoints, pointCount } from "./slices.ts";
 
 /** The characters of Python's str.isspace, to stand in a character class. */
@@ -24,12 +25,14 @@ export function strip(text: string, chars: string | null, ends: "both" | "left" 
   while (ends !== "right" && start < end) {
     const character = String.fromCodePoint(text.codePointAt(start)!);
     if (!stripped(character)) break;
+    spend(4);
     start += character.length;
   }
   while (ends !== "left" && end > start) {
     const low = (text.charCodeAt(end - 1) & 0xfc00) === 0xdc00 && (text.charCodeAt(end - 2) & 0xfc00) === 0xd800;
     const character = text.slice(Math.max(start, low ? end - 2 : end - 1), end);
     if (!stripped(character)) break;
+    spend(4);
     end -= character.length;
   }
   spend((end - start) >> 3);
@@ -68,8 +71,7 @@ export function splitSpace(text: string, most: number, fromRight = false): strin
 export function splitOn(text: string, separator: string, most: number, fromRight = false): string[] {
   if (separator === "") fault("ValueError", "empty separator");
   spendText(text.length);
-  const parts = text.split(separator);
-  spend(4 * parts.length);
+  const parts = splitAt(text, separator);
   if (most < 0 || parts.length <= most + 1) return parts;
   if (fromRight) {
     const split = parts.length - most;
@@ -188,9 +190,16 @@ export function title(text: string): string {
 
 /** str.swapcase. */
 export function swapCase(text: string): string {
-  return codePoints(text)
-    .map((character) => (/\p{Uppercase}/u.test(character) ? character.toLowerCase() : character.toUpperCase()))
-    .join("");
+  const lowered = text.toLowerCase();
+  const whole = lowered.length === text.length;
+  let out = "";
+  let at = 0;
+  for (const character of codePoints(text)) {
+    const down = whole ? lowered.slice(at, at + character.length) : character.toLowerCase();
+    out += /\p{Uppercase}/u.test(character) ? down : character.toUpperCase();
+    at += character.length;
+  }
+  return out;
 }
 
 /** str.casefold. */

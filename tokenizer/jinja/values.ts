@@ -5,6 +5,7 @@
 // So 1 and 1.0 stay apart, integers have any size, and typeof says which operator is meant. Nothing here is an object of
 // the caller: what comes in is copied (convert.ts), so that a template can neither reach nor change it.
 
+import { checkLength, spend, spendText } from "./budget.ts";
 import { fault } from "./fault.ts";
 import type { FaultKind } from "./fault.ts";
 
@@ -82,7 +83,7 @@ export function keyOf(value: Value): Key {
   }
   if (value === null) return null;
   if (value instanceof Markup) return keyOf(value.text);
-  if (value instanceof Tuple) return `${TUPLE}(${value.items.map((item) => describeKey(keyOf(item))).join(",")})`;
+  if (value instanceof Tuple) return tupleKey(value.items);
   if (value instanceof Undefined) return Undefined;
   if (Array.isArray(value)) return fault("TypeError", "unhashable type: 'list'");
   if (value instanceof Dict || value instanceof DictView) {
@@ -94,13 +95,25 @@ export function keyOf(value: Value): Key {
 const numbers = new WeakMap<object, number>();
 let last = 0;
 
+/** A key within a tuple's key, so that no two tuples have the same: its length goes before a text. */
 function describeKey(key: Key): string {
-  if (typeof key === "string") return JSON.stringify(key);
   if (key === null) return "None";
+  if (typeof key === "string") return `${key.length}:${key}`;
   if (typeof key !== "object" && typeof key !== "function") return String(key);
   const number = numbers.get(key) ?? ++last;
   numbers.set(key, number);
   return `#${number}`;
+}
+
+function tupleKey(items: readonly Value[]): string {
+  let key = `${TUPLE}(`;
+  for (const item of items) {
+    spend(8);
+    key += `${describeKey(keyOf(item))},`;
+    spendText(key.length >> 2);
+    checkLength(key.length);
+  }
+  return key;
 }
 
 /** A dict: keeps the order of insertion, and of equal keys the first with the last value. */

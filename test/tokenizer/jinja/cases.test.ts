@@ -38,19 +38,34 @@ const SAME: Readonly<Record<string, string>> = {
   SyntaxError: "TemplateSyntaxError",
 };
 
-for (const file of ["cases.json"]) {
-  const cases = JSON.parse(readFileSync(join(root, "test/fixtures/jinja", file), "utf8")) as Case[];
-  test(`${file}: ${cases.length} templates`, () => {
-    assert.ok(cases.length > 300);
-    for (const each of cases) {
-      const got = run(each);
-      if (each.text !== undefined) assert.is(got instanceof Fault ? got.stack : got, each.text, each.template);
-      else {
-        assert.instance(got, Fault, each.template);
-        assert.is((got as Fault).kind, SAME[each.error!] ?? each.error, each.template);
-      }
+const read = (file: string): unknown => JSON.parse(readFileSync(join(root, "test/fixtures/jinja", file), "utf8"));
+
+test("cases.json: real templates and small ones", () => {
+  const cases = read("cases.json") as Case[];
+  assert.ok(cases.length > 300);
+  for (const each of cases) {
+    const got = run(each);
+    if (each.text !== undefined) assert.is(got instanceof Fault ? got.stack : got, each.text, each.template);
+    else {
+      assert.instance(got, Fault, each.template);
+      assert.is((got as Fault).kind, SAME[each.error!] ?? each.error, each.template);
     }
-  });
-}
+  }
+});
+
+test("fuzz.json: templates from a grammar, every builtin with all its arguments", () => {
+  const { variables, cases } = read("fuzz.json") as {
+    variables: Record<string, unknown>;
+    cases: [template: string, text: string | null][];
+  };
+  // JSON.parse reads no number of thirty digits
+  variables["big"] = 123456789012345678901234567890n;
+  assert.ok(cases.length > 6000);
+  for (const [template, text] of cases) {
+    const got = run({ template, variables });
+    if (text === null) assert.instance(got, Fault, template);
+    else assert.is(got instanceof Fault ? got.stack : got, text, template);
+  }
+});
 
 test.run();

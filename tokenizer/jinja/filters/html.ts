@@ -2,13 +2,14 @@
 // use them; they are here because Jinja2 has them.
 
 import { checkLength, spend } from "../budget.ts";
-import { iterate, truth } from "../compare.ts";
+import { compare, iterate, truth } from "../compare.ts";
 import { fault } from "../fault.ts";
 import { escape } from "../operators.ts";
 import { joined, str } from "../print.ts";
-import { indexArgument, pointCount, sliceText } from "../slices.ts";
+import { pointCount, sliceText } from "../slices.ts";
 import { SPACE, quote, splitSpace } from "../text.ts";
 import { Dict, Markup, Undefined, typeName } from "../values.ts";
+import type { Value } from "../values.ts";
 import { define, needText } from "./define.ts";
 
 /** Names of U+00A0 to U+00FF in HTML. */
@@ -22,18 +23,29 @@ const LATIN =
 const ENTITIES = new Map<string, string>([
   ...LATIN.split(" ").map((name, i): [string, string] => [name, String.fromCharCode(0xa0 + i)]),
   ...Object.entries({
-    amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", ndash: "–", mdash: "—", lsquo: "‘", rsquo: "’", sbquo: "‚", ldquo: "“",
+    AMP: "&", LT: "<", GT: ">", QUOT: '"', COPY: "\u00a9", REG: "\u00ae", amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", ndash: "–", mdash: "—", lsquo: "‘", rsquo: "’", sbquo: "‚", ldquo: "“",
     rdquo: "”", bdquo: "„", bull: "•", hellip: "…", euro: "€", trade: "™", larr: "←", uarr: "↑", rarr: "→", darr: "↓", minus: "−",
     le: "≤", ge: "≥", ne: "≠", infin: "∞", ensp: "\u2002", emsp: "\u2003", thinsp: "\u2009", zwnj: "\u200c", zwj: "\u200d",
   }),
 ]); // prettier-ignore
 
+/** Names that count without a semicolon, too. */
+const LEGACY = new Set([...LATIN.split(" "), "amp", "lt", "gt", "quot", "AMP", "LT", "GT", "QUOT", "COPY", "REG"]);
+
 /** html.unescape, for numbers and the names above. */
 function unescape(text: string): string {
   return text.replace(
-    /&(?:#([0-9]{1,9}|[xX][0-9a-fA-F]{1,8});?|([a-zA-Z][a-zA-Z0-9]{1,31});)/g,
-    (all, number, name) => {
-      if (name !== undefined) return ENTITIES.get(name as string) ?? all;
+    /&(?:#([0-9]{1,9}|[xX][0-9a-fA-F]{1,8});?|([a-zA-Z][a-zA-Z0-9]{1,31})(;?))/g,
+    (all, number, name, end) => {
+      if (name !== undefined) {
+        const known = end === ";" ? ENTITIES.get(name as string) : undefined;
+        if (known !== undefined) return known;
+        for (let length = (name as string).length; length > 1; length--) {
+          const part = (name as string).slice(0, length);
+          if (LEGACY.has(part)) return ENTITIES.get(part)! + all.slice(1 + length);
+        }
+        return all;
+      }
       const digits = number as string;
       const code = /^x/i.test(digits) ? Number.parseInt(digits.slice(1), 16) : Number(digits);
       if (code === 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return "\ufffd";
@@ -63,7 +75,8 @@ const EMAIL = /^\S+@[\p{L}\p{N}_][\p{L}\p{N}_.-]*\.[\p{L}\p{N}_]+$/u;
 const count = (text: string, part: string): number => text.split(part).length - 1;
 
 interface Links {
-  readonly limit: number | undefined;
+  /** None, or a number of code points; looked at only where there is a link. */
+  readonly limit: Value;
   readonly rel: string;
   readonly target: string;
   readonly schemes: readonly string[];
@@ -94,7 +107,7 @@ function link(word: string, { limit, rel, target, schemes }: Links): string {
     }
   }
   const shown = (text: string) =>
-    limit !== undefined && pointCount(text) > limit ? `${sliceText(text, null, BigInt(limit), null)}...` : text;
+    limit !== null && compare(">", BigInt(pointCount(text)), limit) ? `${sliceText(text, null, limit, null)}...` : text;
   const anchor = (href: string, text: string, attributes = rel + target) =>
     `<a href="${href}"${attributes}>${text}</a>`;
   if (HTTP.test(middle)) {
@@ -138,7 +151,7 @@ export const HTML_FILTERS = [
     "urlize",
     ["value", ["trim_url_limit", null], ["nofollow", false], ["target", null], ["rel", null], ["extra_schemes", null]],
     ([value, limit, nofollow, target, rel, extra], { autoescape }) => {
-      const rels = new Set(rel === null ? [] : splitSpace(needText(rel, "urlize"), -1));
+      const rels = new Set(truth(rel) ? splitSpace(needText(rel, "urlize"), -1) : []);
       if (truth(nofollow)) rels.add("nofollow");
       rels.add("noopener");
       const schemes = extra === null ? [] : Array.from(iterate(extra), (each) => needText(each, "urlize"));
@@ -148,7 +161,7 @@ export const HTML_FILTERS = [
         }
       }
       const links: Links = {
-        limit: limit === null ? undefined : indexArgument(limit),
+        limit,
         rel: ` rel="${escape([...rels].sort().join(" ")).text}"`,
         target: target === null || !truth(target) ? "" : ` target="${escape(target).text}"`,
         schemes,

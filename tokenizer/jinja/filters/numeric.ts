@@ -1,32 +1,35 @@
 // jinja/filters/numeric.ts — filters of numbers: abs, int, float, round, filesizeformat.
 
 import { numeric } from "../compare.ts";
-import { fault, typeError } from "../fault.ts";
-import { fixed, roundFloat, roundInt, toFloat } from "../numbers.ts";
+import { Fault, fault, typeError } from "../fault.ts";
+import type { FaultKind } from "../fault.ts";
+import { fixed, roundFloat, roundInt, toFloat, truncate } from "../numbers.ts";
 import { binary } from "../operators.ts";
 import { toInt, toReal } from "../percent.ts";
 import { truth } from "../compare.ts";
-import { indexArgument } from "../slices.ts";
+import { boundArgument } from "../slices.ts";
 import { Undefined, textOf, typeName } from "../values.ts";
 import type { Value } from "../values.ts";
 import { define } from "./define.ts";
 
-/** Runs a conversion; undefined where it overflows, as int(float(value)) may. */
-function unlessOverflow(convert: () => bigint | undefined): bigint | undefined {
+/** Runs a conversion; undefined where Python raises one of these. */
+function unless(kinds: readonly FaultKind[], convert: () => bigint | undefined): bigint | undefined {
   try {
     return convert();
   } catch (error) {
-    if ((error as { kind?: string }).kind === "OverflowError") return undefined;
+    if (error instanceof Fault && kinds.includes(error.kind)) return undefined;
     throw error;
   }
 }
 
-function round(value: Value, places: number): Value {
+function round(value: Value, precision: Value): Value {
   const number = numeric(value);
   if (number === undefined) {
     if (value instanceof Undefined) typeError("type Undefined doesn't define __round__ method");
     return typeError(`type ${typeName(value)} doesn't define __round__ method`);
   }
+  if (precision === null) return typeof number === "bigint" ? number : truncate(roundFloat(number, 0));
+  const places = boundArgument(precision);
   return typeof number === "bigint" ? roundInt(number, places) : roundFloat(number, places);
 }
 
@@ -56,10 +59,12 @@ export const NUMERIC_FILTERS = [
     true,
   ),
   define("int", ["value", ["default", 0n], ["base", 10n]], ([value, fallback, base]) => {
-    const number = textOf(value) === undefined ? toInt(value, 10) : toInt(value, indexArgument(base));
+    const number = unless(["TypeError", "ValueError"], () =>
+      textOf(value) === undefined ? toInt(value, 10) : toInt(value, boundArgument(base)),
+    );
     if (number !== undefined) return number;
     const real = toReal(value);
-    const converted = real === undefined || Number.isNaN(real) ? undefined : unlessOverflow(() => toInt(real, 10));
+    const converted = unless(["OverflowError"], () => (real === undefined ? undefined : toInt(real, 10)));
     return converted === undefined ? fallback : converted;
   }),
   define("float", ["value", ["default", 0]], ([value, fallback]) => {
@@ -70,7 +75,7 @@ export const NUMERIC_FILTERS = [
     if (method !== "common" && method !== "ceil" && method !== "floor") {
       return fault("FilterArgumentError", "method must be common, ceil or floor");
     }
-    if (method === "common") return round(value, indexArgument(precision));
+    if (method === "common") return round(value, precision);
     const scale = binary("**", 10n, precision);
     return binary("/", whole(binary("*", value, scale), method), scale);
   }),

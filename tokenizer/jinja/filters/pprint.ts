@@ -6,7 +6,7 @@ import { Fault } from "../fault.ts";
 import { repr } from "../print.ts";
 import { pointCount } from "../slices.ts";
 import { quote, splitLines } from "../text.ts";
-import { Dict, Tuple } from "../values.ts";
+import { Dict, Tuple, typeName } from "../values.ts";
 import type { Value } from "../values.ts";
 import { define } from "./define.ts";
 
@@ -18,9 +18,7 @@ function before([a]: [Value, Value], [b]: [Value, Value]): number {
     return compare("<", a, b) ? -1 : compare("<", b, a) ? 1 : 0;
   } catch (error) {
     if (!(error instanceof Fault) || error.kind === "Limit") throw error;
-    const [x, y] = [typeof a, typeof b].map(
-      (type) => ({ bigint: "int", number: "float", boolean: "bool", string: "str" })[type as "string"] ?? type,
-    );
+    const [x, y] = [typeName(a), typeName(b)];
     return x < y ? -1 : x > y ? 1 : 0;
   }
 }

@@ -2,9 +2,9 @@
 
 import { onlyAttribute } from "../attributes.ts";
 import { spend } from "../budget.ts";
-import { iterate, len, toList, truth } from "../compare.ts";
+import { compare, equal, iterate, len, toList, truth } from "../compare.ts";
 import { fault, typeError } from "../fault.ts";
-import { sum } from "../operators.ts";
+import { binary, sum } from "../operators.ts";
 import { joined, str } from "../print.ts";
 import { indexArgument } from "../slices.ts";
 import { escape } from "../operators.ts";
@@ -83,19 +83,19 @@ export const SEQUENCE_FILTERS = [
   }),
   define("batch", ["value", "linecount", ["fill_with", null]], ([value, count, fill]) => {
     return lazily(function* batches() {
-      const size = typeof count === "number" ? count : indexArgument(count);
       let batch: Value[] = [];
       for (const each of iterate(value)) {
         spend(2);
-        if (batch.length === size) {
+        if (equal(BigInt(batch.length), count)) {
+          spend(16);
           yield batch;
           batch = [];
         }
         batch.push(each);
       }
       if (batch.length === 0) return;
-      const missing = size - batch.length;
-      if (fill !== null && missing > 0) {
+      if (fill !== null && compare("<", BigInt(batch.length), count)) {
+        const missing = indexArgument(binary("-", count, BigInt(batch.length)));
         spend(2 * missing);
         batch = [...batch, ...Array.from({ length: missing }, () => fill)];
       }
@@ -111,7 +111,7 @@ export const SEQUENCE_FILTERS = [
       const extra = items.length - size * number;
       let offset = 0;
       for (let i = 0; i < number; i++) {
-        spend(4 + size);
+        spend(16 + 2 * size);
         const start = offset + i * size;
         if (i < extra) offset++;
         const part = items.slice(start, offset + (i + 1) * size);

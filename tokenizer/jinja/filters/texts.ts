@@ -1,14 +1,14 @@
 // jinja/filters/texts.ts — filters of texts.
 
 import { checkLength, spend } from "../budget.ts";
-import { iterate, truth } from "../compare.ts";
+import { compare, isIterable, iterate, len, truth } from "../compare.ts";
 import { fault } from "../fault.ts";
-import { escape, binary } from "../operators.ts";
+import { binary, escape, formatMarkup } from "../operators.ts";
 import { percentFormat } from "../percent.ts";
 import { joined, str } from "../print.ts";
-import { indexArgument, pointCount, sliceText } from "../slices.ts";
+import { boundArgument, indexArgument, sliceText } from "../slices.ts";
 import { SPACE, capitalize, lower, pad, repeat, replaceText, splitLines, splitOn, strip, upper } from "../text.ts";
-import { Dict, Markup, Tuple, itemsOf, textOf, typeName } from "../values.ts";
+import { Dict, Markup, Tuple, textOf } from "../values.ts";
 import type { Value } from "../values.ts";
 import { define, likewise, needText, soft } from "./define.ts";
 import type { Filter } from "./define.ts";
@@ -21,7 +21,7 @@ const each = (name: string, change: (text: string) => string) =>
 const WORD_BEGINNING = new RegExp(String.raw`([-${SPACE}({\[<]+)`);
 
 function titleWords(text: string): string {
-  spend(text.length >> 2);
+  spend(4 * text.length);
   return text
     .split(WORD_BEGINNING)
     .map((word) => {
@@ -59,7 +59,7 @@ const formatFilter: Filter = (_, [value, ...args], keywords) => {
     fault("FilterArgumentError", "can't handle positional and keyword arguments at the same time");
   }
   const given = keywords.size > 0 ? new Dict(keywords) : new Tuple(args);
-  if (value instanceof Markup) return new Markup(percentFormat(value.text, given, (one) => escape(one).text));
+  if (value instanceof Markup) return formatMarkup(value, given);
   return percentFormat(soft(value), given);
 };
 
@@ -95,16 +95,13 @@ export const TEXT_FILTERS: [string, Filter][] = [
     "truncate",
     ["s", ["length", 255n], ["killwords", false], ["end", "..."], ["leeway", null]],
     ([value, length, killwords, end, leeway]) => {
-      const size = indexArgument(length);
-      const ending = needText(end, "truncate");
-      const slack = leeway === null ? 5 : indexArgument(leeway);
-      if (size < pointCount(ending)) {
-        fault("AssertionError", `expected length >= ${pointCount(ending)}, got ${size}`);
-      }
-      if (slack < 0) fault("AssertionError", `expected leeway >= 0, got ${slack}`);
+      const [size, slack] = [length, leeway === null ? 5n : leeway];
+      if (!compare(">=", size, len(end))) fault("AssertionError", `expected length >= ${len(end)}, got ${str(size)}`);
+      if (!compare(">=", slack, 0n)) fault("AssertionError", `expected leeway >= 0, got ${str(slack)}`);
+      if (compare("<=", len(value), binary("+", size, slack))) return value;
       const text = needText(value, "truncate");
-      if (pointCount(text) <= size + slack) return value;
-      const cut = sliceText(text, null, BigInt(size - pointCount(ending)), null);
+      const ending = needText(end, "truncate");
+      const cut = sliceText(text, null, binary("-", size, len(end)), null);
       return likewise(value, (truth(killwords) ? cut : splitOn(cut, " ", 1, true)[0]) + ending);
     },
   ),
@@ -113,7 +110,7 @@ export const TEXT_FILTERS: [string, Filter][] = [
     ["s", ["width", 79n], ["break_long_words", true], ["wrapstring", null], ["break_on_hyphens", true]],
     ([value, width, long, separator, hyphens]) => {
       const by = separator === null ? "\n" : needText(separator, "wordwrap");
-      const options = { width: indexArgument(width), long: truth(long), hyphens: truth(hyphens) };
+      const options = { width: boundArgument(width), long: truth(long), hyphens: truth(hyphens) };
       return joined(
         splitLines(needText(value, "wordwrap")).map((line) => joined(wrapText(line, options), by)),
         by,
@@ -127,8 +124,7 @@ export const TEXT_FILTERS: [string, Filter][] = [
   }),
   ["format", formatFilter],
   define("urlencode", ["value"], ([value]) => {
-    const iterable = itemsOf(value) !== undefined || (textOf(value) === undefined && canIterate(value));
-    if (!iterable) return urlQuote(value, false);
+    if (textOf(value) !== undefined || !isIterable(value)) return urlQuote(value, false);
     const pairs = value instanceof Dict ? value.entries() : Array.from(iterate(value), pair);
     return joined(
       pairs.map(([key, one]) => `${urlQuote(key, true)}=${urlQuote(one, true)}`),
@@ -136,7 +132,3 @@ export const TEXT_FILTERS: [string, Filter][] = [
     );
   }),
 ];
-
-function canIterate(value: Value): boolean {
-  return value !== null && typeof value === "object" && !["Macro", "Namespace"].includes(typeName(value));
-}

@@ -1,0 +1,156 @@
+// Templates that want too much, or out: each ends with a typed fault, soon and in bounded memory.
+
+import * as assert from "uvu/assert";
+import { suite } from "uvu";
+
+import { Fault, Template } from "../../../tokenizer/jinja/index.ts";
+import type { FaultKind } from "../../../tokenizer/jinja/fault.ts";
+
+const test = suite("jinja hostile");
+/** Seconds of this process, so that what else the machine does is not counted. */
+const SECONDS = 2;
+
+const render = (template: string, variables = {}): string => new Template(template).render(variables, () => "");
+const grow = (step: string, turns = 99) =>
+  `{% set ns = namespace(x='ab', l=[1], d=()) %}{% for i in range(${turns}) %}${step}{% endfor %}`;
+const many = (step: string) =>
+  `{% for i in range(100000) %}{% for j in range(100000) %}${step}{% endfor %}{% endfor %}`;
+const nest = (open: string, close: string, depth: number) => `{{ ${open.repeat(depth)}1${close.repeat(depth)} }}`;
+
+/** By what they want: templates, and as what they are refused. */
+const ATTACKS: Readonly<Record<string, readonly [FaultKind, readonly string[]]>> = {
+  "time": ["Limit", [
+    many(""), many("{{ loop.changed(i) }}"), many("{% set x = range(100000) | list %}"), many("{% set x = range(100000) | map('abs') | select('odd') | list %}"),
+    "{% for a in range(100000) %}{% for b in range(100000) if false %}{% endfor %}{% endfor %}",
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(99) }}",
+    "{% set x = 'a' * 3000000 %}{% set y = 'a' * 1000000 ~ 'b' ~ 'a' * 1000000 %}{% for i in range(100) %}{% set z = y in x %}{% endfor %}",
+    "{% set x = 'a' * 10000000 ~ 'b' %}{% set y = 'a' * 10000000 ~ 'c' %}{% for i in range(100000) %}{% set z = x == y %}{% endfor %}",
+    "{% set x = ' ' * 30000000 %}{% for i in range(1000) %}{% set y = x.strip() %}{% endfor %}", "{% set x = 'a b ' * 1000000 %}{% for i in range(1000) %}{% set y = x | title %}{% endfor %}",
+    "{% set ns = namespace(s='') %}{% for i in range(100000) %}{% set ns.s = ns.s ~ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' %}{% if ns.s.endswith('y') %}{% endif %}{% endfor %}",
+    "{% for i in range(1000) %}{% set x = range(100000) | sort(reverse=true) %}{% endfor %}",
+  ]],
+  "texts": ["Limit", [
+    "{{ 'x' * 1000000000 }}", "{{ 'x' * 10 ** 30 }}", grow("{% set ns.x = ns.x ~ ns.x %}"), grow("{% set ns.x = ns.x + ns.x %}"), grow("{% set ns.x = ns.x | replace('a', 'aa') %}"),
+    many("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), "{{ '%1000000000d' % 1 }}", "{{ '{:1000000000}'.format(1) }}", "{{ '%.1000000000f' % 1.5 }}", "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}",
+    "{{ 'a' | center(1000000000) }}", "{{ 'a\\nb' | indent(1000000000) }}", "{{ '\\t\\t'.expandtabs(1000000000) }}", "{{ [1] | tojson(indent=1000000000) }}", "{{ range(100000) | join('x' * 10000) }}", "{{ ('<' * 10000000) | e }}",
+    grow("{% set ns.x = ns.x ~ ns.x %}", 23) + "{% for i in range(1000) %}{% set ns.l = ns.l + [(ns.x ~ i) | upper] %}{% endfor %}",
+  ]],
+  "lists and numbers": ["Limit", [
+    "{{ [1] * 1000000000 }}", grow("{% set ns.l = ns.l + ns.l %}"), "{{ [1] | batch(1000000000, 0) | list }}", "{{ [1] | slice(1000000000, 0) | list }}", "{{ 9 ** (9 ** 9) }}", "{{ 2 ** 100000000 }}",
+    "{% set ns = namespace(x=10) %}{% for i in range(99) %}{% set ns.x = ns.x * ns.x %}{% endfor %}", "{% set x = 3 ** 600000 %}{% for i in range(100000) %}{% set y = x // 7 ** 200000 %}{% endfor %}",
+  ]],
+  "depth": ["Limit", [
+    "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{% block a %}{{ self.a() }}{% endblock %}", "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}",
+    nest("(", ")", 100000), nest("[", "]", 5000), nest("not ", "", 100000), nest("-", "", 100000), "{% if 1 %}".repeat(20000), nest("1 + ", "", 100000), nest("1 | upper", "", 100000).replace("1 }}", "}}").replaceAll("upper1", "upper | upper"),
+    grow("{% set ns.l = [ns.l] %}", 50000) + "{{ ns.l }}", grow("{% set ns.l = {'a': ns.l} %}", 50000) + "{{ ns.l | tojson }}", grow("{% set ns.d = (ns.d,) %}", 50000) + "{{ {ns.d: 1} | length }}",
+    grow("{% set ns.l = [ns.l, ns.l] %}", 90) + "{{ ns.l }}", grow("{% set ns.d = (ns.d, ns.d) %}", 90) + "{{ {ns.d: 1} | length }}", "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
+  ]],
+  "range": ["OverflowError", ["{{ range(1000000000) | length }}", "{{ range(100001) }}"]],
+  "digits": ["ValueError", ["{{ 10 ** 5000 }}", `{{ ${"1".repeat(1000000)} }}`, "{{ ('1' * 10000) | int(default=x.y) }}".replace("x.y", "0") + "{{ 10 ** 4300 }}"]],
+  "the caller's values": ["SecurityError", ["{{ messages.append(1) }}", "{{ messages[0].update({'role': 'x'}) }}", "{{ messages[0].pop('role') }}", "{{ messages.clear() }}", "{{ messages.__class__() }}", "{{ ''.__class__.mro }}"]],
+}; // prettier-ignore
+
+for (const [wants, [kind, templates]] of Object.entries(ATTACKS)) {
+  test(`${wants}: ${templates.length} templates`, () => {
+    for (const template of templates) {
+      const shown = template.slice(0, 100);
+      const before = process.cpuUsage();
+      let thrown: unknown;
+      try {
+        render(template, { messages: [{ role: "user" }] });
+      } catch (error) {
+        thrown = error;
+      }
+      const { user, system } = process.cpuUsage(before);
+      assert.instance(thrown, Fault, `${shown} is not refused`);
+      assert.is((thrown as Fault).kind, kind, shown);
+      assert.ok((user + system) / 1e6 < SECONDS, `${shown} takes ${(user + system) / 1e6} s`);
+    }
+  });
+}
+
+test("nothing of JavaScript is in reach", () => {
+  const names = [
+    "constructor",
+    "__proto__",
+    "prototype",
+    "toString",
+    "hasOwnProperty",
+    "call",
+    "apply",
+    "size",
+    "map",
+    "text",
+  ];
+  const owners = [
+    "''",
+    "[]",
+    "{}",
+    "()",
+    "1",
+    "1.5",
+    "none",
+    "range",
+    "x",
+    "x.inner",
+    "range(3)",
+    "('' | safe)",
+    "({}).items()",
+  ];
+  for (const name of names) {
+    for (const owner of owners) {
+      assert.is(
+        render(`{{ ${owner}.${name} }}{{ ${owner}['${name}'] }}`, { x: { inner: [] } }),
+        "",
+        `${owner}.${name}`,
+      );
+    }
+    assert.throws(
+      () => render(`{{ ${name}() }}`),
+      (error: unknown) => error instanceof Fault,
+    );
+  }
+  assert.is(
+    render("{{ x.__proto__.a }}|{{ x.constructor }}", {
+      x: JSON.parse('{"__proto__": {"a": 1}, "constructor": 2}') as object,
+    }),
+    "1|2",
+  );
+  assert.is(({} as { a?: number }).a, undefined);
+});
+
+test("a caller's values are copied: neither they nor their accessors are touched afterwards", () => {
+  let reads = 0;
+  const given = { get a() { reads++; return [1]; } }; // prettier-ignore
+  assert.is(render("{{ x.a }}{{ x.a }}{{ x.a }}", { x: given }), "[1][1][1]");
+  assert.is(reads, 1);
+  const frozen = Object.freeze({ d: Object.freeze({ k: 1 }) });
+  assert.is(render("{% set d = x.d %}{% set d.k %}2{% endset %}{{ d.k }}{{ x.d.k }}", { x: frozen }), "22");
+  assert.is(frozen.d.k, 1);
+  const circle: unknown[] = [];
+  circle.push(circle);
+  assert.throws(
+    () => render("{{ x }}", { x: circle }),
+    (error: unknown) => error instanceof Fault && error.kind === "Limit",
+  );
+});
+
+test("a template that was stopped renders again", () => {
+  const template = new Template("{% for i in range(n) %}{% for j in range(n) %}{% endfor %}{% endfor %}{{ n }}");
+  assert.throws(() => template.render({ n: 100000 }, () => ""));
+  assert.is(
+    template.render({ n: 3 }, () => ""),
+    "3",
+  );
+});
+
+test("a function of the caller's may render, with a budget of its own", () => {
+  const inner = new Template("{% for i in range(90000) %}{% endfor %}x");
+  const outer = new Template("{% for i in range(30) %}{{ f() }}{% endfor %}");
+  assert.is(
+    outer.render({ f: () => inner.render({}, () => "") }, () => ""),
+    "x".repeat(30),
+  );
+});
+
+test.run();
