@@ -158,6 +158,132 @@ test("chat_template.jinja wins over the config; the prompt parses into special i
   assert.is(Tokenizer.fromFiles({ ...both, chatTemplate: "file {{ bos_token }}\n" }).applyChatTemplate([]), "file B");
 });
 
+test("errors name the template, its line and Python's reason; refusing is raise_exception's alone", () => {
+  const lines = "{% for m in messages %}\n{{ m.content }}\n{{ 'a' + m.x }}\n{% endfor %}";
+  const render =
+    (source: string, messages: Message[], options = {}) =>
+    () =>
+      one(source).render(messages, {}, options);
+  const user = [{ role: "user", content: "Hi" }];
+  refusedSync(
+    render(lines, user),
+    "template",
+    /^the chat template "default" fails at line 3: UndefinedError: 'dict object' has no attribute 'x'$/,
+  );
+  const noString = [{ role: "user", content: "Hi", x: null }];
+  refusedSync(
+    render(lines, noString),
+    "template",
+    /line 3: TypeError: can only concatenate str \(not "NoneType"\) to str$/,
+  );
+  refusedSync(
+    render("a\n{{ raise_exception('bad ' ~ 1) }}", user),
+    "template",
+    /^the chat template "default" refuses these messages: bad 1$/,
+  );
+  refusedSync(render("a\n\n{% do x %}", user), "template", /cannot be parsed: line 3: Encountered unknown tag 'do'\.$/);
+  refusedSync(
+    render("\n{% macro f(x) %}\n{{ x + 1 }}\n{% endmacro %}\n{{ f('a') }}", user),
+    "template",
+    /line 3: TypeError/,
+  );
+  refusedSync(
+    render("{{ f(1) }}", user, { variables: { f: "a" } }),
+    "template",
+    /line 1: TypeError: 'str' object is not callable/,
+  );
+});
+
+test("content as parts for a template that joins texts: Python's error, and the way out", () => {
+  const glue = "{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}";
+  const parts = [{ role: "user", content: "a" }, { role: "user", content: [{ type: "text", text: "b" }] }]; // prettier-ignore
+  const render = () => one(glue).render(parts, {});
+  refusedSync(
+    render,
+    "template",
+    /not "list"\) to str; the content of message 1 is a list of parts: if the template takes text, give it as a string$/,
+  );
+  // what is printed without joining is Python's, as in transformers
+  assert.is(one("{{ messages[1].content }}").render(parts, {}), "[{'type': 'text', 'text': 'b'}]");
+  const loop = "{% for part in messages[0].content %}{{ part.text }}{% else %}none{% endfor %}";
+  assert.is(
+    one(loop).render([{ role: "user", content: "ab" }], {}),
+    "",
+    "a text gives its characters, which have no parts",
+  );
+});
+
+const TURNS =
+  "{% for m in messages %}<|{{ m.role }}|>{% for part in m.content if m.content is not string %}{{ part.text }}{% else %}{{ m.content | trim }}{% endfor %}<|end|>" +
+  "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
+
+test("the last message is continued: the prompt ends with its content", () => {
+  const why = { role: "user", content: "Why?" };
+  const render = (content: unknown, options = {}, source = TURNS) =>
+    one(source).render([why, { role: "assistant", content }], {}, { continueFinalMessage: true, ...options });
+  assert.is(render("According to "), "<|user|>Why?<|end|><|assistant|>According to ");
+  assert.is(
+    render("<|end|>"),
+    "<|user|>Why?<|end|><|assistant|><|end|>",
+    "also one that looks like the template's own text",
+  );
+  const parts = [{ type: "text", text: "a" }, { type: "text", text: "b " }, { type: "image" }]; // prettier-ignore
+  assert.is(render(parts), "<|user|>Why?<|end|><|assistant|>ab ");
+  assert.equal(parts[1], { type: "text", text: "b " }, "the caller's message stays as it is");
+  assert.is(
+    one("{{ messages[0].thinking }}.").render(
+      [{ role: "assistant", thinking: "Hm" }],
+      {},
+      { continueFinalMessage: "thinking" },
+    ),
+    "Hm",
+  );
+  assert.is(one(TURNS).render([why], {}, { continueFinalMessage: false }), "<|user|>Why?<|end|><|assistant|>");
+  refusedSync(() => render("a", { addGenerationPrompt: true }), "template", /ask for one of them$/);
+  refusedSync(() => render(null), "template", /the last message has no "content" to go on with/);
+  refusedSync(() => render([{ type: "image" }]), "template", /none of the parts of the last message has text/);
+  refusedSync(
+    () => render("a", {}, "{{ messages[0].content }}"),
+    "template",
+    /"default" does not write the last message as it is/,
+  );
+  refusedSync(() => one(TURNS).render([], {}, { continueFinalMessage: true }), "template", /has no "content"/);
+});
+
+test("every way templates are stored; tools take the one made for them", () => {
+  const model = { tokenizerJson: readText("llama3/tokenizer.json") };
+  const stored = (chat_template: unknown, files = {}) =>
+    Tokenizer.fromFiles({ ...model, tokenizerConfig: { chat_template }, ...files });
+  const tools = [{ type: "function", function: { name: "f" } }];
+  const both = { default: "plain", tool_use: "tools {{ tools | length }}" };
+  const list = Object.entries(both).map(([name, template]) => ({ name, template }));
+  for (const named of [both, list]) {
+    assert.is(stored(named).applyChatTemplate([]), "plain");
+    assert.is(stored(named).applyChatTemplate([], { tools }), "tools 1");
+    assert.is(stored(named).applyChatTemplate([], { tools: [] }), "tools 0", "an empty list of tools is one");
+    assert.is(stored(named).applyChatTemplate([], { tools: null }), "plain");
+    assert.is(stored(named).applyChatTemplate([], { tools, templateName: "default" }), "plain");
+  }
+  assert.is(stored("only").applyChatTemplate([], { tools }), "only");
+  const files = { chatTemplate: "file", additionalChatTemplates: { tool_use: "file tools", rag: "file rag" } };
+  const tokenizer = stored(both, files);
+  assert.equal(tokenizer.chatTemplates, ["default", "tool_use", "rag"]);
+  assert.is(tokenizer.applyChatTemplate([], { tools }), "file tools");
+  assert.is(tokenizer.applyChatTemplate([], { templateName: "rag" }), "file rag");
+  assert.equal(
+    stored(both, { chatTemplate: "file" }).chatTemplates,
+    ["default"],
+    "files are all there is, as in transformers",
+  );
+  const none = stored({ rag: "x" });
+  refusedSync(
+    () => none.applyChatTemplate([]),
+    "template",
+    /no chat template is called "default": there are rag; choose one by templateName/,
+  );
+  refusedSync(() => stored({ default: 5 }), "tokenizer", /chat_template\.default: got 5, needed a string/);
+});
+
 test("the bundled model's template", () => {
   const tokenizer = loadShape("kv-llama");
   const messages = [

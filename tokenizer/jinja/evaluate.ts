@@ -1,14 +1,14 @@
 // jinja/evaluate.ts — expressions to closures: each asks its operands and answers a Value.
 
 import { attribute, item, slice, sliceOrUndefined } from "./attributes.ts";
-import { spend } from "./budget.ts";
+import { checkLength, spend } from "./budget.ts";
 import { compare, contains, equal, iterate, truth } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { FILTERS, filterNamed } from "./filters/index.ts";
 import { children } from "./nodes.ts";
 import type { Arguments, Comparison, Expression, Node } from "./nodes.ts";
 import { binary, escape, sign } from "./operators.ts";
-import { joined, str } from "./print.ts";
+import { str } from "./print.ts";
 import { call, undefinedName } from "./runtime.ts";
 import type { Activation, Eval } from "./runtime.ts";
 import { NO_KEYWORDS } from "./signature.ts";
@@ -139,14 +139,9 @@ export function compileExpression(node: Expression, place: Place): Eval {
       return (at) => {
         const values = parts.map((part) => part(at));
         if (escapes && values.some((value) => value instanceof Markup)) {
-          return new Markup(
-            joined(
-              values.map((value) => escape(value).text),
-              "",
-            ),
-          );
+          return new Markup(glued(values.map((value) => escape(value).text)));
         }
-        return joined(values.map(str), "");
+        return glued(values.map(str));
       };
     }
     case "condition": {
@@ -200,6 +195,17 @@ export function compileExpression(node: Expression, place: Place): Eval {
       });
     }
   }
+}
+
+/** Texts one after the other; not joined, so that a text that grows is not copied each time. */
+function glued(texts: readonly string[]): string {
+  let out = "";
+  for (const text of texts) {
+    spend(2);
+    checkLength(out.length + text.length);
+    out += text;
+  }
+  return out;
 }
 
 /** Filters that Jinja2 does not compute while it compiles. */
