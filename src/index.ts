@@ -30,6 +30,7 @@ export type { RopeAngles } from "./engine/angles.ts";
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
 export { memoryFiles } from "./checkpoint/memory.ts";
+export type { PromptKind } from "./checkpoint/tokenizer.ts";
 export type { GenerationConfig } from "./checkpoint/generation.ts";
 export type { FamilyName, ModelConfig } from "./model/families.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
@@ -40,6 +41,7 @@ export {
   type Rope,
   type RopeCommon,
   type RopeChoice,
+  type RopeDialect,
   type RopeScaling,
   describeRope,
   frequencies,
