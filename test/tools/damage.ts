@@ -322,7 +322,7 @@ function* damagedConfigs(good: { single: Files; tied: Files }, random: (n: numbe
   yield withConfig("two megabytes", text + " ".repeat(2 ** 21));
   yield withConfig("a key twice", text.replace(/\}$/, ',"hidden_size":1}'));
   for (const [key, value, code] of [
-    ["num_hidden_layers", config.num_hidden_layers + 1, "checkpoint"], ["model_type", "mistral", "config"],
+    ["num_hidden_layers", config.num_hidden_layers + 1, "checkpoint"], ["model_type", "mixtral", "config"],
     ["num_hidden_layers", 1e9, "config"], ["vocab_size", config.vocab_size + 1, "checkpoint"], ["vocab_size", 2 ** 40, "config"],
     ["intermediate_size", config.intermediate_size + 2, "checkpoint"], ["hidden_size", config.hidden_size * 2, "checkpoint"],
     ["head_dim", config.head_dim * 2, "checkpoint"], ["num_key_value_heads", 1, "checkpoint"], ["num_attention_heads", 0, "config"],
