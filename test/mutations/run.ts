@@ -13,6 +13,7 @@ import { root } from "../tools/source.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { Copy } from "./copy.ts";
 import { engine } from "./engine.ts";
+import { jinja } from "./jinja.ts";
 import { kernels } from "./kernels.ts";
 import { Known } from "./known.ts";
 import type { Mutation } from "./mutation.ts";
@@ -20,7 +21,15 @@ import { rope } from "./rope.ts";
 import { sampling } from "./sampling.ts";
 import { variants } from "./variants.ts";
 
-const ROOMS: Readonly<Record<string, readonly Mutation[]>> = { rope, sampling, engine, kernels, variants, checkpoint };
+const ROOMS: Readonly<Record<string, readonly Mutation[]>> = {
+  rope,
+  sampling,
+  engine,
+  kernels,
+  variants,
+  checkpoint,
+  jinja,
+};
 
 const text = { type: "string" } as const;
 const { values, positionals: wanted } = parseArgs({

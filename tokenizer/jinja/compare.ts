@@ -65,6 +65,7 @@ export function items(value: Value): Iterable<Value> | undefined {
   if (value instanceof DictView) return value.items();
   if (value instanceof Range) return rangeItems(value);
   if (value instanceof Iter) return value;
+  if (value instanceof Special && value.iterate) return value.iterate();
   return value instanceof Undefined ? [] : undefined;
 }
 
@@ -76,7 +77,8 @@ export const isIterable = (value: Value): boolean =>
   value instanceof DictView ||
   value instanceof Range ||
   value instanceof Iter ||
-  value instanceof Undefined;
+  value instanceof Undefined ||
+  (value instanceof Special && value.iterate !== undefined);
 
 /** iter(value). Throws the Fault "TypeError" for what cannot be iterated. */
 export function iterate(value: Value): Iterable<Value> {

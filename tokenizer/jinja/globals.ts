@@ -122,7 +122,8 @@ class Joiner extends Special {
     return "<jinja2.utils.Joiner object>";
   }
 
-  override invoke(): Value {
+  override invoke(args: readonly Value[], keywords: Keywords): Value {
+    if (args.length + keywords.size > 0) typeError(`joiner takes no arguments, ${args.length + keywords.size} given`);
     const used = this.#used;
     this.#used = true;
     return used ? this.#separator : "";

@@ -115,6 +115,11 @@ export class Loop extends Special {
     return `<LoopContext ${this.#index0 + 1}/${this.#count}>`;
   }
 
+  /** What is left of the loop, each item with the loop itself. */
+  override *iterate(): Generator<Value> {
+    for (let next = this.next(); next !== undefined; next = this.next()) yield new Tuple([next, this]);
+  }
+
   override invoke(args: readonly Value[], keywords: Keywords): Value {
     const iterable = args.length > 0 ? args[0] : keywords.get("iterable");
     if (args.length + keywords.size !== 1 || iterable === undefined) typeError("loop() takes exactly one argument");

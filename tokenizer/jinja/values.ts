@@ -234,6 +234,8 @@ export abstract class Special extends Held {
   abstract print(): string;
   /** Calls it, where it can be called. */
   invoke?(args: readonly Value[], keywords: Keywords): Value;
+  /** Its items, where it can be iterated. */
+  iterate?(): Iterable<Value>;
 }
 
 /** Something a template can call. */

@@ -151,6 +151,14 @@ test("a function of the caller's may render, with a budget of its own", () => {
     outer.render({ f: () => inner.render({}, () => "") }, () => ""),
     "x".repeat(30),
   );
+  const turns = "{% for a in range(1000) %}{% for b in range(1300) %}{% endfor %}{% endfor %}";
+  const f = (): string => render("{{ 1 }}");
+  assert.is(render(`${turns}{{ f() }}`, { f }), "1");
+  assert.throws(
+    () => render(`${turns}{{ f() }}${turns}`, { f }),
+    (error: unknown) => error instanceof Fault && error.kind === "Limit",
+    "but the template gets no new one by it",
+  );
 });
 
 test.run();
