@@ -1,5 +1,5 @@
 // choose.ts — which variant of a kernel runs: one table, a reason per row. The first row that holds and was not refused is
-// taken; the last row of a kernel always holds, needs nothing of the device, and is what the others are checked against.
+// taken; the last row of a kernel always holds and needs nothing of the device, so it is what is left when others are refused.
 
 import { type DeviceFacts, lanesOf } from "./device.ts";
 

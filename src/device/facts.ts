@@ -40,7 +40,7 @@ async function findFacts(device: GPUDevice, variants: Variants | undefined): Pro
   const name = model || [vendor, architecture].filter(Boolean).join(" ") || "this device";
   return {
     facts: { ...facts, refused: new Set(wrong.map(({ variant }) => variant)) },
-    notes: wrong.map(({ variant, plain, why }) => `${variant} is not used on ${name}, ${plain} is: ${why}`),
+    notes: wrong.map(({ variant, instead, why }) => `${variant} is not used on ${name}, ${instead} is: ${why}`),
   };
 }
 

@@ -37,8 +37,8 @@ import { Gpu } from "./gpu.ts";
 export interface Refusal {
   /** Its name, as `variantName` gives it. */
   readonly variant: string;
-  /** What is used instead. */
-  readonly plain: string;
+  /** The variant that is used instead: one that passed its own trial, or the plain one. */
+  readonly instead: string;
   /** A clause that says what was seen. */
   readonly why: string;
 }
@@ -64,30 +64,50 @@ const EPS = 1e-5;
 
 type Kernel = Exclude<keyof Choices, "elementwise">;
 
+const KERNELS: readonly Kernel[] = ["linear", "matvec", "attention_prefill", "attention_decode", "rmsnorm", "topk"];
+
+const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] =>
+  choose(kernel, { rows: ROWS, n: columnsFor(facts), k: TERMS }, facts);
+
 /**
- * Runs, of each kernel, what `facts` choose if it is not the plain variant; gives back those that do not compile or whose
- * results are wrong. Throws `device` if the device fails as a whole.
+ * Runs, of each kernel, what `facts` choose if it is not the plain variant, and what is chosen in place of a variant that
+ * fails; gives back those that do not compile or whose results are wrong. Throws `device` if the device fails as a whole.
  */
 export async function checkVariants(device: GPUDevice, facts: DeviceFacts): Promise<Refusal[]> {
-  const kernels: Kernel[] = ["linear", "matvec", "attention_prefill", "attention_decode", "rmsnorm", "topk"];
-  const chosen = (kernel: Kernel) => choose(kernel, { rows: ROWS, n: columnsFor(facts), k: TERMS }, facts);
-  const suspects = kernels.filter((kernel) => chosen(kernel) !== plainVariant(kernel));
-  if (suspects.length === 0) return [];
+  const refused = new Set(facts.refused);
+  const now: DeviceFacts = { ...facts, refused };
+  const failed: { readonly kernel: Kernel; readonly variant: string; readonly why: string }[] = [];
+  let suspects = KERNELS;
+  for (;;) {
+    suspects = suspects.filter((kernel) => chosen(kernel, now) !== plainVariant(kernel));
+    if (suspects.length === 0) break;
+    const wrong = await tryOut(device, now, suspects);
+    for (const [kernel, why] of wrong) {
+      const variant = variantName(kernel, chosen(kernel, now));
+      failed.push({ kernel, variant, why });
+    }
+    for (const { variant } of failed) refused.add(variant);
+    suspects = [...wrong.keys()];
+  }
+  return failed.map(({ kernel, variant, why }) => ({
+    variant,
+    instead: variantName(kernel, chosen(kernel, now)),
+    why,
+  }));
+}
+
+/** What is wrong with the chosen variant of each kernel, where anything is. */
+async function tryOut(device: GPUDevice, facts: DeviceFacts, kernels: readonly Kernel[]): Promise<Map<Kernel, string>> {
   const gpu = new Gpu(device, facts);
   try {
     const trial = new Trial(gpu, facts);
-    const cases = suspects.map((kernel) => trial.prepare(kernel));
+    const cases = kernels.map((kernel) => trial.prepare(kernel));
     // All are compiled side by side, and run while the host works out what they should give.
     const failures = await Promise.all(cases.map((each) => trial.start(each)));
-    const wrong: Refusal[] = [];
-    for (const [i, kernel] of suspects.entries()) {
+    const wrong = new Map<Kernel, string>();
+    for (const [i, kernel] of kernels.entries()) {
       const why = failures[i] ?? (await trial.compare(cases[i]));
-      if (why === undefined) continue;
-      wrong.push({
-        variant: variantName(kernel, chosen(kernel)),
-        plain: variantName(kernel, plainVariant(kernel)),
-        why,
-      });
+      if (why !== undefined) wrong.set(kernel, why);
     }
     return wrong;
   } finally {

@@ -47,6 +47,18 @@ interface Break {
   readonly why: RegExp;
 }
 
+/** What is used instead of a variant that is refused, when what follows it in the table is right. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  matmul_shuffle: "matmul_tiled",
+  attention_prefill_shuffle: "attention_prefill_tiled",
+  attention_decode_shuffle: "attention_decode_tiled",
+  "matvec with lib/reduce_shuffle": "matvec with lib/reduce_subgroups",
+  "rmsnorm with lib/reduce_shuffle": "rmsnorm with lib/reduce_subgroups",
+  "matvec with lib/reduce_subgroups": "matvec with lib/reduce_workgroup",
+  "rmsnorm with lib/reduce_subgroups": "rmsnorm with lib/reduce_workgroup",
+  "topk with lib/reduce_subgroups": "topk with lib/reduce_workgroup",
+};
+
 const NUMBERS = /^in a trial it gave \S+, needed \S+$/;
 const BREAKS: readonly Break[] = [
   {
@@ -115,7 +127,27 @@ for (const { file, right, wrong, on, refused, why } of BREAKS) {
     for (const name of refused) assert.ok(names.includes(name), `${name} among ${names.join(", ")}`);
     for (const each of found) {
       assert.match(each.why, why);
-      assert.match(each.plain, /_tiled$|with lib\/reduce_workgroup$/);
+      assert.is(each.instead, INSTEAD[each.variant], each.variant);
+    }
+  });
+}
+
+if (shuffling) {
+  test("what takes the place of a refused variant is tried too, down to the plain one", async () => {
+    const [shuffle, subgroups] = BREAKS.filter(({ file }) => file.startsWith("lib/reduce_"));
+    const found = await broken(shuffle.file, shuffle.right, shuffle.wrong, () =>
+      broken(subgroups.file, subgroups.right, subgroups.wrong, () => checkVariants(device, shuffling)),
+    );
+    for (const kernel of ["matvec", "rmsnorm"]) {
+      const own = found.filter(({ variant }) => variant.startsWith(kernel));
+      assert.equal(
+        own.map(({ variant }) => variant),
+        [`${kernel} with lib/reduce_shuffle`, `${kernel} with lib/reduce_subgroups`],
+      );
+      for (const { instead, why } of own) {
+        assert.is(instead, `${kernel} with lib/reduce_workgroup`);
+        assert.match(why, NUMBERS);
+      }
     }
   });
 }
@@ -145,11 +177,12 @@ if (shuffling) {
       assert.equal(done.ids, expected.greedy_ids.slice(0, 4));
     });
     // It is known of this device from now on, and nothing is checked again.
-    const { createComputePipelineAsync: before } = countCalls(own.device);
+    const calls = countCalls(own.device);
     const [first, second] = [await deviceFacts(own.device, "shuffle"), await deviceFacts(own.device, "shuffle")];
     assert.is(first, second);
     assert.equal([...first.facts.refused!], ["matmul_shuffle"]);
-    assert.is(before, 0);
+    assert.is(calls.createComputePipelineAsync, 0);
+    assert.is(calls.createBuffer, 0);
     own.release();
   });
 }

@@ -53,6 +53,7 @@ export const variants: readonly Mutation[] = [
       ["trust: everything passes", "if (!right) return", "if (!right && i < 0) return"],
       ["trust: half of a product is allowed", "const ALLOWED = 2 ** -10;", "const ALLOWED = 2 ** 10;"],
       ["trust: rows beyond are not looked at", "some((value) => value !== 1)", "some((value) => value === 7)"],
+      ["trust: what takes a refused one's place is not tried", "suspects = [...wrong.keys()];", "suspects = [];"],
       ["trust: decoding is not tried", '"attention_prefill", "attention_decode", "rmsnorm"', '"attention_prefill", "rmsnorm"'],
     ],
   ),
