@@ -1,13 +1,13 @@
 // h2oGPT's question for the title of a paper of more than 6,200 tokens: at the scale of the small models, and its presets as a
 // person runs them, on a checkpoint of Llama-2-7b-chat's config made small, with the real vocabulary and random weights.
 // Random weights find nothing; everything else must be in place.
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SHAPES, writeCheckpoint } from "../tools/checkpoint.ts";
 import { type Report, presets, retrieve } from "../../src/retrieval/index.ts";
+import { llariat } from "../tools/cli.ts";
 import { folder } from "../tools/models.ts";
 import { root } from "../tools/source.ts";
 import { llama2TokenizerJson } from "../tokenizer/llama2.ts";
@@ -104,21 +104,15 @@ test.before(async () => {
 test.after(() => rmSync(place, { recursive: true, force: true }));
 
 /** Runs `llariat retrieve` as README's command does, with another model; its report and exit code. */
-function llariat(preset: string, ...more: string[]): Promise<{ status: number | null; report: Report }> {
+async function retrieved(preset: string, ...more: string[]): Promise<{ status: number | null; report: Report }> {
   const out = join(place, preset);
   const given = ["retrieve", "--model", checkpoint(), "--preset", preset, "--out", out, "--quiet", ...more];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/index.ts"), ...given], { cwd: root });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
-    child.on("close", (status) => {
-      try {
-        resolve({ status, report: JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as Report });
-      } catch (cause) {
-        reject(new Error(`llariat exited with ${status}:\n${output}`, { cause }));
-      }
-    });
-  });
+  const { code, stdout, stderr } = await llariat(given);
+  try {
+    return { status: code, report: JSON.parse(readFileSync(join(out, "report.json"), "utf8")) as Report };
+  } catch (cause) {
+    throw new Error(`llariat exited with ${code}:\n${stdout}${stderr}`, { cause });
+  }
 }
 
 /** Everything but the answers: every cell was asked, read whole, and under the setting it names. */
@@ -139,7 +133,7 @@ function checkRun(report: Report, preset: string): void {
 }
 
 test("preset h2ogpt-uuid: prompts of 4,744 and 5,744 tokens are built, read and answered under dynamic 2", async () => {
-  const { status, report } = await llariat("h2ogpt-uuid");
+  const { status, report } = await retrieved("h2ogpt-uuid");
   checkRun(report, "h2ogpt-uuid");
   assert.equal(
     report.cells.map((cell) => [cell.promptLen, cell.attempts[0].promptTokens, cell.position]),
@@ -157,7 +151,7 @@ test("preset h2ogpt-uuid: prompts of 4,744 and 5,744 tokens are built, read and 
 });
 
 test("preset h2ogpt-title: the whole paper has more than 6,200 Llama tokens, and goes through with and without scaling", async () => {
-  const { status, report } = await llariat("h2ogpt-title", "--document", file);
+  const { status, report } = await retrieved("h2ogpt-title", "--document", file);
   checkRun(report, "h2ogpt-title");
   const [{ promptTokens, value, distance }] = report.cells[0].attempts;
   assert.ok(promptTokens > 6200, `${promptTokens} tokens`);

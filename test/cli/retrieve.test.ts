@@ -1,22 +1,19 @@
 // The measuring commands as processes, on the small real model: exit codes, folders, Ctrl-C and resume, shards, a server.
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Terminal, isUsageError, readArguments } from "../../src/cli/command.ts";
+import type { Terminal } from "../../src/cli/command.ts";
 import { effectiveContext } from "../../src/cli/effective-context.ts";
 import { startLive } from "../../src/cli/live.ts";
 import { perplexity } from "../../src/cli/perplexity.ts";
 import { report } from "../../src/cli/report.ts";
 import { retrieve } from "../../src/cli/retrieve.ts";
-import { inOptions } from "../../src/cli/words.ts";
-import type { LlariatError } from "../../src/error.ts";
 import { type Report, retrieve as measure } from "../../src/retrieval/index.ts";
+import { llariat, usageSentence } from "../tools/cli.ts";
+import { listen } from "../tools/server.ts";
 import { root } from "../tools/source.ts";
 import { reader, solve, tokenizer } from "../retrieval/fake.ts";
 
@@ -25,29 +22,6 @@ const MODEL = join(root, "models/kv-llama");
 const scratch = mkdtempSync(join(tmpdir(), "llariat-retrieval-"));
 const folder = (name: string): string => join(scratch, name);
 const saved = (name: string): Report => JSON.parse(readFileSync(join(folder(name), "report.json"), "utf8")) as Report;
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `llariat`; sends Ctrl-C once standard error matches `interrupt`. */
-function llariat(args: readonly string[], interrupt?: RegExp): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "src/cli/index.ts", ...args], {
-      cwd: root,
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    let [stdout, stderr, sent] = ["", "", false];
-    child.stdout.on("data", (data) => (stdout += data));
-    child.stderr.on("data", (data) => {
-      stderr += data;
-      if (!sent && interrupt?.test(stderr)) sent = child.kill("SIGINT");
-    });
-    child.on("close", (code) => resolve({ code, stdout, stderr: stderr.replace(/^Warning: max.*\n/gm, "") }));
-  });
-}
 
 /** Verdicts without what depends on clocks. */
 const verdicts = (report: Report): unknown =>
@@ -99,7 +73,10 @@ test("a run: table, folder, exit code by expectation", async () => {
 });
 
 test("Ctrl-C saves, --resume alone goes on; shards make the same whole", async () => {
-  const stopped = await llariat(["retrieve", ...GRID, "--out", folder("b")], /\(1 of 3 cells/);
+  const stopped = await llariat(["retrieve", ...GRID, "--out", folder("b")], {
+    until: /\(1 of 3 cells/,
+    act: (child) => child.kill("SIGINT"),
+  });
   assert.is(stopped.code, 130, stopped.stderr);
   assert.match(stopped.stderr, /saved; go on with: llariat retrieve --resume/);
   assert.not.ok(saved("b").complete);
@@ -171,7 +148,7 @@ test("perplexity and effective context print their tables and join the report", 
 test("--via measures a server, with the tokenizer of --model", async () => {
   const kv = tokenizer("kv-llama");
   const requests: Record<string, unknown>[] = [];
-  const server = createServer((message, response) => {
+  const server = await listen((message, response) => {
     let body = "";
     message.on("data", (data) => (body += data));
     message.on("end", () => {
@@ -181,8 +158,7 @@ test("--via measures a server, with the tokenizer of --model", async () => {
       response.end(JSON.stringify({ choices: [{ text: solve(request.prompt), finish_reason: "stop" }], usage }));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = server.origin;
   try {
     const ended = await llariat([
       "retrieve",
@@ -307,16 +283,7 @@ test("wrong arguments are told before anything is loaded", async () => {
   ];
   for (const [[name, ...args], message] of cases) {
     const command = { retrieve, perplexity, "effective-context": effectiveContext, report }[name]!;
-    let written = "";
-    const stream = { write: (text: string) => (written += text) } as unknown as NodeJS.WriteStream;
-    const terminal = { stdin: process.stdin, stdout: stream, stderr: stream, signal: new AbortController().signal };
-    let caught: unknown;
-    await (async () => command.run(readArguments(command, args), terminal))().catch(
-      (error: unknown) => (caught = error),
-    );
-    assert.ok(isUsageError(caught), `${args.join(" ")}: ${String(caught)}`);
-    assert.match(inOptions(caught as LlariatError, command.options), message);
-    assert.is(written, "");
+    assert.match(await usageSentence(command, args), message);
   }
   const gone = await llariat(["report", folder("nowhere")]);
   assert.is(gone.code, 1);

@@ -1,14 +1,13 @@
 // What names a checkpoint in Node, and loading over HTTP: the same model, each file asked for once, errors that help.
-import { spawn } from "node:child_process";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";
 import { sourceFiles } from "../../src/node/sources.ts";
+import { llariat } from "../tools/cli.ts";
 import { folder, openDevice } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
 import { listen, serve } from "../tools/server.ts";
-import { root } from "../tools/source.ts";
 
 const test = suite("sources");
 const { device, release } = await openDevice();
@@ -85,26 +84,18 @@ test("what is wrong with an address is said: nothing there, no ranges, a broken 
 
 test("the command line takes an address, and asks for each file once before it refuses a scaling", () =>
   served(async (origin, asked) => {
-    const address = `${origin}/models/gqa-bf16`;
-    const run = (...args: string[]): Promise<{ code: number | null; output: string }> =>
-      new Promise((resolve) => {
-        const child = spawn(process.execPath, ["--import", "tsx", "src/cli/index.ts", ...args], { cwd: root });
-        let output = "";
-        child.stdout.on("data", (data) => (output += data));
-        child.stderr.on("data", (data) => (output += data));
-        child.on("close", (code) => resolve({ code, output }));
-      });
-    const wrong = await run("generate", "--model", address, "--ids", "1", "--rope-scaling", "linear:0.5");
-    assert.is(wrong.code, 2, wrong.output);
-    assert.match(wrong.output, /--rope-scaling\.factor: must be a number ≥ 1, got 0\.5/);
+    const start = ["generate", "--model", `${origin}/models/gqa-bf16`, "--ids"];
+    const wrong = await llariat([...start, "1", "--rope-scaling", "linear:0.5"]);
+    assert.is(wrong.code, 2, wrong.stderr);
+    assert.match(wrong.stderr, /--rope-scaling\.factor: must be a number ≥ 1, got 0\.5/);
     assert.equal([...new Set(asked)], asked, "nothing is asked twice");
     assert.equal(
       asked.filter((each) => each.startsWith("model.safetensors ")).length,
       3,
       "its size, its header's length, its header",
     );
-    const right = await run("generate", "--model", address, "--ids", "1,2", "--max-new-tokens", "3", "--quiet");
-    assert.is(right.code, 0, right.output);
+    const right = await llariat([...start, "1,2", "--max-new-tokens", "3", "--quiet"]);
+    assert.is(right.code, 0, right.stderr);
   }));
 
 test.after(() => release());

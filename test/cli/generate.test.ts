@@ -1,0 +1,180 @@
+// `llariat generate` as a process: what goes in and out, figures, refusals that only the model can make, Ctrl-C.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { LlariatError } from "../../src/error.ts";
+import type { Completion } from "../../src/index.ts";
+import { readArguments } from "../../src/cli/command.ts";
+import { generate } from "../../src/cli/generate.ts";
+import { formatBytes } from "../../src/cli/progress.ts";
+import { root } from "../tools/source.ts";
+import { type Ended, llariat, standIn } from "../tools/cli.ts";
+
+const test = suite("cli generate");
+const MODEL = join(root, "test/fixtures/goldens/models/gqa-bf16");
+
+test("an abort ends the wait for standard input; what is not UTF-8 is refused", async () => {
+  const controller = new AbortController();
+  const stdin = new PassThrough();
+  const terminal = standIn({ stdin, signal: controller.signal });
+  const args = readArguments(generate, ["--model", MODEL, "--prompt", "-"]);
+  const code = (run: Promise<void>): Promise<string> =>
+    run.then(
+      () => "none",
+      (error: LlariatError) => error.code,
+    );
+  const waiting = code(generate.run(args, terminal));
+  stdin.write("the beginning of a prompt");
+  setTimeout(() => controller.abort(), 20);
+  assert.is(await waiting, "aborted");
+  const binary = Readable.from([Buffer.from([0xff, 0xfe, 0x00])]);
+  assert.is(
+    await code(generate.run(args, { ...terminal, stdin: binary, signal: new AbortController().signal })),
+    "source",
+  );
+});
+
+test("ids in, the reference's ids out; figures on stderr", async () => {
+  const golden = JSON.parse(readFileSync(join(MODEL, "expected.json"), "utf8")) as {
+    input_ids: number[];
+    greedy_ids: number[];
+  };
+  const wanted = golden.greedy_ids.join(" ");
+  const common = [
+    "--ids",
+    golden.input_ids.join(","),
+    "--max-new-tokens",
+    String(golden.greedy_ids.length),
+    "--ignore-eos",
+  ];
+  const ended = await llariat(["generate", "--model", MODEL, ...common, "--temperature", "0"]);
+  assert.is(ended.code, 0, ended.stderr);
+  assert.is(ended.stdout, `${wanted}\n`);
+  assert.match(ended.stderr, /^loading +\d+ % of /);
+  assert.match(ended.stderr, /\nadapter: .+\n/);
+  assert.match(
+    ended.stderr,
+    /prompt 48 tokens, [\d.]+ tokens\/s · first token after [\d.]+ s · answer 16 tokens, [\d.]+ tokens\/s · cut at --max-new-tokens\n$/,
+  );
+
+  const files = ["config.json", "model.safetensors"].map((name) => join(MODEL, name));
+  const quiet = await llariat(["generate", "--model", ...files, ...common, "--quiet", "--json"]);
+  assert.is(quiet.code, 0, quiet.stderr);
+  assert.is(quiet.stderr, "");
+  const done = JSON.parse(quiet.stdout) as Completion & { adapter: string; notes: string[] };
+  assert.equal(done.ids, golden.greedy_ids);
+  assert.is(done.finishReason, "length");
+  assert.equal(done.usage, { promptTokens: 48, cachedTokens: 0, completionTokens: 16 });
+  assert.ok(done.timing.firstTokenMs > 0);
+  assert.is(done.rope.type, "default");
+  assert.type(done.adapter, "string");
+});
+
+test("every effective value of the RoPE setting is echoed, and memory is told before the prompt is computed", async () => {
+  const ids = Array.from({ length: 40 }, (_, i) => (i * 7) % 250).join(",");
+  const start = ["generate", "-m", MODEL, "--ids", ids, "--max-new-tokens", "9", "--ignore-eos"];
+  const [linear, yarn, dynamic] = await Promise.all([
+    llariat([...start, "--json", "--rope-scaling", "linear:4"]),
+    llariat([
+      ...start,
+      "--quiet",
+      "--json",
+      "--rope-scaling",
+      "yarn:4,beta_fast=16,mscale=1",
+      "--rope-angles",
+      "current",
+    ]),
+    llariat([...start, "--quiet", "--json", "--rope-scaling", "dynamic:2", "--rope-length", "999"]),
+  ]);
+  const rope = (ended: Ended) => (JSON.parse(ended.stdout) as Completion).rope;
+  const common = { theta: 10000, headDim: 8, originalMaxPositions: 256, ignored: [] };
+  const none = { ...common, attentionFactor: 1, maxPositions: 256, angles: "planned" };
+  assert.equal(rope(linear), { type: "linear", factor: 4, ...none, maxContext: 1024, n: 49 });
+  assert.equal(rope(dynamic), { type: "dynamic", factor: 2, ...none, maxContext: 512, n: 999 });
+  assert.equal(rope(yarn), {
+    ...common,
+    type: "yarn",
+    factor: 4,
+    maxPositions: 1024,
+    attentionFactor: 0.1 * Math.log(4) + 1,
+    betaFast: 16,
+    betaSlow: 1,
+    truncate: true,
+    maxContext: 1024,
+    n: 49,
+    angles: "current",
+  });
+  // 49 tokens are two pages of 32; 3 layers of keys and values, 2 heads of 8 in f32.
+  assert.match(linear.stderr, new RegExp(`\nKV cache: ${formatBytes(64 * 3 * 2 * 2 * 8 * 4)} for 49 tokens\n`));
+  assert.is(yarn.stderr, "");
+});
+
+test("a prompt that is too long is refused in the words of the command line", async () => {
+  const ids = Array.from({ length: 600 }, (_, i) => (i * 7) % 250).join(",");
+  const start = ["generate", "-m", MODEL, "--ids", ids, "--quiet"];
+  const [own, scaled, capped] = await Promise.all([
+    llariat(start),
+    llariat([...start, "--rope-scaling", "llama3:2,low_freq_factor=1,high_freq_factor=4"]),
+    llariat([...start, "--max-context", "100"]),
+  ]);
+  const sentence = (type: string, reach: number, fit: string) =>
+    `llariat: the prompt has 600 tokens, ${type} RoPE reaches ${reach} on this model; ` +
+    `--rope-scaling ${fit} would reach 768, or give --allow-beyond\n`;
+  assert.is(own.stderr, sentence("default", 256, "yarn:3"));
+  assert.is(scaled.stderr, sentence("llama3", 512, "llama3:3,low_freq_factor=1,high_freq_factor=4"));
+  assert.is(
+    capped.stderr,
+    "llariat: --max-context: the prompt has 600 tokens, the model was loaded for 100; load it with more\n",
+  );
+  assert.equal([own.code, scaled.code, capped.code], [1, 1, 1]);
+});
+
+test("values that only the model can judge are refused with exit 1", async () => {
+  const outside = await llariat(["generate", "-m", MODEL, "--ids", "999999", "--quiet"]);
+  assert.is(outside.code, 1);
+  assert.match(outside.stderr, /^llariat: prompt: id 999999 .*\n$/);
+});
+
+test("Ctrl-C ends an answer, keeps what there is, and exits 130; a closed pipe ends it quietly", async () => {
+  const endless = [
+    "generate",
+    "-m",
+    MODEL,
+    "--ids",
+    "1,2,3",
+    "--ignore-eos",
+    "--allow-beyond",
+    "--max-new-tokens",
+    "20000",
+  ];
+  const interrupted = await llariat(endless, { until: /\d+ \d+ \d+ /, act: (child) => child.kill("SIGINT") });
+  assert.is(interrupted.code, 130, interrupted.stderr);
+  assert.match(interrupted.stdout, /^\d+( \d+)+\n$/);
+  assert.match(interrupted.stderr, /stopped\n$/);
+
+  const json = await llariat([...endless, "--json"], {
+    until: /adapter: .*\n/,
+    act: (child) => setTimeout(() => child.kill("SIGINT"), 300),
+  });
+  assert.is(json.code, 130);
+  const kept = JSON.parse(json.stdout) as { ids: number[]; finishReason: string };
+  assert.is(kept.finishReason, "aborted");
+
+  const piped = await llariat(endless, { until: /\d+ \d+ \d+ /, act: (child) => child.stdout!.destroy() });
+  assert.is(piped.code, 0, piped.stderr);
+});
+
+test("Ctrl-C ends a prefill", async () => {
+  // A prompt that takes far longer than the signal does to arrive.
+  const ids = Array.from({ length: 30_000 }, (_, i) => (i * 7) % 250).join(",");
+  const ended = await llariat(["generate", "-m", MODEL, "--allow-beyond", "--max-new-tokens", "5", "--ids", ids], {
+    until: /adapter: .*\n/,
+    act: (child) => setTimeout(() => child.kill("SIGINT"), 200),
+  });
+  assert.is(ended.code, 130, ended.stderr);
+  assert.is(ended.stdout, "");
+});
+
+test.run();
