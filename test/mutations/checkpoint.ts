@@ -64,7 +64,7 @@ export const checkpoint: readonly Mutation[] = [
     ["torch: storages of any length", "entry.problem === undefined && entry.size !== storage.bytes", "entry.size === -1"],
     ["torch: big-endian numbers", 'if (order !== "little")', 'if (order === "")'],
   ]),
-  ...of("src/checkpoint/bytes.ts", ["checkpoint/bytes", "model/weights-stream"], [
+  ...of("src/checkpoint/bytes.ts", ["checkpoint/bytes", "node/files", "model/weights-stream"], [
     ["bytes: a range past the end", " && end <= source.size)", ")"],
     ["bytes: a short read", "if (got.byteLength !== end - start) throw", "if (got.byteLength > end - start) throw"],
     ["bytes: what the source did not read in place is lost", "target.set(got);", "target.set(got.subarray(0, 0));"],

@@ -1,9 +1,8 @@
-import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { refused } from "../tools/refused.ts";
+import { listen } from "../tools/server.ts";
 import { retrieve, viaUrl } from "../../src/retrieval/index.ts";
 import { completionsUrl } from "../../src/retrieval/client.ts";
 import { solve, words } from "./fake.ts";
@@ -15,7 +14,7 @@ type Reply = (request: Request, response: ServerResponse, message: IncomingMessa
 /** A server on a free port; what `reply` returns is sent as JSON, undefined means it has answered itself. */
 async function withServer(reply: Reply, run: (url: string, requests: Request[]) => Promise<unknown>): Promise<void> {
   const requests: Request[] = [];
-  const server = createServer((message, response) => {
+  const site = await listen((message, response) => {
     let body = "";
     message.on("data", (data) => (body += data));
     message.on("end", () => {
@@ -26,12 +25,10 @@ async function withServer(reply: Reply, run: (url: string, requests: Request[]) 
       if (answer !== undefined) response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
-    await run(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
+    await run(site.origin, requests);
   } finally {
-    server.closeAllConnections();
-    server.close();
+    site.close();
   }
 }
 
