@@ -8,6 +8,7 @@ import { Scheduler } from "../../src/engine/scheduler.ts";
 import { seeded } from "../tools/damage.ts";
 import { PoolEngine, type Text, VOCAB, expected, generate, ropes } from "../tools/pool.ts";
 import { refused, refusedSync } from "../tools/refused.ts";
+import { nothingHeld } from "../tools/steps.ts";
 
 const test = suite("loop");
 const text = (length: number, seed = 1): number[] =>
@@ -19,10 +20,6 @@ function setUp(pages = 1000, options: ConstructorParameters<typeof PoolEngine>[0
   const engine = new PoolEngine({ maxKvBytes: pages * pageBytes, ...options });
   return { engine, scheduler: new Scheduler(engine), memory: engine.memory };
 }
-
-/** Nothing is held: every page is free or kept for a prefix. */
-const nothingHeld = ({ kv, prefixes }: PoolEngine["memory"], what = ""): void =>
-  assert.is(kv.freePages + prefixes.idle, kv.pages, what);
 
 /** Texts of all kinds: fixed frequencies, and such that follow the length under every meaning. */
 const kinds: readonly Text[] = [

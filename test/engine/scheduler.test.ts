@@ -4,10 +4,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Completion, type GenerateOptions, Llama, LlariatError } from "../../src/node/index.ts";
 import type { RopeScaling } from "../../src/rope/index.ts";
-import type { Segment } from "../../src/engine/step.ts";
 import { seeded } from "../tools/damage.ts";
 import { goldenEntry } from "../tools/goldens.ts";
 import { refused } from "../tools/refused.ts";
+import { nothingHeld, recordSteps } from "../tools/steps.ts";
 import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 
 const tests = suite("scheduler");
@@ -16,18 +16,6 @@ const { device } = handle;
 const path = folder("goldens/rope_sweep");
 /** What float32 may make of a logit of this model; a log-probability is a difference of two. */
 const TOLERANCE = goldenEntry("rope_sweep/default/expected.safetensors").tolerance!.f32.abs!;
-
-/** The segments of every step from now on. */
-function recordSteps(llama: Llama): (readonly Segment[])[] {
-  const { engine } = llama;
-  const steps: (readonly Segment[])[] = [];
-  const step = engine.step.bind(engine);
-  engine.step = (segments, ...rest) => {
-    steps.push(segments);
-    return step(segments, ...rest);
-  };
-  return steps;
-}
 
 interface Request {
   readonly prompt: number[];
@@ -69,7 +57,7 @@ for (const variants of variantsOf(handle)) {
       using llama = await Llama.load(path, { device, variants, chunkRows });
       const alone: Completion[] = [];
       for (const { prompt, options } of requests) alone.push(await llama.complete(prompt, options));
-      const steps = recordSteps(llama);
+      const steps = recordSteps(llama.engine);
       for (const some of [
         [0, 1],
         [2, 3],
@@ -112,7 +100,7 @@ tests("more sequences than a step holds", async () => {
   const prompts = Array.from({ length: 37 }, (_, i) => ids(3 + i, 256, i));
   const alone: Completion[] = [];
   for (const prompt of prompts) alone.push(await llama.complete(prompt, { ...options, maxNewTokens: 6 }));
-  const steps = recordSteps(llama);
+  const steps = recordSteps(llama.engine);
   const done = await Promise.all(prompts.map((prompt) => llama.complete(prompt, { ...options, maxNewTokens: 6 })));
   done.forEach((got, i) => same(`prompt ${i}`, got, alone[i]));
   assert.ok(Math.max(...steps.map(({ length }) => length)) === llama.engine.maxSequences, "steps are filled");
@@ -120,7 +108,7 @@ tests("more sequences than a step holds", async () => {
 
 tests("requests of one moment share their first step, and of too many for a step nobody falls behind", async () => {
   using llama = await Llama.load(path, { device });
-  const steps = recordSteps(llama);
+  const steps = recordSteps(llama.engine);
   const many = llama.engine.maxSequences + 5;
   await Promise.all(Array.from({ length: many }, (_, i) => llama.complete([i + 1], { ...options, maxNewTokens: 12 })));
   assert.is(steps[0].length, llama.engine.maxSequences);
@@ -310,8 +298,7 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
       cached += got.usage.cachedTokens;
     }
     assert.ok(stayed > 15 && cut > 5 && cached > 100, `${stayed} stayed, ${cut} were cut off, ${cached} tokens shared`);
-    const { kv, prefixes } = busy.engine.memory;
-    assert.is(kv.freePages + prefixes.idle, kv.pages, "every page is free or kept for a prefix");
+    nothingHeld(busy.engine.memory);
   }
 });
 
@@ -336,7 +323,7 @@ tests("consumers that wait for something after each piece share every step all t
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const uneven = (i: number) => () => new Promise<void>((resolve) => setTimeout(resolve, i % 3));
   for (const waits of [four.map(() => turn), four.map((_, i) => uneven(i))]) {
-    const steps = recordSteps(llama);
+    const steps = recordSteps(llama.engine);
     const got = await Promise.all(four.map((request, i) => politely(llama, request, waits[i])));
     assert.equal(got, alone);
     const rows = steps.reduce((sum, segments) => sum + segments.length, 0) / steps.length;
@@ -349,7 +336,7 @@ tests(
   async () => {
     using llama = await Llama.load(path, { device });
     const want = await llama.complete(requests[0].prompt, { ...options, maxNewTokens: 90 });
-    const steps = recordSteps(llama);
+    const steps = recordSteps(llama.engine);
     const idle = llama.generate(requests[0].prompt, { ...options, maxNewTokens: 90 });
     const got = [((await idle.next()).value as { id: number }).id];
     await llama.complete(ids(5, 256, 9), { ...options, maxNewTokens: 80 });
@@ -415,7 +402,7 @@ tests(
       }
       assert.ok(pages > 9 || preempted > 0, `${pages} pages: nobody had to wait`);
       assert.ok(memory.kv.pages <= pages, `${memory.kv.pages} pages`);
-      assert.is(memory.kv.freePages + memory.prefixes.idle, memory.kv.pages);
+      nothingHeld(memory);
     }
   },
 );
@@ -439,7 +426,7 @@ tests(
   async () => {
     using free = await Llama.load(path, { device });
     using llama = await Llama.load(path, { device, maxKvBytes: poolOf(free, 8) });
-    const steps = recordSteps(llama);
+    const steps = recordSteps(llama.engine);
     await refused(llama.complete(ids(100), { ...options, maxNewTokens: 157 }), "context", /hold 256; ask for fewer/);
     await refused(llama.logits(ids(257)), "context", /one sequence on this device holds 256 at most/);
     assert.is(steps.length, 0);
@@ -480,7 +467,7 @@ tests("many random comings and goings on a pool that is too small leave no page 
     }),
   );
   const { kv, prefixes } = llama.engine.memory;
-  assert.is(kv.freePages + prefixes.idle, kv.pages);
+  nothingHeld(llama.engine.memory);
   await llama.trim();
   assert.equal([kv.pages, kv.freePages, prefixes.idle, llama.memory.kv], [0, 0, 0, 0]);
   const again = await llama.complete(ids(40, 256, 3), { ...options, maxNewTokens: 5 });

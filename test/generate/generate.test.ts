@@ -1,18 +1,11 @@
-// One request: what is generated and what is reported of it, what it allocates, and every way in which it can end.
+// One request: what is generated and what is reported of it, and what it allocates.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { memorySource } from "../../src/checkpoint/memory.ts";
-import {
-  type ErrorCode,
-  type GenerateOptions,
-  Llama,
-  type Piece,
-  type Prompt,
-  memoryFiles,
-} from "../../src/node/index.ts";
+import { type GenerateOptions, Llama, type Piece, memoryFiles } from "../../src/node/index.ts";
 import { Random } from "../../src/generate/random.ts";
 import { readHeader } from "../../src/checkpoint/safetensors.ts";
 import { sample } from "../../src/generate/sample.ts";
@@ -20,6 +13,7 @@ import { type SamplingOptions, samplingOptions } from "../../src/generate/sampli
 import { goldenEntry } from "../tools/goldens.ts";
 import { argmax, countCalls, folder, ids, openDevice, replaced } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
+import { nothingHeld, recordSteps } from "../tools/steps.ts";
 
 const tests = suite("generate");
 const handle = await openDevice();
@@ -34,12 +28,6 @@ const asked = { ignoreEos: true, allowBeyond: true } as const;
 const KV_PROMPT =
   "[INST] ## UUID key/value pairs to remember:\n\n'1f0a77d2' = '9c3e'\n'77aa01bc' = '4410'\n'e29a369f' = 'd486'\n" +
   "\n\n What is the value of the key 'e29a369f'? [/INST]";
-
-/** All pages are back: free, or kept as a prefix that nobody uses. */
-function nothingHeld(llama: Llama, what: string): void {
-  const { kv: pool, prefixes } = llama.engine.memory;
-  assert.is(pool.freePages + prefixes.idle, pool.pages, what);
-}
 
 tests("greedy takes the largest logit, and log-probabilities are the logits'", async () => {
   const prompt = ids(30);
@@ -158,52 +146,6 @@ tests("the text continues the prompt; an answer to messages is a text of its own
   );
 });
 
-tests("prompts that are none are refused before anything is allocated", async () => {
-  calls.reset();
-  const bad: [Prompt, ErrorCode, RegExp][] = [
-    [[], "request", /at least one token/],
-    [[0, 256], "request", /id 256 at 1 is outside the vocabulary of 256/],
-    [[1.5], "request", /id 1.5 at 0/],
-    [[-1], "request", /id -1 at 0/],
-    [[NaN], "request", /id NaN at 0/],
-    ["text", "tokenizer", /no tokenizer.json/],
-    [[{ role: "user", content: "text" }], "tokenizer", /no tokenizer.json/],
-    [undefined as unknown as Prompt, "request", /needs text, messages or token ids/],
-    [null as unknown as Prompt, "request", /needs text, messages or token ids/],
-    [7 as unknown as Prompt, "request", /needs text, messages or token ids/],
-    [["1"] as unknown as Prompt, "request", /id "?1"? at 0/],
-    [[null] as unknown as Prompt, "request", /prompt/],
-  ];
-  for (const [prompt, code, pattern] of bad) await refused(tiny.complete(prompt), code, pattern);
-  await refused(kv.complete([null] as unknown as Prompt), "request", /prompt/);
-  await refused(tiny.logits([]), "request", /at least one token/);
-  await refused(tiny.logits([999]), "request", /id 999/);
-  assert.is(calls.createBuffer, 0);
-  assert.is(calls.submit, 0);
-});
-
-tests("options that mean nothing are refused by name, and nothing is held", async () => {
-  const bad: [GenerateOptions, RegExp][] = [
-    [{ maxNewTokens: 0 }, /maxNewTokens/],
-    [{ maxNewTokens: 1.5 }, /maxNewTokens/],
-    [{ maxNewTokens: Infinity }, /maxNewTokens/],
-    [{ maxNewTokens: "5" as unknown as number }, /maxNewTokens/],
-    [{ temperature: -1 }, /temperature/],
-    [{ topP: 2 }, /topP/],
-    [{ topK: 0.5 }, /topK/],
-    [{ repetitionPenalty: 0 }, /repetitionPenalty/],
-    [{ seed: -1 }, /seed/],
-    [{ stop: "" }, /stop/],
-    [{ stop: [1 as unknown as string] }, /stop/],
-    [{ ropeLength: 0 }, /ropeLength/],
-    [{ ropeAngles: "now" as "current" }, /ropeAngles/],
-  ];
-  for (const [options, pattern] of bad) await refused(kv.complete("x", options), "request", pattern);
-  await refused(tiny.complete([1], { stop: "x" }), "request", /no tokenizer.json/);
-  await refused(kv.complete("x", { ropeScaling: { type: "yarrn" as "yarn", factor: 2 } }), "rope", /yarn/);
-  nothingHeld(kv, "after refusals");
-});
-
 tests("stop strings end the text before themselves, wherever tokens are cut", async () => {
   const whole = (await kv.complete(KV_PROMPT)).text;
   for (const stop of ["d486", " is 'd", "9f'", "'", [".", "key"], [" nothing ", "alue of the"]]) {
@@ -217,7 +159,7 @@ tests("stop strings end the text before themselves, wherever tokens are cut", as
   }
   const none = await kv.complete(KV_PROMPT, { stop: ["nowhere", "'d486'. and more"] });
   assert.is(none.text, whole, "what was withheld comes when the text is over");
-  nothingHeld(kv, "after stops");
+  nothingHeld(kv.engine.memory, "after stops");
 });
 
 /** What a request with these options must give: the sampler over the logits of every full prefix. */
@@ -294,11 +236,7 @@ async function tied(): Promise<Llama> {
 tests("more ties with the k-th candidate than there is room for: the whole row decides", async () => {
   using llama = await tied();
   const wants: string[] = [];
-  const step = llama.engine.step.bind(llama.engine);
-  llama.engine.step = (segments, want, recording) => {
-    wants.push(want);
-    return step(segments, want, recording);
-  };
+  recordSteps(llama.engine, (_, want) => void wants.push(want));
   const prompt = ids(40, 300);
   for (const options of [
     {},
@@ -377,214 +315,7 @@ tests("keys and values for what a request uses, not for what it may come to use"
   await llama.complete(ids(700, 768), { ...asked, maxNewTokens: 20 });
   assert.is(llama.memory.kv, 24 * PAGE * perToken, "23 pages for 720 tokens");
   assert.is(llama.memory.kv, llama.kvBytes(24 * PAGE));
-  nothingHeld(llama, "at the end");
-});
-
-tests("pages come back however a request ends", async () => {
-  using llama = await Llama.load(sweep, { device, chunkRows: 16 });
-  const { kv: pool } = llama.engine.memory;
-  const options = { ...asked, reusePrefix: false, maxNewTokens: 20 } as const;
-  const free = (what: string) => assert.is(pool.freePages, pool.pages, what);
-  await llama.complete(ids(40), options);
-  free("complete");
-  for await (const _ of llama.generate(ids(40), options)) break;
-  free("break");
-  const thrown = new Error("the consumer's");
-  try {
-    for await (const _ of llama.generate(ids(40), options)) throw thrown;
-  } catch (error) {
-    assert.is(error, thrown);
-  }
-  free("throw");
-  const returned = llama.generate(ids(40), options);
-  await returned.next();
-  await returned.return(undefined as never);
-  free("return");
-  const unused = llama.generate(ids(40), options);
-  await unused.return(undefined as never);
-  assert.is((await unused.next()).done, true);
-  free("never begun");
-  await refused(llama.complete(ids(40), { ...options, signal: AbortSignal.abort() }), "aborted");
-  free("aborted before it began");
-});
-
-tests("abort ends a request at once, in its prompt and while it generates", async () => {
-  using llama = await Llama.load(sweep, { device, chunkRows: 16 });
-  await llama.complete(ids(200), { ...asked, maxNewTokens: 3 });
-  const prompt = ids(200, 256, 2);
-  // Before: nothing is computed or allocated.
-  calls.reset();
-  await refused(llama.complete(ids(900), { ...asked, maxNewTokens: 1, signal: AbortSignal.abort("no") }), "aborted");
-  assert.is(calls.submit + calls.createBuffer, 0);
-  // In the prompt: 13 chunks; after the third at most the one in flight is computed.
-  const first = new AbortController();
-  calls.reset();
-  let chunks = 0;
-  const onPrefill = (done: number, total: number) => {
-    assert.is(total, 200);
-    assert.is(done, 16 * ++chunks);
-    if (chunks === 3) first.abort(new Error("stop"));
-  };
-  const error = await refused(
-    llama.complete(prompt, { ...asked, maxNewTokens: 9, signal: first.signal, onPrefill, reusePrefix: false }),
-    "aborted",
-  );
-  assert.is((error.cause as Error).message, "stop");
-  assert.is(chunks, 3);
-  assert.ok(calls.submit <= 4, `${calls.submit} steps`);
-  // By a timer, while a step is under way: the promise settles before that step has ended.
-  const second = new AbortController();
-  const slow = llama.complete(prompt, { ...asked, signal: second.signal, maxNewTokens: 500, reusePrefix: false });
-  setTimeout(() => second.abort(), 30);
-  await refused(slow, "aborted", /aborted while computing a request/);
-  // While it generates.
-  const third = new AbortController();
-  let tokens = 0;
-  calls.reset();
-  const generating = (async () => {
-    for await (const _ of llama.generate(ids(10), { ...asked, signal: third.signal, maxNewTokens: 500 })) {
-      if (++tokens === 5) third.abort();
-    }
-  })();
-  await refused(generating, "aborted");
-  assert.is(tokens, 5);
-  assert.ok(calls.submit <= 6, `${calls.submit} steps`);
-  nothingHeld(llama, "after aborts");
-  // Logits too.
-  const fourth = new AbortController();
-  const logits = llama.logits(ids(1500), { signal: fourth.signal });
-  setTimeout(() => fourth.abort(), 5);
-  await refused(logits, "aborted");
-  nothingHeld(llama, "after aborted logits");
-  // The signal of a request that is over has no listener of ours: aborting it does nothing.
-  const after = new AbortController();
-  const done = await llama.complete(ids(10), { ...asked, signal: after.signal, maxNewTokens: 3 });
-  after.abort();
-  assert.is(done.ids.length, 3);
-});
-
-tests("closing a model ends what is under way with one sentence, and never hangs", async () => {
-  const load = () => Llama.load(sweep, { device, chunkRows: 16 });
-  const options = { ...asked, maxNewTokens: 400 } as const;
-  // During the compilation of the first step, in a prompt, while generating, and before the first piece is asked for.
-  for (const when of ["at once", "in the prompt", "generating", "before it began"]) {
-    const llama = await load();
-    const pieces = llama.generate(ids(600), {
-      ...options,
-      onPrefill: (done) => when === "in the prompt" && done === 64 && llama.close(),
-    });
-    const run = async () => {
-      if (when === "before it began") llama.close();
-      let tokens = 0;
-      for await (const _ of pieces) if (when === "generating" && ++tokens === 3) llama.close();
-    };
-    const running = run();
-    if (when === "at once") llama.close();
-    await refused(running, "closed", /this model is closed; load it again/);
-    await refused(llama.complete([1]), "closed");
-    await refused(llama.logits([1]), "closed");
-    llama.close();
-  }
-  // Two at a time, and a device of the caller's that goes on to work.
-  const llama = await load();
-  const both = [llama.complete(ids(100), options), llama.logits(ids(300))];
-  setTimeout(() => llama.close(), 20);
-  for (const each of both) await refused(each, "closed");
-  assert.equal((await tiny.complete(ids(10), { ...asked, maxNewTokens: 3 })).ids.length, 3);
-});
-
-tests("maxContext: what the model was loaded for, and what its RoPE setting reaches", async () => {
-  using llama = await Llama.load(sweep, { device, maxContext: 50 });
-  assert.is((await llama.complete(ids(40), { maxNewTokens: 10, ignoreEos: true })).ids.length, 10);
-  await refused(
-    llama.complete(ids(40), { maxNewTokens: 11 }),
-    "context",
-    /^maxContext: prompt and new tokens are 40 \+ 11, .* loaded for 50/,
-  );
-  await refused(
-    llama.complete(ids(51)),
-    "context",
-    /^maxContext: the prompt has 51 tokens, .* loaded for 50; load it with more/,
-  );
-  // It is a promise about memory: no option of a request lifts it.
-  await refused(llama.complete(ids(51), { allowBeyond: true }), "context", /loaded for 50/);
-  // Left out, as many tokens as are left.
-  assert.is((await llama.complete(ids(45), { ignoreEos: true })).ids.length, 5);
-  // Without it the setting decides: 64 trained tokens here.
-  const error = await refused(tiny.complete(ids(65)), "context", /the prompt has 65 tokens, default RoPE reaches 64/);
-  assert.match(error.message, /allowBeyond: true/);
-  assert.match(error.message, /factor/);
-  await refused(
-    tiny.complete(ids(129), { ropeScaling: { type: "yarn", factor: 2 } }),
-    "context",
-    /yarn RoPE reaches 128/,
-  );
-  assert.is((await tiny.complete(ids(65), { allowBeyond: true, ignoreEos: true, maxNewTokens: 3 })).ids.length, 3);
-  assert.is(
-    (await tiny.complete(ids(128), { ropeScaling: { type: "yarn", factor: 2 }, ignoreEos: true, maxNewTokens: 2 })).ids
-      .length,
-    2,
-  );
-  nothingHeld(tiny, "after refusals");
-});
-
-tests("what a request will take is said before it is taken", async () => {
-  using llama = await Llama.load(sweep, { device });
-  const said: { tokens: number; kvBytes: number; before: number }[] = [];
-  const onAllocate = (need: { tokens: number; kvBytes: number }) => said.push({ ...need, before: llama.memory.kv });
-  await llama.complete(ids(40), { ...asked, maxNewTokens: 30, onAllocate });
-  assert.equal(said, [{ tokens: 70, kvBytes: llama.kvBytes(70), before: 0 }]);
-});
-
-tests("ids may be any list of whole numbers or bigints", async () => {
-  const want = await tiny.complete([1, 27, 200], { ...asked, maxNewTokens: 3 });
-  const lists: Prompt[] = [
-    Uint32Array.of(1, 27, 200),
-    Int32Array.of(1, 27, 200),
-    Uint8Array.of(1, 27, 200),
-    Float64Array.of(1, 27, 200),
-    BigInt64Array.of(1n, 27n, 200n),
-    BigUint64Array.of(1n, 27n, 200n),
-    [1n, 27n, 200n],
-  ];
-  for (const list of lists) assert.equal((await tiny.complete(list, { ...asked, maxNewTokens: 3 })).ids, want.ids);
-  await refused(tiny.complete(BigInt64Array.of(-1n)), "request", /id -1 at 0 is outside the vocabulary of 256/);
-  await refused(tiny.complete(Float32Array.of(1.5)), "request", /id 1.5 at 0/);
-  await refused(
-    tiny.complete(new DataView(new ArrayBuffer(8)) as unknown as Prompt),
-    "request",
-    /needs text, messages or/,
-  );
-});
-
-tests("options that nobody knows are refused with the nearest name, and so are kinds that do not fit", async () => {
-  calls.reset();
-  const bad: [unknown, RegExp][] = [
-    [{ max_new_tokens: 3 }, /^max_new_tokens: there is no such option; did you mean maxNewTokens\?$/],
-    [{ Temperature: 3 }, /did you mean temperature/],
-    [{ zzzzzzzzzz: 3 }, /known are maxNewTokens, stop, /],
-    [{ [Symbol("x")]: 1 }, /^Symbol\(x\): there is no such option/],
-    [null, /^options: must be an object, got null/],
-    [7, /^options: must be an object, got 7/],
-    [[], /^options: must be an object/],
-    [{ signal: {} }, /^signal: must be an AbortSignal/],
-    [{ signal: null }, /^signal: must be an AbortSignal, got null/],
-    [{ onPrefill: 1 }, /^onPrefill: must be a function, got 1/],
-    [{ onAllocate: "x" }, /^onAllocate: must be a function/],
-    [{ ignoreEos: "yes" }, /^ignoreEos: must be true or false/],
-    [{ chat: [] }, /^chat: must be an object/],
-    [{ stop: 5 }, /^stop: must be a text or a list/],
-    [{ stopIds: "2" }, /^stopIds: must be a list of ids/],
-    [{ stopIds: [999] }, /^stopIds: id 999 at 0 is outside/],
-    [{ topLogprobs: 257 }, /^topLogprobs: must be a whole number from 0 to 256/],
-  ];
-  for (const [options, pattern] of bad) {
-    await refused(tiny.complete([1], options as GenerateOptions), "request", pattern);
-  }
-  await refused(tiny.completions([1], { n: 0 }), "request", /^n: must be a whole number/);
-  assert.is(calls.submit, 0);
-  const bare = Object.assign(Object.create(null) as object, { maxNewTokens: 2, ...asked });
-  assert.is((await tiny.complete([1], bare)).ids.length, 2, "no prototype is needed");
+  nothingHeld(llama.engine.memory, "at the end");
 });
 
 tests(
@@ -674,24 +405,7 @@ tests("several answers to one prompt: computed once, each as alone with its seed
   const greedy = await llama.completions(prompt, { ...asked, maxNewTokens: 4, n: 2 });
   assert.equal(greedy[0].ids, greedy[1].ids);
   await refused(llama.completions(prompt, { ...options, n: 3, temperature: -1 }), "request", /^temperature/);
-  nothingHeld(llama, "after several");
-});
-
-tests("an answer's default length ends where the RoPE setting does, or is refused where nothing is left", async () => {
-  for (const [prompt, want] of [
-    [10, 54],
-    [63, 1],
-  ] as const) {
-    assert.is((await tiny.complete(ids(prompt), { ignoreEos: true })).ids.length, want);
-  }
-  for (const prompt of [64, 80]) {
-    const pattern = new RegExp(`^maxNewTokens: must be given: the prompt's ${prompt} tokens leave nothing of the 64`);
-    await refused(tiny.complete(ids(prompt), { ...asked }), "context", pattern);
-  }
-  assert.is(
-    (await tiny.complete(ids(64), { ignoreEos: true, ropeScaling: { type: "yarn", factor: 2 } })).ids.length,
-    64,
-  );
+  nothingHeld(llama.engine.memory, "after several");
 });
 
 tests.after(() => {

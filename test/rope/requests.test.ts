@@ -5,9 +5,9 @@ import * as assert from "uvu/assert";
 import type { Completion, ErrorCode, GenerateOptions, LlariatError, RopeScaling } from "../../src/index.ts";
 import { Llama } from "../../src/node/index.ts";
 import { describeRope, parseRopeScaling, ropeTypes } from "../../src/rope/index.ts";
-import type { Segment } from "../../src/engine/step.ts";
 import { countCalls, folder, ids, openDevice } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
+import { recordSteps } from "../tools/steps.ts";
 
 const test = suite("rope-requests");
 const handle = await openDevice();
@@ -61,13 +61,7 @@ test("settings side by side in the same steps: nothing is loaded, built, allocat
   await Promise.all([1, 2].map(() => run(prompt, settings.dynamic, { ropeAngles: "current" })));
   await Promise.all([1, 2].map(() => run(prompt, settings.default)));
   const weights = llama.memory.weights;
-  const { engine } = llama;
-  const step = engine.step.bind(engine);
-  const steps: (readonly Segment[])[] = [];
-  engine.step = (segments, ...rest) => {
-    steps.push(segments);
-    return step(segments, ...rest);
-  };
+  const steps = recordSteps(llama.engine);
   calls.reset();
   modules = 0;
   const together: number[][] = [];
@@ -75,7 +69,6 @@ test("settings side by side in the same steps: nothing is loaded, built, allocat
     const done = await Promise.all([run(prompt, a, more), run(prompt, b, more)]);
     together.push(...done.map((each) => each.ids));
   }
-  engine.step = step;
   assert.equal(together, alone);
   assert.not.equal(alone[0], alone[1], "the two settings give different answers, or this shows nothing");
   const shared = steps.filter((segments) => segments.length === 2);
