@@ -87,6 +87,7 @@ export async function stream(
     for (const [i, job] of jobs.entries()) {
       await pending;
       pending = read(i + 1);
+      pending?.catch(() => {}); // it may fail while the sink is waited for; `await pending` throws it
       const data = layOut(job, staging[i % 2], upload);
       for (const [name, { tensor, byte }] of Object.entries(job.targets)) {
         if (!created.has(tensor)) sink.create(tensor);

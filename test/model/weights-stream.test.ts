@@ -197,6 +197,26 @@ tests("a failing read or sink ends loading with that error, and the read under w
   }
 });
 
+tests("a read that fails while the sink is waited for ends loading, and is handled from the start", async () => {
+  const checkpoint = await openCheckpoint(randomFiles({ shape: tiny }));
+  const unhandled: unknown[] = [];
+  const listen = (reason: unknown) => void unhandled.push(reason);
+  process.on("unhandledRejection", listen);
+  try {
+    let reads = 0;
+    const failing = through(checkpoint, async (inner) => {
+      if (++reads === 2) throw new LlariatError("source", "the network is gone");
+      return inner();
+    });
+    const slow: WeightSink = { maxBindingBytes: LARGE, create() {}, write: () => pause(20) };
+    await refused(() => loadWeights(failing, slow), "source", "the network is gone");
+    await pause(1);
+    assert.equal(unhandled, []);
+  } finally {
+    process.off("unhandledRejection", listen);
+  }
+});
+
 tests("a source that answers short or in its own memory is handled", async () => {
   const checkpoint = await openCheckpoint(randomFiles({ shape: tiny }));
   const sink = new Keep();
