@@ -129,7 +129,8 @@ export class TorchObjects implements Objects {
 function view(parts: readonly unknown[], type: unknown, metadata: readonly unknown[], bad: Bad): View {
   const [storage, offset, shape, strides, grad, hooks] = parts;
   if (!(storage instanceof Storage)) throw bad("a tensor without a storage", "one");
-  if (!isSize(offset)) throw bad(`a tensor at ${show(offset)}`, "a number of elements");
+  if (!isSize(offset))
+    throw bad(`a tensor at ${typeof offset === "object" ? "an object" : show(offset)}`, "a number of elements");
   checkGradient(grad, hooks, bad);
   // It marks views whose numbers are to be conjugated or negated.
   if (metadata.length > 1 || (metadata[0] ?? null) !== null) throw bad("a tensor with metadata", "one without");
@@ -142,7 +143,10 @@ function view(parts: readonly unknown[], type: unknown, metadata: readonly unkno
   const last = made.shape.reduce((sum, size, i) => sum + BigInt(size - 1) * BigInt(made.strides[i]), BigInt(offset));
   const count = BigInt(Math.floor(storage.bytes / (BITS[dtype] / 8)));
   if (made.shape.includes(0) ? BigInt(offset) > count : last >= count)
-    throw bad(`a tensor ${show(shape)} that ends at element ${last + 1n}`, `one inside the ${count} of its storage`);
+    throw bad(
+      `a tensor ${show(made.shape)} that ends at element ${last + 1n}`,
+      `one inside the ${count} of its storage`,
+    );
   return made;
 }
 

@@ -208,6 +208,17 @@ tests("circles, deep nesting and doubling end at once; more than a million opcod
   assert.ok(read(pickleBytes(P.none, Array.from({ length: 100_000 }, () => 0x85))) instanceof Tuple);
   const doubling = Array.from({ length: 1000 }, () => [c("q"), 0, c("h"), 0, 0x86]).flat();
   assert.ok(read(pickleBytes(P.none, doubling)) instanceof Tuple);
+  // Nor where a tensor has one for its offset, or ends outside its storage.
+  const at = (...offset: number[]): unknown => {
+    const rest = [P.tuple(P.int(7)), P.tuple(P.int(1)), P.no, P.ordered()];
+    return read(pickleBytes(P.call("torch._utils._rebuild_tensor_v2", P.storage("0", 6), offset, ...rest)));
+  };
+  const list = [c("]"), c("q"), 0];
+  refusedSync(() => at(...list, c("h"), 0, c("a")), "checkpoint", /got a tensor at an object, needed a number/);
+  // Each list twice in the one before it; the last "a" takes it off the stack, into the first.
+  const twice = Array.from({ length: 60 }, (_, i) => [c("h"), i, c("]"), c("q"), i + 1, c("a"), c("h"), i + 1, c("a"), c("a")]);
+  refusedSync(() => at(...list, ...twice.flat()), "checkpoint", /got a tensor at an object, needed a number/);
+  refusedSync(() => at(c("K"), 0), "checkpoint", /got a tensor \[7\] that ends at element 7, needed one inside the 6/);
   const started = performance.now();
   refusedSync(() => read(new Uint8Array(2 ** 21).fill(c("]")).fill(0x80, 0, 1).fill(2, 1, 2)), "checkpoint", /more than 1000000 opcodes/);
   refusedSync(() => read(new Uint8Array(2 ** 21).fill(c("(")).fill(0x80, 0, 1).fill(2, 1, 2)), "checkpoint", /more than 1000000 opcodes/);
