@@ -51,29 +51,31 @@ async function openUrl(
   options: UrlOptions,
   signal?: AbortSignal,
 ): Promise<ByteSource | undefined> {
-  const request = (range: string, method: "GET" | "HEAD" = "GET") =>
+  const request = (method: "GET" | "HEAD") =>
     connected({ url, doing: `opening ${name}`, signal }, () => {
-      const headers = { ...options.headers, ...(method === "GET" && { range }) };
+      const headers = { ...options.headers, ...(method === "GET" && { range: "bytes=0-0" }) };
       return (options.fetch ?? globalThis.fetch)(url, { method, headers, signal });
     });
   // One byte tells size and range support together, also where HEAD is not allowed.
-  const probe = await request("bytes=0-0");
+  const probe = await request("GET");
   await probe.body?.cancel();
   if (probe.status === 404 || probe.status === 410) return undefined;
   const contentRange = probe.headers.get("content-range");
+  let got = `Content-Range ${JSON.stringify(contentRange)}`;
   let size = Number(/^bytes (?:0-0|\*)\/(\d+)$/.exec(contentRange ?? "")?.[1] ?? NaN);
   if (probe.status === 416 && size !== 0) throw refused(url, probe.status); // 416 for a file that is not empty
   if (probe.status !== 416 && probe.status !== 206) throw refused(url, probe.status);
   if (contentRange === null) {
     // Cross-origin servers must expose Content-Range; Content-Length of HEAD is readable without their help.
-    const length = (await request("", "HEAD")).headers.get("content-length");
+    // The length of an answer that refuses is not the file's.
+    const head = await request("HEAD");
+    const length = head.ok ? head.headers.get("content-length") : null;
     size = length === null ? NaN : Number(length);
+    got += head.ok ? "" : ` and status ${head.status} for HEAD`;
   }
   if (!Number.isSafeInteger(size)) {
-    throw new LlariatError(
-      "source",
-      `${shown(url)}: got Content-Range ${JSON.stringify(contentRange)}, needed the file's size in it; cross-origin servers must expose this header`,
-    );
+    const advice = contentRange === null ? "cross-origin servers must expose this header" : undefined;
+    throw new LlariatError("source", `${shown(url)}: got ${got}, needed the file's size in it`, { advice });
   }
   return urlSource(url, name, size, probe.headers.get("etag"), options);
 }
@@ -185,7 +187,9 @@ function refused(url: URL, status: number): LlariatError {
       ? "the server ignores the Range header; serve the folder with one that supports range requests"
       : status === 401 || status === 403
         ? "pass the headers it asks for, or the names of the files that exist"
-        : "check the address";
+        : status === 429 || status >= 500
+          ? "try again later"
+          : "check the address";
   return new LlariatError("source", `${shown(url)}: got status ${status}, needed 206 for a range request; ${advice}`);
 }
 
