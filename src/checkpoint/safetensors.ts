@@ -9,6 +9,7 @@ import { LlariatError, checkAborted } from "../error.ts";
 import { widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
 import { isObject, parseJson, show } from "../text/json.ts";
+import { short } from "../text/wording.ts";
 
 /** Bits per element of every dtype the format knows (safetensors 0.6, `Dtype::bitsize`). */
 // prettier-ignore
@@ -96,11 +97,11 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
     if (tensor.start !== end) {
       const what = tensor.start < end ? "overlaps" : "leaves a gap after";
       throw bad(
-        `${tensor.name}: got data_offsets that start at byte ${tensor.start}, which ${what} ${before}, needed ${end}`,
+        `${short(tensor.name)}: got data_offsets that start at byte ${tensor.start}, which ${what} ${before}, needed ${end}`,
       );
     }
     end = tensor.end;
-    before = tensor.name;
+    before = short(tensor.name);
   }
   if (end !== source.size) {
     throw bad(
@@ -118,8 +119,7 @@ function checkMetadata(entry: unknown, file: string): Record<string, string> {
 }
 
 function checkEntry(name: string, entry: unknown, source: ByteSource, dataStart: number): StoredTensor {
-  const label = name.length > 200 ? `${name.slice(0, 200)}…` : name;
-  const bad = (rest: string) => new LlariatError("checkpoint", `${source.name}: ${label}: ${rest}`);
+  const bad = (rest: string) => new LlariatError("checkpoint", `${source.name}: ${short(name)}: ${rest}`);
   if (!isObject(entry)) throw bad(`got ${show(entry)}, needed { dtype, shape, data_offsets }`);
   for (const key of Object.keys(entry)) {
     if (key !== "dtype" && key !== "shape" && key !== "data_offsets") {

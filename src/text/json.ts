@@ -92,7 +92,7 @@ function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS)
       const key = string();
       if (key in out) {
         at = keyAt;
-        fail(`the key ${JSON.stringify(key)} a second time`, "every key once in an object");
+        fail(`the key ${show(key)} a second time`, "every key once in an object");
       }
       if (skipSpace() !== COLON) fail(here(), "a colon after a key");
       at++;

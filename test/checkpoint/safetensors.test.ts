@@ -228,6 +228,24 @@ tests("half a byte too many is noticed beyond what a float64 can tell", async ()
   );
 });
 
+tests("a name of megabytes is cut wherever a sentence has it", async () => {
+  const name = "n".repeat(2 ** 20);
+  const entries = [
+    { [name]: f32([2], 4, 12) },
+    { a: f32([2], 0, 8), [name]: f32([2], 4, 12) },
+    { [name]: f32([2], 0, 8), z: f32([2], 4, 12) },
+    { [name]: f32([2], 0, 9) },
+  ];
+  for (const header of entries) {
+    const error = await refused(
+      () => readHeader(memorySource("x", safetensorsBytes(header, 12))),
+      "checkpoint",
+      /nnnn…/,
+    );
+    assert.ok(error.message.length < 500, `${error.message.length} characters`);
+  }
+});
+
 tests("reads a golden through the folder reader as from memory", async () => {
   const files = await folderFiles(join(goldens, "models/odd-everything-bf16"));
   const bytes = new Uint8Array(await readFile(join(goldens, "models/odd-everything-bf16/model.safetensors")));

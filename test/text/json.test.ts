@@ -74,6 +74,8 @@ json("agrees with JSON.parse on 3,000 seeded mutations", () => {
 json("refuses duplicate keys, also when spelt with an escape", () => {
   refuses('{"a":1,"b":2,"a":3}', /the key "a" a second time at character 13/);
   refuses('{"x":{"a":1,"\\u0061":2}}', /the key "a" a second time/);
+  const long = "k".repeat(1000);
+  refuses(`{"${long}":1,"${long}":2}`, /got the key "k{56}… a second time/);
   refuses('{"__proto__":1,"__proto__":2}', /"__proto__" a second time/);
   assert.equal(Object.keys(parseJson('{"__proto__":1,"constructor":2}', "x", "config") as object), [
     "__proto__",
