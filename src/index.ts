@@ -7,7 +7,7 @@ import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig } from "./checkpoint/generation.ts";
 import { checkPrompts, tokenizerNotes, tokenizerOf } from "./checkpoint/tokenizer.ts";
-import type { PromptKind } from "./checkpoint/tokenizer.ts";
+import type { CheckpointTokenizer, PromptKind } from "./checkpoint/tokenizer.ts";
 import { openCheckpoint } from "./model/checkpoint.ts";
 import type { ModelConfig } from "./model/families.ts";
 import { Gpu } from "./device/gpu.ts";
@@ -158,11 +158,13 @@ export class Llama {
     let handle: DeviceHandle | undefined;
     let gpu: Gpu | undefined;
     try {
-      const checkpoint = await openCheckpoint(files, signal);
+      let found!: CheckpointTokenizer;
+      const checkpoint = await openCheckpoint(files, signal, (config, texts) => {
+        options.onConfig?.(config);
+        found = tokenizerOf(texts);
+        checkPrompts(found, options.prompts ?? "ids");
+      });
       const { config, generation, eosIds, texts } = checkpoint;
-      options.onConfig?.(config);
-      const found = tokenizerOf(texts);
-      checkPrompts(found, options.prompts ?? "ids");
       const { tokenizer } = found;
       if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
       const device = options.device ?? handle!.device;

@@ -1,4 +1,5 @@
-// info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it.
+// info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it; only
+// where a tied model's files hold embedding and head are these two read, and compared.
 
 import { tokenizerNotes, tokenizerOf } from "../checkpoint/tokenizer.ts";
 import type { CheckpointTokenizer } from "../checkpoint/tokenizer.ts";

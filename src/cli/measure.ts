@@ -3,14 +3,14 @@
 import { createRequire } from "node:module";
 import { basename, resolve } from "node:path";
 import { checkPrompts, readTexts, tokenizerOf } from "../checkpoint/tokenizer.ts";
-import { parseConfig } from "../model/config.ts";
+import { readConfig } from "../model/checkpoint.ts";
+import { parseConfigRope } from "../model/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
-import { parsePythonJson } from "../text/json.ts";
 import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
-import { MAX_TEXT_BYTES, singleName, textOf } from "../checkpoint/shards.ts";
+import { singleName } from "../checkpoint/shards.ts";
 import { isAddress } from "../node/sources.ts";
 import { completionsUrl } from "../retrieval/client.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
@@ -117,11 +117,10 @@ export async function openEngine(
   const paths = checkpointPaths(args);
   const files = await checkpointFiles(paths);
   try {
-    const config = await textOf(files, "config.json", MAX_TEXT_BYTES, "config", terminal.signal);
-    if (config === undefined) throw new LlariatError("config", `${files.describe}: --via needs its config.json`);
+    const config = await readConfig(files, terminal.signal);
     const found = tokenizerOf(await readTexts(files, terminal.signal));
     checkPrompts(found, "text");
-    const { rope } = parseConfig(parsePythonJson(config, "config.json", "config"));
+    const rope = parseConfigRope(config);
     check(rope);
     const model = args.text("server-model");
     const key = process.env["LLARIAT_API_KEY"];

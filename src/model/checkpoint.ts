@@ -1,5 +1,6 @@
-// checkpoint.ts — a folder as Hugging Face publishes it becomes one table of tensors that fits its config. Only headers
-// and small text files are read here; the weights themselves stream later (weights.ts).
+// checkpoint.ts — a folder as Hugging Face publishes it becomes one table of tensors that fits its config. Headers
+// and small text files are read here, and last, where it must be known whether they are one, embedding and head; the weights
+// themselves stream later (weights.ts).
 
 import type { FileSet } from "../checkpoint/bytes.ts";
 import { otherFolder } from "../checkpoint/folder.ts";
@@ -9,10 +10,10 @@ import { readTexts } from "../checkpoint/tokenizer.ts";
 import type { CheckpointTexts } from "../checkpoint/tokenizer.ts";
 import { readTable, textOf } from "../checkpoint/shards.ts";
 import { maxContext } from "../rope/index.ts";
-import { parsePythonJson } from "../text/json.ts";
+import { type Json, parsePythonJson } from "../text/json.ts";
 import { parseConfig } from "./config.ts";
 import type { ModelConfig } from "./families.ts";
-import { matchConfig } from "./match.ts";
+import { matchConfig, tieHead } from "./match.ts";
 
 /** Everything a checkpoint's files say, checked against each other; plain data, nothing to close (the FileSet has). */
 export interface Checkpoint {
@@ -39,18 +40,28 @@ export interface Checkpoint {
 /** config.json has a few KB; an index has about 100 bytes per tensor. */
 const MAX_CONFIG_BYTES = 2 ** 20;
 
-/**
- * Opens a checkpoint: config, generation config, headers of all shards, texts. The files stay open and stay the
- * caller's; they are read again while loading. Throws LlariatError "config", "checkpoint" or "source" with the file or
- * tensor, what it holds and what is needed; "aborted" for the signal.
- */
-export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Promise<Checkpoint> {
-  const configText = await textOf(files, "config.json", MAX_CONFIG_BYTES, "config", signal);
-  if (configText === undefined) {
+/** The parsed config.json of a folder. Throws LlariatError "config" where there is none, saying what the folder is instead. */
+export async function readConfig(files: FileSet, signal?: AbortSignal): Promise<Json> {
+  const text = await textOf(files, "config.json", MAX_CONFIG_BYTES, "config", signal);
+  if (text === undefined) {
     throw await otherFolder(files, "config", "no config.json", "a Hugging Face checkpoint", signal);
   }
+  return parsePythonJson(text, "config.json", "config");
+}
+
+/**
+ * Opens a checkpoint: config, generation config, headers of all shards, texts. `check` is called with config and texts
+ * before a byte of the weights is read, and may throw. The files stay open and stay the caller's; they are read again while
+ * loading. Throws LlariatError "config", "checkpoint" or "source" with the file or tensor, what it holds and what is needed;
+ * "aborted" for the signal.
+ */
+export async function openCheckpoint(
+  files: FileSet,
+  signal?: AbortSignal,
+  check?: (config: ModelConfig, texts: CheckpointTexts) => void,
+): Promise<Checkpoint> {
   const notes: string[] = [];
-  const config = parseConfig(parsePythonJson(configText, "config.json", "config"), "config.json", notes);
+  const config = parseConfig(await readConfig(files, signal), "config.json", notes);
   const generationText = await textOf(files, "generation_config.json", MAX_CONFIG_BYTES, "config", signal);
   const settings =
     generationText === undefined ? {} : parsePythonJson(generationText, "generation_config.json", "config");
@@ -58,8 +69,10 @@ export async function openCheckpoint(files: FileSet, signal?: AbortSignal): Prom
   const unsupported = unsupportedSettings(settings, maxContext(config.rope));
   if (unsupported.length > 0)
     notes.push(`generation_config.json: ${unsupported.join(", ")}: not supported, and left out`);
-  const { tensors, tied } = await matchConfig(await readTable(files, signal), config, notes, signal);
+  const tensors = matchConfig(await readTable(files, signal), config, notes);
   const texts = await readTexts(files, signal);
+  check?.(config, texts);
+  const tied = await tieHead(tensors, config, notes, signal);
   const all = [...tensors.values()];
   return Object.freeze({
     describe: files.describe,

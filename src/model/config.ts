@@ -6,10 +6,10 @@
 import { Fields } from "../checkpoint/fields.ts";
 import { quantisedConfig } from "../checkpoint/quantised.ts";
 import { LlariatError } from "../error.ts";
-import { headDimension, parseRope } from "../rope/index.ts";
+import { type Rope, headDimension, parseRope } from "../rope/index.ts";
 import { isObject, show } from "../text/json.ts";
 import { short } from "../text/wording.ts";
-import { type FamilyName, type ModelConfig, families } from "./families.ts";
+import { type Family, type FamilyName, type ModelConfig, families } from "./families.ts";
 
 /** Llama 3.1 405B has 126 layers. */
 const MAX_LAYERS = 10_000;
@@ -37,15 +37,14 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
   const hidden = size("intermediate_size", MAX_COLUMNS);
   const layers = size("num_hidden_layers", MAX_LAYERS);
   const heads = size("num_attention_heads", MAX_COLUMNS);
-  const kvHeads = size("num_key_value_heads", MAX_COLUMNS, heads);
+  const absent = Object.hasOwn(fields.all, "num_key_value_heads") ? heads : (family.kvHeads ?? heads);
+  const kvHeads = size("num_key_value_heads", MAX_COLUMNS, absent);
   const vocab = size("vocab_size", MAX_VOCAB);
-  if (heads % kvHeads !== 0) throw fields.bad("num_key_value_heads", `a divisor of num_attention_heads, ${heads}`);
-  const stated = {
-    ...fields.all,
-    max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
-    head_dim: fields.get("head_dim") ?? family.headDim,
-    rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
-  };
+  if (heads % kvHeads !== 0) {
+    const meant = fields.get("num_key_value_heads") === undefined ? ` (without it a ${name} has ${kvHeads})` : "";
+    throw fields.bad("num_key_value_heads", `a divisor of num_attention_heads, ${heads}${meant}`);
+  }
+  const stated = withDefaults(fields, family);
   const rope = parseRope(stated, family.rope);
   const vain = rope.ignored.filter((key) => key !== "partial_rotary_factor" || !wholeHeads(fields)).map(short);
   if (vain.length > 0) {
@@ -85,48 +84,77 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
   });
 }
 
+/** All fields, and what the RoPE of a family takes where they are absent. */
+const withDefaults = (fields: Fields, family: Family) => ({
+  ...fields.all,
+  max_position_embeddings: fields.get("max_position_embeddings") ?? family.maxPositions,
+  head_dim: fields.get("head_dim") ?? family.headDim,
+  rope_theta: fields.get("rope_theta") ?? family.ropeTheta,
+});
+
+/**
+ * The RoPE setting of a parsed config.json, for whom somebody else runs the model: quantised weights do not matter, and an
+ * architecture that is not listed is read as Llama's, which must state its context. Throws as `parseConfig` does for the
+ * fields it reads.
+ */
+export function parseConfigRope(json: unknown, file = "config.json"): Rope {
+  const fields = new Fields(json, file);
+  const name = listedFamily(fields);
+  if (name === undefined) fields.integer("max_position_embeddings", 1, Number.MAX_SAFE_INTEGER);
+  const family = families[name ?? "llama"];
+  return parseRope(withDefaults(fields, family), family.rope);
+}
+
 /** Whether partial_rotary_factor is 1 wherever it stands, which says nothing new: heads turn whole. */
 function wholeHeads(fields: Fields): boolean {
   const sections = ["rope_scaling", "rope_parameters"].map((key) => fields.get(key)).filter(isObject);
   return sections.every(({ partial_rotary_factor: share = 1 }) => share === 1);
 }
 
+const NAMES = Object.keys(families) as FamilyName[];
+
+/** What `architectures` says, as a list. */
+function architecturesOf(fields: Fields): readonly unknown[] {
+  const stated = fields.get("architectures") ?? [];
+  return Array.isArray(stated) ? stated : [stated];
+}
+
+/** Whether `architectures` says a family; LlamaForCausalLM, LLaMAForCausalLM and LlamaModel are one. */
+function says(fields: Fields, name: FamilyName): boolean {
+  const plain = (text: unknown) =>
+    typeof text === "string" ? text.replace(/(?:ForCausalLM|Model)$/, "").toLowerCase() : "";
+  return architecturesOf(fields).some((each) => plain(each) === plain(families[name].architecture));
+}
+
 /**
- * The row of the table that a config names. As in transformers model_type decides, and `architectures` only tells what was
- * saved: decapoda's first Llamas say LLaMAForCausalLM, a base model saved alone says LlamaModel, some say []. Where there is
- * no model_type it decides, without which transformers would not know either.
+ * The row of the table that a config names, undefined for an architecture that is not in it. As in transformers model_type
+ * decides, and `architectures` only tells what was saved: decapoda's first Llamas say LLaMAForCausalLM, a base model saved
+ * alone says LlamaModel, some say []. Where there is no model_type it decides, without which transformers would not know
+ * either.
  */
+function listedFamily(fields: Fields): FamilyName | undefined {
+  const type = fields.get("model_type");
+  return NAMES.find((name) => (type === undefined ? says(fields, name) : name === type));
+}
+
+/** The row that a config names. Throws for another architecture, and for none. */
 function familyOf(fields: Fields, notes: string[]): FamilyName {
   const { file } = fields;
   const type = fields.get("model_type");
-  const architectures = fields.get("architectures");
-  const names = Object.keys(families) as FamilyName[];
-  const known = names.map((name) => `"${name}"`).join(", ");
-  const stated: unknown[] = Array.isArray(architectures)
-    ? architectures
-    : architectures === undefined
-      ? []
-      : [architectures];
-  /** LlamaForCausalLM, LLaMAForCausalLM and LlamaModel are one. */
-  const plain = (name: unknown) =>
-    typeof name === "string" ? name.replace(/(?:ForCausalLM|Model)$/, "").toLowerCase() : "";
-  const says = (name: FamilyName) => stated.some((each) => plain(each) === plain(families[name].architecture));
-  if (type === undefined) {
-    const found = names.find(says);
-    if (found) return found;
-    if (architectures === undefined)
+  const name = listedFamily(fields);
+  if (name === undefined) {
+    const known = NAMES.map((each) => `"${each}"`).join(", ");
+    const other = "another architecture needs its own forward pass";
+    if (type !== undefined) throw fields.bad("model_type", `one of ${known}; ${other}`);
+    if (fields.get("architectures") === undefined)
       throw new LlariatError("config", `${file}: got neither model_type nor architectures, needed model_type ${known}`);
-    const needed = names.map((name) => `"${families[name].architecture}"`).join(" or ");
-    throw fields.bad("architectures", `[${needed}]; another architecture needs its own forward pass`);
+    const needed = NAMES.map((each) => `"${families[each].architecture}"`).join(" or ");
+    throw fields.bad("architectures", `[${needed}]; ${other}`);
   }
-  const name = names.find((each) => each === type);
-  if (name === undefined)
-    throw fields.bad("model_type", `one of ${known}; another architecture needs its own forward pass`);
-  if (stated.length > 0 && !says(name)) {
+  if (type !== undefined && architecturesOf(fields).length > 0 && !says(fields, name)) {
+    const stated = show(fields.get("architectures"));
     const made = families[name].architecture;
-    notes.push(
-      `${file}: architectures says ${show(architectures)}; model_type "${name}" decides, which makes it ${made}`,
-    );
+    notes.push(`${file}: architectures says ${stated}; model_type "${name}" decides, which makes it ${made}`);
   }
   return name;
 }

@@ -104,6 +104,8 @@ export interface Family {
   readonly maxPositions: number;
   readonly bosId?: number;
   readonly eosIds: readonly number[];
+  /** num_key_value_heads where config.json has none; without, num_attention_heads, which null is in every family. */
+  readonly kvHeads?: number;
   /** head_dim where config.json has none; without, hidden_size / num_attention_heads. */
   readonly headDim?: number;
   /** rope_theta where config.json has none; without, 10,000. */
@@ -165,6 +167,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   },
   mistral: {
     architecture: "MistralForCausalLM",
+    kvHeads: 8,
     maxPositions: 131_072,
     bosId: 1,
     eosIds: [2],
@@ -177,22 +180,24 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   },
   qwen2: {
     architecture: "Qwen2ForCausalLM",
+    kvHeads: 32,
     maxPositions: 32_768,
     eosIds: [],
     own(fields, layers) {
-      return { qkvBias: true, oBias: false, mlpBias: false, ...windowsByType(fields, layers, afterFull(fields)) };
+      return { qkvBias: true, oBias: false, mlpBias: false, ...windowsByType(fields, layers, afterFull(fields), 4096) };
     },
     slots: LLAMA_SLOTS,
   },
   qwen3: {
     architecture: "Qwen3ForCausalLM",
+    kvHeads: 32,
     maxPositions: 32_768,
     eosIds: [],
     headDim: 128,
     own(fields, layers) {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
       const biases = { qkvBias: attention, oBias: attention, mlpBias: false };
-      return { ...biases, ...windowsByType(fields, layers, afterFull(fields)) };
+      return { ...biases, ...windowsByType(fields, layers, afterFull(fields), 4096) };
     },
     slots: {
       ...LLAMA_SLOTS,
@@ -209,6 +214,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   },
   smollm3: {
     architecture: "SmolLM3ForCausalLM",
+    kvHeads: 4,
     maxPositions: 32_768,
     bosId: 128_000,
     eosIds: [128_001],
@@ -248,7 +254,7 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     maxPositions: 4096,
     bosId: 1,
     eosIds: [32_000],
-    rope: { spellings: { su: "longrope", yarn: "longrope" }, partial: true },
+    rope: { spellings: { su: "longrope", yarn: "longrope" }, partial: true, longropeOriginal: 4096 },
     rmsEps: 1e-5,
     own(fields, layers) {
       return { qkvBias: false, oBias: false, mlpBias: false, ...windowsOf(windowOf(fields), layers) };
@@ -303,9 +309,12 @@ const afterFull = (fields: Fields): ((i: number) => boolean) => {
   return (i) => i >= full;
 };
 
-/** `windows` where use_sliding_window says whether there are any, and layer_types, else `otherwise`, in which layers. */
-function windowsByType(fields: Fields, layers: number, otherwise: (i: number) => boolean) {
-  const window = fields.flag("use_sliding_window") ? windowOf(fields, 4096) : undefined;
+/**
+ * `windows` where use_sliding_window says whether there are any, and layer_types, else `otherwise`, in which layers; of
+ * `absent` tokens where sliding_window is absent.
+ */
+function windowsByType(fields: Fields, layers: number, otherwise: (i: number) => boolean, absent?: number) {
+  const window = fields.flag("use_sliding_window") ? windowOf(fields, absent) : undefined;
   const types = fields.get("layer_types");
   if (types === undefined) return windowsOf(window, layers, otherwise);
   const known = window === undefined ? ["full_attention"] : ["full_attention", "sliding_attention"];

@@ -11,22 +11,26 @@ import { show } from "../text/json.ts";
 import { others, short } from "../text/wording.ts";
 import { type ModelConfig, families, partsOf, tensorsOf } from "./families.ts";
 
+/** The names of the embedding and of the head. */
+function endsOf(config: ModelConfig): readonly [embed: string, head: string] {
+  const { embed, head } = families[config.family].slots;
+  const [first, last] = [embed, head].map((slot) => partsOf(slot, config).weights[0].name);
+  return [first, last];
+}
+
 /**
- * Exactly the tensors that the config calls for, each with its shape and a float dtype; and whether the head is the embedding.
- * Adds to `notes` what the files hold besides, which transformers does not read either. Throws LlariatError "checkpoint"
- * naming the first tensor that is missing, twice there, of another shape, quantised or not row-major; "source" and "aborted"
- * from comparing a head with its embedding.
+ * Exactly the tensors that the config calls for, each with its shape and a float dtype; the head only where the files hold
+ * one beside the embedding. Adds to `notes` what the files hold besides, which transformers does not read either. Throws
+ * LlariatError "checkpoint" naming the first tensor that is missing, twice there, of another shape, quantised or not
+ * row-major.
  */
-export async function matchConfig(
+export function matchConfig(
   { stored, problems, where }: Table,
   config: ModelConfig,
   notes: string[],
-  signal?: AbortSignal,
-): Promise<{ tensors: Map<string, StoredTensor>; tied: boolean }> {
-  const { architecture, slots } = families[config.family];
-  const [[EMBED], [HEAD]] = [slots.embed, slots.head].map((slot) =>
-    partsOf(slot, config).weights.map(({ name }) => name),
-  );
+): Map<string, StoredTensor> {
+  const { architecture } = families[config.family];
+  const [EMBED, HEAD] = endsOf(config);
   const needed = new Map([...tensorsOf(config)].map(({ name, shape }) => [name, shape]));
   const held = withPrefix(stored, needed, notes);
   // Files may keep either of two tied tensors: safetensors' save_model keeps the first by name, which is the head.
@@ -75,14 +79,26 @@ export async function matchConfig(
   const promised = [...problems.keys()].filter((name) => !needed.has(name));
   if (promised.length > 0)
     notes.push(`${where} promises ${short(promised[0])}${others(promised.length)} in vain; the model does not need it`);
-  if (!config.tied || tied) return { tensors, tied };
+  return tensors;
+}
+
+/**
+ * Whether the head is the embedding, which is then all that stays of the two. Where the config says so and the files hold
+ * both, their values decide, and a note tells of different ones. Throws LlariatError "source" and "aborted" from reading.
+ */
+export async function tieHead(
+  tensors: Map<string, StoredTensor>,
+  config: ModelConfig,
+  notes: string[],
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const [EMBED, HEAD] = endsOf(config);
+  const head = tensors.get(HEAD);
+  if (!head || !config.tied) return !head;
   // The config says tied and the file has both: transformers ties equal ones and lets different ones win over the flag.
-  if (await sameValues(tensors.get(EMBED)!, head!, signal)) {
-    tensors.delete(HEAD);
-    return { tensors, tied: true };
-  }
+  if (await sameValues(tensors.get(EMBED)!, head, signal)) return tensors.delete(HEAD);
   notes.push(`${HEAD} differs from ${EMBED} although config.json says tie_word_embeddings: both are used`);
-  return { tensors, tied: false };
+  return false;
 }
 
 /**

@@ -52,6 +52,8 @@ export interface RopeDialect {
   readonly spellings?: Readonly<Record<string, RopeType>>;
   /** The first partial_rotary_factor of a head's elements turn, under every type. */
   readonly partial?: boolean;
+  /** M0 of longrope where config.json has none beside the setting; one inside the setting does not count then. */
+  readonly longropeOriginal?: number;
 }
 
 const inConfig = (key: string) => `config.json: ${key}`;
@@ -79,6 +81,12 @@ export function parseRope(config: Readonly<Record<string, unknown>>, dialect: Ro
   const M = number(inConfig("max_position_embeddings"), given(config, "max_position_embeddings") ?? 2048, SIZE);
   const original = topElseSection("original_max_position_embeddings");
   const stated = original.value === undefined ? undefined : number(original.name, original.value, TOKENS);
+  /** transformers looks for it before it knows "su" for longrope (Phi3Config). */
+  const isSu = (given(values, "rope_type") ?? given(values, "type")) === "su";
+  const originalOf = (type: RopeType) =>
+    type === "longrope" && !isSu && given(config, "original_max_position_embeddings") === undefined
+      ? dialect.longropeOriginal
+      : undefined;
   const ownTheta = given(values, "rope_theta");
   const theta =
     ownTheta === undefined
@@ -91,7 +99,10 @@ export function parseRope(config: Readonly<Record<string, unknown>>, dialect: Ro
       headDim: dialect.partial ? turningPart(headDimension(config), share) : headDimension(config),
       theta,
       partial: dialect.partial ? { ...share, value: undefined } : share,
-      lengths: (type, s) => ({ M, M0: stated ?? (type === "linear" ? linearBase(config, M, s ?? 1) : M) }),
+      lengths: (type, s) => ({
+        M,
+        M0: originalOf(type) ?? stated ?? (type === "linear" ? linearBase(config, M, s ?? 1) : M),
+      }),
     },
   );
   const isRead = (key: string) => dialect.partial && key === "partial_rotary_factor";

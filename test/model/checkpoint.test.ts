@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { randomFiles, SHAPES, writeCheckpoint } from "../tools/checkpoint.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
+import { LlariatError } from "../../src/error.ts";
 import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
@@ -162,6 +163,35 @@ tests("tied with a different head in the file: the file wins, with a note", asyn
     assert.ok(checkpoint.tensors.has(HEAD));
     assert.match(checkpoint.notes.join(), /lm_head\.weight differs from model\.embed_tokens\.weight/);
   }
+});
+
+tests("embedding and head are compared after the check, which a byte of them would come too late for", async () => {
+  const set = memoryFiles({ ...single, "config.json": tiedConfig });
+  const { tensors } = await openCheckpoint(memoryFiles(single));
+  const first = Math.min(...[...tensors.values()].map(({ start }) => start));
+  let beyond = 0;
+  const files: typeof set = {
+    ...set,
+    async open(name) {
+      const source = await set.open(name);
+      if (!source || name !== "model.safetensors") return source;
+      const read: typeof source.read = (start, end, ...rest) => {
+        if (end > first) beyond++;
+        return source.read(start, end, ...rest);
+      };
+      return { ...source, read };
+    },
+  };
+  const seen: unknown[] = [];
+  await openCheckpoint(files, undefined, (config, texts) => seen.push(config.tied, Object.keys(texts), beyond));
+  assert.equal(seen, [true, ["tokenizer", "tokenizerConfig"], 0]);
+  assert.ok(beyond > 0);
+  beyond = 0;
+  const check = () => {
+    throw new LlariatError("rope", "does not suit");
+  };
+  await refused(() => openCheckpoint(files, undefined, check), "rope", "does not suit");
+  assert.is(beyond, 0);
 });
 
 tests("tied with only lm_head.weight in the file: it is the embedding", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseConfig } from "../../src/model/config.ts";
+import { parseConfig, parseConfigRope } from "../../src/model/config.ts";
 import { parseJson } from "../../src/text/json.ts";
 import { parseRope } from "../../src/rope/index.ts";
 import { refused, refusedSync } from "../tools/refused.ts";
@@ -23,7 +23,8 @@ const llama32 = {
   vocab_size: 128256,
 }; // prettier-ignore
 const base: Record<string, unknown> = {
-  model_type: "llama", hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 100, vocab_size: 300,
+  model_type: "llama", hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 4, intermediate_size: 100,
+  vocab_size: 300,
 }; // prettier-ignore
 
 tests("Llama 3.2 1B: every field", () => {
@@ -128,6 +129,61 @@ tests("windows: which layers have one, by family", () => {
   const smol = { use_sliding_window: true, sliding_window: 8, no_rope_layers: [1, 0] };
   assert.equal(windows("smollm3", smol), [null, 8], "its layers without RoPE");
   assert.equal(windows("smollm3", { ...smol, ...types }), [8, null]);
+});
+
+tests(
+  "absent is not null: windows, heads of keys and the trained length, as the configuration classes have them",
+  () => {
+    const { num_key_value_heads: _, ...others } = base;
+    const silent = { ...others, num_attention_heads: 64, head_dim: 16 };
+    const parse = (model_type: string, more: object = {}) => parseConfig({ ...silent, model_type, ...more });
+    const usual = { llama: 64, mistral: 8, qwen2: 32, qwen3: 32, smollm3: 4, granite: 64, phi3: 64 };
+    for (const [name, absent] of Object.entries(usual)) {
+      assert.is(parse(name).kvHeads, absent, name);
+      assert.is(parse(name, { num_key_value_heads: null }).kvHeads, 64, name);
+      assert.is(parse(name, { num_key_value_heads: 16 }).kvHeads, 16, name);
+    }
+    refusedSync(
+      () => parse("qwen2", { num_attention_heads: 16 }),
+      "config",
+      "config.json: num_key_value_heads: got nothing, needed a divisor of num_attention_heads, 16 (without it a qwen2 has 32)",
+    );
+    assert.is(parse("smollm3", { use_sliding_window: true, no_rope_layers: [1, 0] }).windows, undefined);
+
+    const lists = { short_factor: Array(8).fill(1), long_factor: Array(8).fill(2) };
+    const original = (type: string, top?: number, inside?: number, model_type = "phi3") => {
+      const beside = top !== undefined && { original_max_position_embeddings: top };
+      const own = inside !== undefined && { original_max_position_embeddings: inside };
+      const rope_scaling = { type, ...lists, ...own };
+      return parse(model_type, { max_position_embeddings: 8192, ...beside, rope_scaling }).rope.originalMaxPositions;
+    };
+    for (const type of ["longrope", "yarn"]) {
+      assert.equal([original(type), original(type, undefined, 32), original(type, 64, 32)], [4096, 4096, 64], type);
+    }
+    assert.is(original("su", undefined, 32), 32, "transformers does not know it yet where it looks for the length");
+    assert.equal(
+      [original("longrope", undefined, 32, "llama"), original("longrope", undefined, undefined, "llama")],
+      [32, 8192],
+    );
+  },
+);
+
+tests("the RoPE setting alone: of quantised weights and of other architectures, which state their context", () => {
+  const scaled = { rope_scaling: { rope_type: "yarn", factor: 4, original_max_position_embeddings: 2048 } };
+  const gemma = { ...base, ...scaled, model_type: "gemma2", max_position_embeddings: 8192, rope_theta: 5e5 };
+  const { type, theta, originalMaxPositions, maxPositions } = parseConfigRope(gemma);
+  assert.equal([type, theta, originalMaxPositions, maxPositions], ["yarn", 5e5, 2048, 8192]);
+  const { max_position_embeddings: _, ...silent } = gemma;
+  refusedSync(
+    () => parseConfigRope(silent),
+    "config",
+    /max_position_embeddings: got nothing, needed an integer from 1/,
+  );
+  for (const config of [{ ...phi3 }, { ...base, model_type: "smollm3" }, { ...base, model_type: "qwen3" }, llama32]) {
+    const awq = { ...config, quantization_config: { quant_method: "awq" } };
+    refusedSync(() => parseConfig(awq), "config", /AWQ/i);
+    assert.equal(parseConfigRope(awq), parseConfig(config).rope);
+  }
 });
 
 tests("Phi-4-mini: three quarters of a head turn, under every type", () => {
