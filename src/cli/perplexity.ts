@@ -32,7 +32,11 @@ export const perplexity: Command = {
     const scalings = readScalings(args);
     const [stride, maxTokens] = [args.number("stride"), args.number("max-tokens")];
     const windows = numbers(args, "window") ?? [256, 512, 1024];
-    const lengths = { windows, ...(stride === undefined ? {} : { stride }) };
+    const lengths = {
+      windows,
+      ...(stride === undefined ? {} : { stride }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    };
     inUsage(() => checkWindows(lengths));
     const opened = await openModel(args, terminal, (rope) => checkScalings(scalings, rope));
     const { signal } = terminal;
@@ -51,7 +55,6 @@ export const perplexity: Command = {
               name: file.replace(/^.*[/\\]/, ""),
               ...lengths,
               ropeScalings: scalings,
-              ...(maxTokens === undefined ? {} : { maxTokens }),
             },
             { signal, onProgress: ({ tokens, of, rows }) => update(rows.length * of + tokens, total * of) },
           ),

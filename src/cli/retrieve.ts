@@ -1,6 +1,7 @@
 // retrieve.ts — `llariat retrieve`: the retrieval grid on a model or a server, with its report.
 
 import { LlariatError } from "../error.ts";
+import { isObject } from "../text/json.ts";
 import {
   type Document,
   type Report,
@@ -173,7 +174,10 @@ const values = (args: Arguments): [string, readonly string[]][] => [
 
 /** The arguments of a saved run; what is given now, such as --batch or --adapter, wins. */
 function withSaved(given: Arguments, saved: Report): Arguments {
-  const before = Object.entries((saved.environment.arguments ?? {}) as Record<string, string[]>);
+  const { arguments: stored = {} } = saved.environment;
+  const before = Object.entries(stored as Record<string, string[]>);
+  if (!isObject(stored) || !before.every(([, texts]) => Array.isArray(texts)))
+    throw new LlariatError("request", "the saved report has no arguments that can be read; the file is damaged");
   const names = new Set([...before.map(([name]) => name), ...Object.keys(options).filter((name) => given.has(name))]);
   const entry = (name: string): readonly string[] =>
     given.has(name) ? given.texts(name) : (before.find(([each]) => each === name)?.[1] ?? []);

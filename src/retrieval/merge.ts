@@ -1,6 +1,8 @@
 // merge.ts — saved reports: whether one belongs to a run, and shards put together again.
 
 import { LlariatError } from "../error.ts";
+import { isObject, show } from "../text/json.ts";
+import { display } from "../text/wording.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
 import { tally } from "./grid.ts";
 import type { Report } from "./schema.ts";
@@ -13,30 +15,39 @@ const refuse = (sentence: string): never => {
 
 /** Checks that parsed JSON is a report of this format. @throws LlariatError("request") saying what is wrong. */
 export function parseReport(json: unknown, name = "report.json"): Report {
-  if (typeof json !== "object" || json === null)
-    return refuse(`${name}: needs an object, got ${json === null ? "null" : typeof json}`);
-  const report = json as Partial<Report>;
-  if (report.format !== REPORT_FORMAT) {
-    refuse(`${name}: needs format ${REPORT_FORMAT}, got ${JSON.stringify(report.format)}; make a new report`);
+  if (typeof json !== "object" || json === null) return refuse(`${name}: needs an object, got ${display(json)}`);
+  const report = json as Readonly<Record<string, unknown>>;
+  if (report["format"] !== REPORT_FORMAT) {
+    refuse(`${name}: needs format ${REPORT_FORMAT}, got ${show(report["format"])}; make a new report`);
   }
-  if (!Array.isArray(report.cells) || typeof report.fingerprint !== "string" || typeof report.prompts !== "object") {
-    refuse(`${name}: cells, fingerprint or prompts are missing; the file is damaged`);
+  for (const [key, is] of Object.entries(FIELDS)) {
+    if (!is(report[key])) refuse(`${name}: ${key} is missing or of another form; the file is damaged`);
   }
-  for (const cell of report.cells!) {
-    if (typeof cell?.id !== "string" || !Array.isArray(cell.attempts))
-      refuse(`${name}: a cell has no id or no attempts; the file is damaged`);
-  }
-  return report as Report;
+  return json as Report;
 }
+
+const isText = (value: unknown) => typeof value === "string";
+const isListOf = (is: (item: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(is);
+
+/** What a report must have so that it can be resumed, merged and drawn. */
+const FIELDS = {
+  created: isText,
+  updated: isText,
+  model: (value) => isObject(value) && isText(value["name"]) && typeof value["trainedLength"] === "number",
+  environment: isObject,
+  settings: isObject,
+  fingerprint: isText,
+  cells: isListOf(
+    (cell) => isObject(cell) && isText(cell["id"]) && isListOf((each) => isObject(each))(cell["attempts"]),
+  ),
+  prompts: isObject,
+  expectations: isListOf((each) => isObject(each) && isText(each["text"])),
+} satisfies Partial<Record<keyof Report, (value: unknown) => boolean>>;
 
 /** What a report must agree with to be resumed. @throws LlariatError("request") naming the first difference. */
 export function checkSaved(
   saved: Report,
-  run: {
-    readonly fingerprint: string;
-    readonly settings: Readonly<Record<string, unknown>>;
-    readonly cells: readonly string[];
-  },
+  run: { readonly fingerprint: string; readonly settings: Readonly<Record<string, unknown>> },
 ): void {
   parseReport(saved, "the saved report");
   if (saved.fingerprint === run.fingerprint) return;
@@ -63,7 +74,8 @@ export function mergeReports(reports: readonly Report[]): Report {
       `merge: reports of different runs, ${first.model.name} ${first.fingerprint} and ${other.model.name} ${other.fingerprint}`,
     );
   }
-  const cells = first.cells.map((cell, i) => mergeCell(reports.map((report) => report.cells[i])) ?? cell);
+  const byId = reports.map((report) => new Map(report.cells.map((cell) => [cell.id, cell])));
+  const cells = first.cells.map(({ id }) => mergeCell(byId.flatMap((known) => known.get(id) ?? [])));
   const perplexity = reports.find((report) => report.perplexity)?.perplexity;
   const effectiveContext = reports.find((report) => report.effectiveContext)?.effectiveContext;
   const conditions = [...new Set(reports.flatMap((report) => report.expectations.map((each) => each.text)))];

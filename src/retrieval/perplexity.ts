@@ -3,6 +3,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
+import { display } from "../text/wording.ts";
 import type { Encoder, ScoringEngine } from "./engine.ts";
 import { score } from "./engine.ts";
 import type { Scaling } from "./scaling.ts";
@@ -64,15 +65,21 @@ export type PerplexityEngine = ScoringEngine & {
   readonly tokenizer?: Encoder | undefined;
 };
 
-/** Refuses windows and a stride that cannot be meant. @throws LlariatError("request") naming the setting. */
-export function checkWindows({ windows, stride = 256 }: Pick<PerplexitySettings, "windows" | "stride">): void {
+/** Refuses windows, a stride and a maxTokens that cannot be meant. @throws LlariatError("request") naming the setting. */
+export function checkWindows({
+  windows,
+  stride = 256,
+  maxTokens = Infinity,
+}: Pick<PerplexitySettings, "windows" | "stride" | "maxTokens">): void {
   if (windows.length === 0) throw new LlariatError("request", "needs at least one", { subject: "windows" });
-  for (const [subject, value] of [["stride", stride], ...windows.map((window) => ["windows", window])] as [
-    string,
-    number,
-  ][]) {
+  const all = ["maxTokens", maxTokens] as const;
+  for (const [subject, value] of [
+    ["stride", stride],
+    ...(maxTokens === Infinity ? [] : [all]),
+    ...windows.map((window) => ["windows", window]),
+  ] as [string, number][]) {
     if (Number.isInteger(value) && value >= 2) continue;
-    throw new LlariatError("request", `must be a whole number of tokens ≥ 2, got ${value}`, { subject });
+    throw new LlariatError("request", `must be a whole number of tokens ≥ 2, got ${display(value)}`, { subject });
   }
 }
 

@@ -61,7 +61,7 @@ export async function retrieve(engine: Engine, given: RetrievalSettings, options
     .toString(16)
     .padStart(16, "0");
   const { resume, onSave, signal } = options;
-  if (resume) checkSaved(resume, { fingerprint, settings: echoed, cells: planned.map(({ cell }) => cell.id) });
+  if (resume) checkSaved(resume, { fingerprint, settings: echoed });
 
   const created = resume?.created ?? new Date().toISOString();
   const texts: Record<string, string> = { ...resume?.prompts };

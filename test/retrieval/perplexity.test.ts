@@ -135,6 +135,13 @@ test("what cannot be measured is refused", async () => {
     "request",
     /windows: must be a whole number of tokens ≥ 2, got 1/,
   );
+  for (const maxTokens of [-3, 1, 2.5, NaN]) {
+    await refused(
+      perplexity(scorer, { text: ids, windows: [8], maxTokens }),
+      "request",
+      `maxTokens: must be a whole number of tokens ≥ 2, got ${maxTokens}`,
+    );
+  }
   await refused(perplexity(scorer, { text: "words", windows: [8] }), "tokenizer", /has no tokenizer/);
   await refused(perplexity({}, { text: ids, windows: [8] }), "request", /needs an engine with score\(\) or logits\(\)/);
   await refused(

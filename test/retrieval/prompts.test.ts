@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { BuildOptions, Prompt } from "../../src/retrieval/index.ts";
 import { prompts } from "../../src/retrieval/index.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { expected, tokenizer, words } from "./fake.ts";
 
 const test = suite("retrieval prompts");
@@ -198,6 +199,10 @@ test("what cannot be built is refused with a reason", () => {
     /10 tokens are too few, the prompt without any filler has \d+/,
   );
   assert.throws(() => prompts.passkey({ ...base, tokens: 10 }), /too few/);
+  for (const tokens of [10, 0, -5]) {
+    const short = { ...base, tokens, filler: "One. Two." };
+    refusedSync(() => prompts.needle(short), "request", new RegExp(`${tokens} tokens are too few`));
+  }
   assert.throws(
     () => prompts.uuid({ ...base, tokens: 500, position: 1.2 }),
     /must be between 0 and 1 of the prompt, got 1\.2/,

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { refused } from "../tools/refused.ts";
+import { refused, refusedSync } from "../tools/refused.ts";
 import { type ErrorCode, LlariatError } from "../../src/error.ts";
 import type { Engine, Report, RetrievalSettings } from "../../src/retrieval/index.ts";
 import { mergeReports, parseReport, prompts, retrieve } from "../../src/retrieval/index.ts";
@@ -205,6 +205,8 @@ test("shards put together are one run; a missing shard is seen", async () => {
     assert.ok(lacking.expectations.some((each) => !each.held && /is pending/.test(each.reason!)));
   }
   assert.equal(timeless(mergeReports([whole, whole])), timeless(whole));
+  // Cells are told by their names, not by where they stand.
+  assert.equal(timeless(mergeReports([whole, { ...whole, cells: whole.cells.toReversed() }])), timeless(whole));
 });
 
 test("reports that do not belong together are refused", async () => {
@@ -231,11 +233,23 @@ test("reports that do not belong together are refused", async () => {
   );
   assert.throws(() => parseReport([]), /needs format llariat-retrieval\/1/);
   assert.throws(() => parseReport(null), /needs an object, got null/);
-  assert.throws(
-    () => parseReport({ ...one, cells: undefined }, "r.json"),
-    /r\.json: cells, fingerprint or prompts are missing/,
-  );
-  assert.throws(() => parseReport({ ...one, cells: [7] }), /a cell has no id/);
+  const wrong: Partial<Record<keyof Report, readonly unknown[]>> = {
+    created: [undefined, 3],
+    updated: [undefined, null],
+    model: [undefined, null, "fake", { name: "fake" }, { trainedLength: 512 }],
+    environment: [undefined, null, []],
+    settings: [undefined, null, "none"],
+    fingerprint: [undefined, 3],
+    cells: [undefined, {}, [7], [null], [{ id: "a" }], [{ attempts: [] }], [{ id: "a", attempts: [null] }]],
+    prompts: [undefined, null, []],
+    expectations: [undefined, {}, [null], [{ held: true }]],
+  };
+  for (const [key, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const sentence = new RegExp(`^r\\.json: ${key} is missing or of another form; the file is damaged$`);
+      refusedSync(() => parseReport({ ...one, [key]: value }, "r.json"), "request", sentence);
+    }
+  }
 });
 
 test("a broken engine does not pass", async () => {

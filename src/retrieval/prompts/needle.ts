@@ -79,7 +79,7 @@ export function needle(options: NeedleOptions): Prompt {
     return { text: HEAD + before + fill(fact) + after + tail, at: HEAD.length + before.length };
   };
   // 16 characters a token are more than any tokenizer reaches on running text.
-  const text = `${filler}\n\n`.repeat(Math.ceil((tokens * 16) / (filler.length + 2)));
+  const text = `${filler}\n\n`.repeat(Math.ceil((Math.max(0, tokens) * 16) / (filler.length + 2)));
   const rest = { task: "needle", value, answers: [value], others: values?.filter((v) => v !== value) ?? [] } as const;
   let best: Prompt | undefined;
   // Which sentences the fact parts changes the joints; where one break allows no exact length, a neighbour may.
