@@ -23,14 +23,14 @@ export async function requestDevice({ adapter: wanted }: { adapter?: string } = 
     );
   }
   const features = FEATURES.filter((feature) => adapter.features.has(feature));
-  const device = await adapter.requestDevice({
-    label: "llariat",
-    requiredFeatures: features,
-    requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
-  });
+  const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
+  const request = { label: "llariat", requiredFeatures: features, requiredLimits };
   const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
   const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description}`);
   const words = [name || architecture || vendor || "unnamed adapter", description, isSoftware ? "software" : ""];
+  const device = await adapter.requestDevice(request).catch((cause) => {
+    throw new LlariatError("device", `${words[0]}: the browser cannot open it: ${(cause as Error).message}`, { cause });
+  });
   return {
     device,
     adapter: { name: words[0], description: words.filter(Boolean).join(" · "), isSoftware },

@@ -4,6 +4,7 @@
  */
 
 import { LlariatError } from "../error.ts";
+import { display } from "../text/wording.ts";
 import { usePlatform } from "../platform.ts";
 import { blobFiles } from "./files.ts";
 import { urlFiles } from "../checkpoint/http.ts";
@@ -15,7 +16,7 @@ usePlatform({
     if (typeof source === "object" && source !== null && Symbol.iterator in source) {
       return blobFiles(source as Iterable<File>);
     }
-    throw new LlariatError("source", `a checkpoint is a base URL, File objects or a FileSet, got ${typeof source}`);
+    throw new LlariatError("source", `a checkpoint is a base URL, File objects or a FileSet, got ${display(source)}`);
   },
   requestDevice,
 });

@@ -66,7 +66,7 @@ export async function otherFolder(
   signal?: AbortSignal,
 ): Promise<LlariatError> {
   const folders = ((await files.folders?.()) ?? []).toSorted();
-  const names = (await files.list()).filter((name) => !folders.includes(name)).toSorted();
+  const names = (await files.list()).toSorted();
   const listed = [...names, ...folders.map((name) => `${name}/`)];
   const more = listed.length > 8 ? ` and ${listed.length - 8} more` : "";
   const among = listed.length ? ` among ${listed.slice(0, 8).join(", ")}${more}` : "";

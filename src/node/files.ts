@@ -46,9 +46,10 @@ async function folder(full: string, describe: string, single?: { name: string; a
   return {
     describe,
     async list() {
-      const entries = await readdir(root);
-      if (single === undefined) return entries;
-      return [single.as, ...entries.filter((name) => !WEIGHT_NAMES.includes(name) && name !== single.name)];
+      const entries = await readdir(root, { withFileTypes: true });
+      const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+      if (single === undefined) return names;
+      return [single.as, ...names.filter((name) => !WEIGHT_NAMES.includes(name) && name !== single.name)];
     },
     async folders() {
       const entries = await readdir(root, { withFileTypes: true });

@@ -1,6 +1,7 @@
 // listed.ts — a checkpoint given as its files, one path each, wherever they lie.
 
 import { basename, dirname } from "node:path";
+import { checkName } from "../checkpoint/bytes.ts";
 import type { FileSet } from "../checkpoint/bytes.ts";
 import { LlariatError } from "../error.ts";
 import { folderFiles } from "./files.ts";
@@ -12,7 +13,7 @@ import { folderFiles } from "./files.ts";
 export async function listedFiles(paths: readonly string[]): Promise<FileSet> {
   const folders = new Map<string, FileSet>();
   const names = new Map<string, FileSet>();
-  const describe = `${paths.length} files`;
+  const describe = paths.length === 1 ? "1 file" : `${paths.length} files`;
   for (const path of paths) {
     const name = basename(path);
     if (names.has(name)) {
@@ -26,6 +27,7 @@ export async function listedFiles(paths: readonly string[]): Promise<FileSet> {
     describe,
     list: async () => [...names.keys()],
     async open(name, signal) {
+      checkName(name, describe);
       const file = await names.get(name)?.open(name, signal);
       if (!file && names.has(name)) throw new LlariatError("source", `${name}: there is no such file`);
       return file;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { FileSet } from "../checkpoint/bytes.ts";
 import { urlFiles } from "../checkpoint/http.ts";
 import { LlariatError } from "../error.ts";
+import { display } from "../text/wording.ts";
 import { folderFiles } from "./files.ts";
 import { listedFiles } from "./listed.ts";
 
@@ -22,9 +23,11 @@ export async function sourceFiles(source: unknown): Promise<FileSet> {
   if (!Array.isArray(source)) {
     throw new LlariatError(
       "source",
-      `a checkpoint is a path, a URL, a list of paths or a FileSet, got ${typeof source}`,
+      `a checkpoint is a path, a URL, a list of paths or a FileSet, got ${display(source)}`,
     );
   }
+  const other = source.findIndex((path) => typeof path !== "string"); // of a hole as well
+  if (other >= 0) throw new LlariatError("source", `a list of paths holds texts, got ${display(source[other])} in it`);
   const address = source.find(isAddress);
   if (address === undefined) return listedFiles(source);
   throw new LlariatError("source", `${address}: got an address among ${source.length} files, needed it alone`, {

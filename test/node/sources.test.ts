@@ -38,7 +38,18 @@ test("a path, a file: URL, http addresses and a list of paths", async () => {
     assert.is((await sourceFiles(source)).describe, "http://host/a/b/");
   await refused(sourceFiles("http://"), "source", /needed an http or https URL/);
   await refused(sourceFiles(new URL("ftp://host/a")), "source", /needed an http or https URL/);
-  await refused(sourceFiles(3), "source", /a path, a URL, a list of paths or a FileSet, got number/);
+  await refused(sourceFiles(3), "source", /a path, a URL, a list of paths or a FileSet, got 3$/);
+  await refused(sourceFiles(null), "source", /or a FileSet, got null$/);
+  for (const list of [[path, 3], [undefined], [null, "https://host/a"]])
+    await refused(sourceFiles(list), "source", /^a list of paths holds texts, got (3|undefined|null) in it$/);
+  const one = await sourceFiles([`${path}/config.json`]);
+  assert.is(one.describe, "1 file");
+  await refused(
+    one.open("../config.json"),
+    "source",
+    /^1 file: got the file name "\.\.\/config\.json", needed a plain/,
+  );
+  await one.close();
   await refused(sourceFiles([path, "https://host/a"]), "source", /https:\/\/host\/a: got an address among 2 files/);
 });
 
