@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import type pc from "picocolors";
 import { LlariatError } from "../error.ts";
-import { editDistance } from "../text/wording.ts";
+import { nearest } from "../text/wording.ts";
 
 /** One option. `kind` is what its value must be; without it the option is a switch. */
 export interface Option {
@@ -144,11 +144,10 @@ const SHORT: Readonly<Record<string, { short: string }>> = {
   prompt: { short: "p" },
 };
 
-/** ", did you mean --x?" for the known option nearest to a mistyped one. */
+/** ", did you mean --x?" for the known option nearest to a mistyped one, or of which one is the beginning of the other. */
 function similar(name: string, command: Command): string {
-  const known = Object.keys(command.options).find(
-    (each) => each.startsWith(name) || name.startsWith(each) || editDistance(each, name) <= 2,
-  );
+  const names = Object.keys(command.options);
+  const known = nearest(name, names) ?? names.find((each) => each.startsWith(name) || name.startsWith(each));
   return known ? `; did you mean --${known}?` : "";
 }
 

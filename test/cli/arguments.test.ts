@@ -35,6 +35,7 @@ test("arguments that do not fit are refused in one sentence, before anything is 
     [["--modle", "x"], /^unknown option --modle; did you mean --model\?$/],
     [["--temprature", "1"], /did you mean --temperature\?/],
     [["--max", "1"], /did you mean --max-/],
+    [["--stop-id", "1"], /did you mean --stop-ids\?/],
     [["-x"], /^unknown option -x$/],
     [["--model"], /^--model needs a value \(DIR_OR_FILE…\)$/],
     [
