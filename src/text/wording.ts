@@ -15,13 +15,21 @@ export const short = (name: string) => (name.length > 200 ? `${name.slice(0, 200
 /** " (and 3 more)": how many besides the one a sentence names. */
 export const others = (count: number) => (count > 1 ? ` (and ${count - 1} more)` : "");
 
-/** Levenshtein distance: fewest insertions, deletions and substitutions that turn `a` into `b` (Wagner & Fischer 1974). */
+/**
+ * Fewest insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment,
+ * after Damerau 1964): most slips of a finger are one of these.
+ */
 export function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= b.length; j++) {
+      const fewest = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      next.push(swapped ? Math.min(fewest, before[j - 2] + 1) : fewest);
+    }
+    before = row;
     row = next;
   }
   return row[b.length];

@@ -32,6 +32,8 @@ test("edit distance of known pairs, symmetric", () => {
     ["kitten", "sitting", 3],
     ["flaw", "lawn", 2],
     ["same", "same", 0],
+    ["modle", "model", 1],
+    ["modle", "moduel", 2],
     ["abc", "xyz", 3],
   ] as const) {
     assert.is(editDistance(a, b), distance);
