@@ -375,6 +375,11 @@ test("the test runner fails what uvu alone would pass", () => {
     assert.is(good.status, 0);
     assert.is(good.last, "1 passed, 0 failed");
     assert.is(run("absent").status, 1);
+    for (const jobs of ["x", "0", "-1", "1.5", ""]) {
+      const wrong = run("good", `--jobs=${jobs}`);
+      assert.is(wrong.status, 1, jobs);
+      assert.not.match(wrong.stdout, /passed/, jobs);
+    }
     assert.is(run("--device").last, "2 passed, 0 failed");
     assert.is(run("--host", "good", "opens", "imports").last, "1 passed, 0 failed");
   } finally {

@@ -19,6 +19,7 @@ import { deviceFacts } from "../src/device/facts.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "./tools/goldens.ts";
 import { argmax, countCalls, farthest, folder, ids, openDevice, replaced, variantsOf } from "./tools/models.ts";
 import { refused } from "./tools/refused.ts";
+import { recordSteps } from "./tools/steps.ts";
 
 const tests = suite("llama");
 const handle = await openDevice();
@@ -290,8 +291,10 @@ tests("a device with the least limits and no features gives the same tokens", as
 tests("a device that is lost: every request says so, and close still works", async () => {
   const own = await openDevice();
   const llama = await Llama.load(sweep, { device: own.device });
+  recordSteps(llama.engine, (number) => {
+    if (number === 5) own.device.destroy();
+  });
   const running = llama.complete(ids(60), { maxNewTokens: 400, ignoreEos: true, allowBeyond: true });
-  setTimeout(() => own.device.destroy(), 30);
   await refused(running, "device");
   await refused(llama.complete([1]), "device");
   await refused(llama.logits([1]), "device");

@@ -5,7 +5,7 @@
 // instead, which take minutes: the real small models against transformers. test/README.md has the rest.
 // A file with a comment line that begins with `Runs last` waits until all others have ended.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
-// with an `.only` is a failure. A skipped test is counted and named.
+// with an `.only` is a failure. Skipped tests are counted; the file that skips one says in a `note:` which and why.
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";

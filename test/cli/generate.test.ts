@@ -9,8 +9,10 @@ import type { Completion } from "../../src/index.ts";
 import { readArguments } from "../../src/cli/command.ts";
 import { generate } from "../../src/cli/generate.ts";
 import { formatBytes } from "../../src/cli/progress.ts";
-import { root } from "../tools/source.ts";
+import { Llama } from "../../src/node/index.ts";
 import { type Ended, llariat, standIn } from "../tools/cli.ts";
+import { refused } from "../tools/refused.ts";
+import { root } from "../tools/source.ts";
 
 const test = suite("cli generate");
 const MODEL = join(root, "test/fixtures/goldens/models/gqa-bf16");
@@ -155,15 +157,42 @@ test("Ctrl-C ends an answer, keeps what there is, and exits 130; a closed pipe e
   assert.match(interrupted.stderr, /stopped\n$/);
 
   const json = await llariat([...endless, "--json"], {
-    until: /adapter: .*\n/,
-    act: (child) => setTimeout(() => child.kill("SIGINT"), 300),
+    until: /KV cache: .*\n/,
+    act: (child) => child.kill("SIGINT"),
   });
   assert.is(json.code, 130);
-  const kept = JSON.parse(json.stdout) as { ids: number[]; finishReason: string };
-  assert.is(kept.finishReason, "aborted");
+  assert.is((JSON.parse(json.stdout) as { finishReason: string }).finishReason, "aborted");
 
   const piped = await llariat(endless, { until: /\d+ \d+ \d+ /, act: (child) => child.stdout!.destroy() });
   assert.is(piped.code, 0, piped.stderr);
+});
+
+test("of an answer that ends by Ctrl-C --json keeps every id that came", async () => {
+  const stop = new AbortController();
+  const pieces = Reflect.get(Llama.prototype, "generate");
+  const came: number[] = [];
+  Llama.prototype.generate = async function* (...given) {
+    const all = pieces.apply(this, given);
+    for (let next = await all.next(); ; next = await all.next()) {
+      if (next.done) return next.value;
+      came.push(next.value.id);
+      yield next.value;
+      if (came.length === 5) stop.abort();
+    }
+  };
+  let stdout = "";
+  const terminal = standIn({
+    signal: stop.signal,
+    stdout: { write: (text: string) => (stdout += text) } as unknown as NodeJS.WriteStream,
+  });
+  try {
+    const argv = ["--model", MODEL, "--ids", "1,2,3", "--ignore-eos", "--max-new-tokens", "200", "--json"];
+    await refused(generate.run(readArguments(generate, argv), terminal), "aborted");
+  } finally {
+    Llama.prototype.generate = pieces;
+  }
+  assert.is(came.length, 5);
+  assert.equal(JSON.parse(stdout), { text: "", ids: came, finishReason: "aborted" });
 });
 
 test("Ctrl-C ends a prefill", async () => {

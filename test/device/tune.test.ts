@@ -9,8 +9,16 @@ import { countCalls, openDevice } from "../tools/models.ts";
 const test = suite("tune");
 const { device, adapter, release } = await openDevice();
 test.after(() => release());
-const calls = countCalls(device);
 const sizes = subgroupSizes(device);
+const facts = { ...sizes, variants: lanesOf(sizes) > 0 ? "shuffle" : "tiled" } as const;
+const alone = await timeProduct(device, facts);
+const calls = countCalls(device);
+/** A test of what not every device has: where it cannot be run it is skipped, with a note that says why. */
+function where(can: boolean, otherwise: string, name: string, body: () => Promise<void>): void {
+  if (can) return test(name, body);
+  console.log(`note: ${otherwise}`);
+  test.skip(name, body);
+}
 
 test("subgroups of varying size, and none, leave tiles without a measurement", async () => {
   assert.is(await fasterVariants(device, { subgroupMin: 4, subgroupMax: 128 }), "tiled");
@@ -18,13 +26,21 @@ test("subgroups of varying size, and none, leave tiles without a measurement", a
   assert.is(calls.createBuffer, 0);
 });
 
-if (adapter.isSoftware && lanesOf(sizes) > 0) {
-  test("an adapter that computes on the CPU takes shuffles without a measurement", async () => {
+where(
+  adapter.isSoftware && lanesOf(sizes) > 0,
+  `${adapter.name} does not shuffle on the CPU; not tried: a fallback adapter`,
+  "an adapter that computes on the CPU takes shuffles without a measurement",
+  async () => {
     assert.is(await fasterVariants(device, sizes), "shuffle");
     assert.is(calls.createBuffer, 0);
-  });
+  },
+);
 
-  test("where that is not known both products are measured, once, leaving nothing behind", async () => {
+where(
+  lanesOf(sizes) > 0,
+  `${adapter.name} has no subgroups of one size; not tried: measuring both products`,
+  "where that is not known both products are measured, once, leaving nothing behind",
+  async () => {
     Object.defineProperty(device, "adapterInfo", { value: { isFallbackAdapter: false } });
     const [first, second] = await Promise.all([fasterVariants(device, sizes), fasterVariants(device, sizes)]);
     assert.is(first, second);
@@ -35,25 +51,26 @@ if (adapter.isSoftware && lanesOf(sizes) > 0) {
     assert.is(await fasterVariants(device, sizes), first);
     assert.is(calls.createBuffer, createBuffer);
     assert.is(calls.alive.size, 0);
-  });
-}
+  },
+);
 
-test("what a wait for the device costs is not counted", async () => {
-  const facts = { ...sizes, variants: lanesOf(sizes) > 0 ? "shuffle" : "tiled" } as const;
-  const alone = await timeProduct(device, facts);
-  if (alone > 50)
-    return console.log(`note: a product takes ${alone} ms on ${adapter.name}, so latency is not tried here`);
-  const { queue } = device;
-  const done = queue.onSubmittedWorkDone.bind(queue);
-  const LATENCY = 400;
-  queue.onSubmittedWorkDone = async () => {
-    await done();
-    await new Promise((resolve) => setTimeout(resolve, LATENCY));
-    return undefined;
-  };
-  const ms = await timeProduct(device, facts);
-  queue.onSubmittedWorkDone = done;
-  assert.ok(ms > 0 && ms < LATENCY / 2, `${ms} ms, ${alone} without latency`);
-});
+where(
+  alone <= 50,
+  `a product takes ${alone} ms on ${adapter.name}; not tried: latency`,
+  "what a wait for the device costs is not counted",
+  async () => {
+    const { queue } = device;
+    const done = queue.onSubmittedWorkDone.bind(queue);
+    const LATENCY = 400;
+    queue.onSubmittedWorkDone = async () => {
+      await done();
+      await new Promise((resolve) => setTimeout(resolve, LATENCY));
+      return undefined;
+    };
+    const ms = await timeProduct(device, facts);
+    queue.onSubmittedWorkDone = done;
+    assert.ok(ms > 0 && ms < LATENCY / 2, `${ms} ms, ${alone} without latency`);
+  },
+);
 
 test.run();

@@ -21,6 +21,14 @@ function setUp(pages = 1000, options: ConstructorParameters<typeof PoolEngine>[0
   return { engine, scheduler: new Scheduler(engine), memory: engine.memory };
 }
 
+/** Waits, turn by turn, until something is so. */
+async function until(so: () => boolean): Promise<void> {
+  for (let turns = 0; !so(); turns++) {
+    assert.ok(turns < 10_000, `never: ${String(so)}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 /** Texts of all kinds: fixed frequencies, and such that follow the length under every meaning. */
 const kinds: readonly Text[] = [
   { prompt: text(50), count: 40 },
@@ -60,7 +68,7 @@ test("those of one moment share their first step; of too many for a step nobody 
 test("a prompt gets its place beside as many as fill the steps, and the rows that they leave", async () => {
   const { engine, scheduler } = setUp(1000, { rows: 40 });
   const long = Array.from({ length: 20 }, (_, i) => generate(scheduler, { prompt: [i + 1], count: 60, shared: false }));
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => engine.steps.length >= 3);
   const before = engine.steps.length;
   const late = generate(scheduler, { prompt: text(100), count: 2, shared: false });
   await late.done;
@@ -199,10 +207,10 @@ test("what has been computed is known: whole pages, and the beginning of one by 
 });
 
 test("equal prompts at the same time share what the first has published, and write into no page of another", async () => {
-  const { scheduler, memory } = setUp();
+  const { engine, scheduler, memory } = setUp();
   const same = { prompt: text(100), count: 40 };
   const first = generate(scheduler, same);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => engine.steps.length >= 5); // its prompt takes three
   const later = [1, 2, 3].map((id) => ({ prompt: [...text(97), id, id], count: 40 }));
   const all = later.map((each) => generate(scheduler, each));
   assert.equal(await first.done, expected(same));
@@ -321,8 +329,8 @@ test("who is closed while memory is made for it gets none", async () => {
   const { engine, scheduler, memory } = setUp();
   const first = generate(scheduler, { ...kinds[0], shared: false });
   engine.device.during = () => first.sequence.close();
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.ok(engine.device.resized > 0);
+  await until(() => engine.device.resized > 0);
+  await scheduler.between(() => Promise.resolve());
   nothingHeld(memory);
   engine.device.during = () => {};
   assert.equal(await generate(scheduler, kinds[1]).done, expected(kinds[1]));
@@ -355,8 +363,9 @@ test("the pool doubles as a text grows, not beyond what can come, and trim gives
   assert.equal(sizes, [8, 16, 32], "29 pages in the end, in groups of eight");
   assert.ok(engine.device.resized < 12, `${engine.device.resized}`);
   assert.is(sequence.pages.length, 0);
+  const before = engine.steps.length;
   const held = generate(scheduler, { prompt: text(40), count: 200, shared: false });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await until(() => engine.steps.length >= before + 3);
   await scheduler.between(() => memory.trim());
   assert.ok(memory.kv.pages < 9, `${memory.kv.pages}`);
   assert.equal(await held.done, expected({ prompt: text(40), count: 200 }));

@@ -358,10 +358,14 @@ tests("decoding rows beside a prompt are taken by the kernels made for them", as
       plans.add(engine.plan(segments, want).attention);
       return prepare(segments, want);
     };
+    // Its prompt takes two steps; in the fourth it generates, and a prompt comes beside it.
+    let beside: Promise<unknown> | undefined;
+    recordSteps(engine, (number) => {
+      if (number === 4) beside = llama.logits(ids(200, 256, 7));
+    });
     const first = llama.complete(requests[0].prompt, requests[0].options);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    await llama.logits(ids(200, 256, 7));
     same("beside prompts", await first, alone);
+    await beside;
     assert.equal([...plans].sort(), ["both", "decode", "prefill"]);
   }
 });

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";
 import { countCalls, folder, ids, openDevice } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
-import { nothingHeld } from "../tools/steps.ts";
+import { nothingHeld, recordSteps } from "../tools/steps.ts";
 
 const tests = suite("ends");
 const handle = await openDevice();
@@ -14,6 +14,13 @@ const sweep = folder("goldens/rope_sweep");
 const tiny = await Llama.load(sweep, { device });
 
 const asked = { ignoreEos: true, allowBeyond: true } as const;
+
+/** Says what happens before the nth step from now, which waits for it. */
+function stepHook(llama: Llama): (n: number, act: () => void | Promise<void>) => void {
+  let [left, act] = [0, (): void | Promise<void> => {}];
+  recordSteps(llama.engine, () => (--left === 0 ? act() : undefined));
+  return (n, next) => void ([left, act] = [n, next]);
+}
 
 tests("pages come back however a request ends", async () => {
   using llama = await Llama.load(sweep, { device, chunkRows: 16 });
@@ -25,11 +32,13 @@ tests("pages come back however a request ends", async () => {
   for await (const _ of llama.generate(ids(40), options)) break;
   free("break");
   const thrown = new Error("the consumer's");
-  try {
+  const throwing = async (): Promise<void> => {
     for await (const _ of llama.generate(ids(40), options)) throw thrown;
-  } catch (error) {
-    assert.is(error, thrown);
-  }
+  };
+  await throwing().then(
+    () => assert.unreachable("nothing came to throw at"),
+    (error: unknown) => assert.is(error, thrown),
+  );
   free("throw");
   const returned = llama.generate(ids(40), options);
   await returned.next();
@@ -45,6 +54,7 @@ tests("pages come back however a request ends", async () => {
 
 tests("abort ends a request at once, in its prompt and while it generates", async () => {
   using llama = await Llama.load(sweep, { device, chunkRows: 16 });
+  const atStep = stepHook(llama);
   await llama.complete(ids(200), { ...asked, maxNewTokens: 3 });
   const prompt = ids(200, 256, 2);
   // Before: nothing is computed or allocated.
@@ -67,11 +77,18 @@ tests("abort ends a request at once, in its prompt and while it generates", asyn
   assert.is((error.cause as Error).message, "stop");
   assert.is(chunks, 3);
   assert.ok(calls.submit <= 4, `${calls.submit} steps`);
-  // By a timer, while a step is under way: the promise settles before that step has ended.
+  // While a step is under way: the promise settles before that step has ended.
   const second = new AbortController();
+  let ended = false;
+  let end = () => {};
+  const under = new Promise<void>((resolve) => (end = () => ((ended = true), resolve())));
+  const late = setTimeout(() => end(), 10_000);
+  atStep(4, () => (second.abort(), under));
   const slow = llama.complete(prompt, { ...asked, signal: second.signal, maxNewTokens: 500, reusePrefix: false });
-  setTimeout(() => second.abort(), 30);
   await refused(slow, "aborted", /aborted while computing a request/);
+  assert.not.ok(ended, "the step goes on");
+  clearTimeout(late);
+  end();
   // While it generates.
   const third = new AbortController();
   let tokens = 0;
@@ -88,7 +105,7 @@ tests("abort ends a request at once, in its prompt and while it generates", asyn
   // Logits too.
   const fourth = new AbortController();
   const logits = llama.logits(ids(1500), { signal: fourth.signal });
-  setTimeout(() => fourth.abort(), 5);
+  atStep(3, () => fourth.abort());
   await refused(logits, "aborted");
   nothingHeld(llama.engine.memory, "after aborted logits");
   // The signal of a request that is over has no listener of ours: aborting it does nothing.
@@ -122,8 +139,8 @@ tests("closing a model ends what is under way with one sentence, and never hangs
   }
   // Two at a time, and a device of the caller's that goes on to work.
   const llama = await load();
+  stepHook(llama)(3, () => llama.close());
   const both = [llama.complete(ids(100), options), llama.logits(ids(300))];
-  setTimeout(() => llama.close(), 20);
   for (const each of both) await refused(each, "closed");
   assert.equal((await tiny.complete(ids(10), { ...asked, maxNewTokens: 3 })).ids.length, 3);
 });

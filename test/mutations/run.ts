@@ -3,7 +3,7 @@
 // Works on copies in a temporary folder, as many at once as there are cores. A mutation that no test notices is a failure, and
 // so is one that merely does not compile, or whose text is not found exactly once: then the code has moved on and the list
 // must follow. What was noticed before, by code that is still the same, is not tried again (known.ts; --fresh does).
-// After --budget seconds no further one is begun, and what was left out is named. Ends with the line "N passed, N failed".
+// After --budget seconds no further one is begun, and what was left out is named; not to have tried any is a failure. Ends with the line "N passed, N failed".
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,7 @@ const { values, positionals: wanted } = parseArgs({
 });
 const jobs = Number(values.jobs ?? availableParallelism());
 const budget = Number(values.budget ?? Infinity);
+if (!(budget > 0)) throw new Error(`--budget needs a number of seconds, got ${values.budget}`);
 const seconds = (): number => performance.now() / 1000;
 
 const chosen = Object.entries(ROOMS).flatMap(([room, mutations]) =>
@@ -97,7 +98,7 @@ for (const mutation of chosen) {
 }
 if (chosen.length === 0) report(wanted.join(" "), false, "no mutation has such a name");
 
-const copies = tries.length === 0 ? [] : Array.from({ length: jobs }, () => new Copy());
+const copies = tries.length === 0 || !(jobs >= 1) ? [] : Array.from({ length: jobs }, () => new Copy());
 process.on("exit", () => {
   for (const copy of copies) copy.remove();
 });
@@ -113,6 +114,7 @@ if (counts.failed === 0) {
   });
   known.save();
 }
+if (tries.length > 0 && left.length === tries.length) report(`within ${budget} s`, false, "not one was tried");
 for (const name of left) console.log(`note: left out: ${name}`);
 if (left.length > 0) console.log(`note: ${budget} s were not enough; npm run test:mutations has no limit`);
 console.log(`\n${chosen.length} mutations in ${seconds().toFixed(0)} s`);
