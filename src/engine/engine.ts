@@ -40,6 +40,8 @@ export class Engine {
   readonly #layout: StepLayout;
   readonly #activations: Omit<Activations, "partials" | "table">;
   #writer: StepWriter;
+  /** The end of a step that gives nothing back to wait for. */
+  #unread: Promise<void> | undefined;
   readonly #recordings = new Map<string, Promise<Recording>>();
 
   constructor(gpu: Gpu, config: ModelConfig, weights: Weights, options: EngineOptions = {}) {
@@ -74,7 +76,8 @@ export class Engine {
   /**
    * Computes the segments' rows in one step, and gives one output per wanted row, in the segments' order. `recording` is what
    * `prepare` gave for them. It is submitted, and the tokens count as cached, before this returns: whatever is submitted later
-   * runs after it.
+   * runs after it. Resolves when its outputs have arrived; a step without outputs, when the one before it has ended, so that
+   * the device has the next at hand and yet no more than one waits: a prompt can be cancelled between its chunks.
    */
   async step(segments: readonly Segment[], want: "candidates" | "logits", recording: Recording): Promise<Output[]> {
     const count = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
@@ -84,7 +87,11 @@ export class Engine {
     const wide = stride(tensor.shape[1]);
     const result = this.gpu.run(recording, shape, data, count === 0 ? undefined : { tensor, bytes: 4 * wide * count });
     for (const segment of segments) segment.sequence.advance(segment.count);
+    const before = this.#unread;
+    this.#unread = count === 0 ? this.gpu.idle() : undefined;
+    this.#unread?.catch(() => {}); // whoever submits next hears of it
     const bytes = await result;
+    await before;
     if (!bytes) return [];
     const words = new Uint32Array(bytes);
     const { vocab } = this.config;

@@ -7,7 +7,7 @@ import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
 import type { ModelConfig } from "../model/families.ts";
 import type { Rope } from "../rope/index.ts";
-import { AngleTable } from "./angles.ts";
+import { AngleTable, LEAST_ROWS } from "./angles.ts";
 import { GROW_PAGES, KvCache, type KvShape, pagesFor } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
 import type { Sequence } from "./sequence.ts";
@@ -74,6 +74,16 @@ export class SequenceMemory {
     const rows = Math.floor(limit / (4 * stride(headDim)));
     const parts = Math.floor(limit / tensorBytes(this.#parts(SPLIT)));
     return Math.min(this.maxPages * PAGE, rows, parts * SPLIT);
+  }
+
+  /** Refuses a sequence that could never be held. Throws `context` saying what the bound is. */
+  checkCapacity(tokens: number): void {
+    if (tokens <= this.maxTokens) return;
+    const limited = this.maxPages < this.kv.maxPages && this.maxTokens === this.maxPages * PAGE;
+    const most = limited ? "within maxKvBytes one sequence" : "one sequence on this device";
+    const problem = `${tokens} tokens are asked for, ${most} holds ${this.maxTokens} at most`;
+    const other = limited ? "load with a larger maxKvBytes" : "use another adapter";
+    throw new LlariatError("context", problem, { advice: `use a shorter prompt or fewer new tokens, or ${other}` });
   }
 
   /** A sequence that may ask for memory. */
@@ -148,7 +158,7 @@ export class SequenceMemory {
       this.kv.release([page]);
     }
     const longest = [...this.#open].reduce((most, { pages }) => Math.max(most, pages.length * PAGE), SPLIT);
-    const error = await this.#resize(this.kv.usedEnd, Math.max(64, this.angles.rows), this.#parts(longest));
+    const error = await this.#resize(this.kv.usedEnd, Math.max(LEAST_ROWS, this.angles.rows), this.#parts(longest));
     if (error) throw error;
   }
 

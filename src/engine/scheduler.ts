@@ -61,8 +61,10 @@ export class Scheduler<E extends StepEngine = Engine> {
   readonly #entries = new Map<Sequence, Entry>();
   #opened = 0;
   #served = 0;
-  #loop: Promise<void> | undefined;
+  #running = false;
   #closed: LlariatError | undefined;
+  /** Work that waits for the end of the step under way. */
+  readonly #between: (() => Promise<void>)[] = [];
 
   constructor(engine: E) {
     this.engine = engine;
@@ -75,10 +77,7 @@ export class Scheduler<E extends StepEngine = Engine> {
   open(options: OpenOptions): Sequence {
     const { capacity, rope, meaning, planned, gaps = false, shared = false } = options;
     const { memory } = this.engine;
-    if (capacity > memory.maxTokens) {
-      const most = `one sequence on this device holds ${memory.maxTokens} at most`;
-      throw new LlariatError("context", `${capacity} tokens are asked for, ${most}; use fewer, or another adapter`);
-    }
+    memory.checkCapacity(capacity);
     const angles = memory.angles.take({ rope, meaning, rows: gaps ? capacity : 0, planned, gaps });
     const sequence = new Sequence(this, { capacity, angles, shared });
     memory.add(sequence);
@@ -97,7 +96,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     }
     if (entry.turn) throw new LlariatError("kernel", "a sequence was fed before its last turn had ended");
     this.#begin(entry, turn);
-    this.#loop ??= this.#run();
+    this.#start();
   }
 
   /** Shares whole pages of what is computed. Used by Sequence. */
@@ -107,25 +106,33 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   /** Ends a sequence and gives back what it holds. Used by Sequence. */
   close(sequence: Sequence): void {
-    if (this.#entries.delete(sequence)) this.engine.memory.release(sequence);
+    const entry = this.#entries.get(sequence);
+    if (!entry) return;
+    this.#entries.delete(sequence);
+    // The loop may hold the entry while it makes memory for another: it has nothing to compute any more.
+    [entry.turn, entry.started] = [undefined, false];
+    this.engine.memory.release(sequence);
   }
 
-  /** Runs `work` between two steps. */
-  async between<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#loop) await this.#loop;
-    const result = work();
-    // Turns that come meanwhile wait for it.
-    this.#loop = result.then(
-      () => this.#run(),
-      () => this.#run(),
-    );
-    return result;
+  /** Runs `work` between two steps: after the one under way, before the next. */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(async () => work().then(resolve, reject));
+      this.#start();
+    });
   }
 
   /** Fails every turn, now and later. */
   end(reason: LlariatError): void {
     this.#closed = reason;
     for (const entry of this.#entries.values()) this.#fail(entry, reason);
+  }
+
+  /** Starts the loop, unless it runs. */
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
   }
 
   #begin(entry: Entry, turn: Turn): void {
@@ -138,16 +145,17 @@ export class Scheduler<E extends StepEngine = Engine> {
   async #run(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
     for (let passes = 0; ;) {
+      for (const work of this.#between.splice(0)) await work();
       await this.#admit();
       const chosen = await this.#choose();
       const active = this.#active();
       if (chosen.length > 0) await this.#step(chosen);
-      else if (active.length === 0) break;
+      else if (active.length === 0 && this.#between.length === 0) break;
       // Whoever waits does so for another that goes on. Should all wait, the oldest is told, rather than all for ever.
       passes = chosen.length > 0 ? 0 : passes + 1;
-      if (passes > this.#entries.size + 1) this.#fail(active[0], this.engine.memory.full());
+      if (passes > this.#entries.size + 1 && active.length > 0) this.#fail(active[0], this.engine.memory.full());
     }
-    this.#loop = undefined;
+    this.#running = false;
   }
 
   /** Entries with a turn, the oldest first. */
@@ -160,6 +168,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     const { memory } = this.engine;
     for (const entry of this.#active().filter(({ started }) => !started)) {
       const { sequence, turn } = entry;
+      if (!turn) continue; // it was closed while memory was made for another
       while (!memory.fits(sequence.tokens.length, this.#promised())) {
         const resting = this.#victim(entry, true);
         if (resting) this.#preempt(resting);
@@ -168,8 +177,9 @@ export class Scheduler<E extends StepEngine = Engine> {
       }
       await this.#guarded(entry, async () => {
         const cached = await memory.begin(sequence);
+        if (entry.turn !== turn) return false;
         entry.started = true;
-        if (!entry.again) turn?.onStart?.(cached);
+        if (!entry.again) turn.onStart?.(cached);
         return true;
       });
     }

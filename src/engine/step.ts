@@ -23,14 +23,14 @@ export const MAX_SINGLES = 16;
  * Rows of one sequence up to which they are taken one by one: each reads the keys for itself, but their parts fill a device
  * that one tile does not (bench/kernels.ts).
  */
-const FEW_ROWS = 4;
+const FEW_SINGLES = 4;
 
 /** The segments whose rows stand alone, and those whose rows make tiles. */
 export function splitSegments(segments: readonly Segment[]): { alone: Segment[]; tiled: Segment[] } {
   const [alone, tiled]: Segment[][] = [[], []];
   let room = MAX_SINGLES;
   for (const segment of segments) {
-    const fits = segment.count <= Math.min(FEW_ROWS, room);
+    const fits = segment.count <= Math.min(FEW_SINGLES, room);
     (fits ? alone : tiled).push(segment);
     if (fits) room -= segment.count;
   }
@@ -43,7 +43,7 @@ export interface StepData {
   readonly data: Uint32Array<ArrayBuffer>;
 }
 
-/** Writes steps into one host array of fixed size; allocates nothing. */
+/** Writes steps into one host array of fixed size. */
 export class StepWriter {
   readonly layout: StepLayout;
   readonly #words: Uint32Array<ArrayBuffer>;

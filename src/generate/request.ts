@@ -1,7 +1,6 @@
 // request.ts — what a request means, settled before anything is computed: ids, lengths, RoPE setting.
 
 import { ROPE_ANGLES } from "../engine/angles.ts";
-import type { SequenceMemory } from "../engine/memory.ts";
 import { LlariatError } from "../error.ts";
 import { GENERATE_OPTIONS, type GenerateOptions, type Ids, type Prompt, type RequestContext } from "./options.ts";
 import { type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
@@ -51,7 +50,8 @@ function readIds(ids: Ids, vocab: number, subject: string): Uint32Array {
     const id: unknown = ids[i];
     const number = typeof id === "bigint" ? Number(id) : id;
     if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= vocab) {
-      throw new LlariatError("request", `${subject}: id ${display(id)} at ${i} is outside the vocabulary of ${vocab}`);
+      const problem = `id ${display(id)} at ${i} is outside the vocabulary of ${vocab}`;
+      throw new LlariatError("request", problem, { subject });
     }
     read[i] = number;
   }
@@ -160,13 +160,6 @@ function checkLoaded(loaded: number, prompt: number, fresh: number): void {
   });
 }
 
-/** Refuses what the device, or the limit on keys and values, could never hold. */
-function checkRoom({ maxTokens }: SequenceMemory, capacity: number): void {
-  if (capacity <= maxTokens) return;
-  const most = `keys and values of one request on this device hold ${maxTokens}`;
-  throw new LlariatError("context", `prompt and new tokens are ${capacity}, ${most}; ask for fewer new tokens`);
-}
-
 /** A request as it will be run, checked: ids, effective RoPE setting, lengths in tokens, and what its angles mean. */
 export function readRequest(context: RequestContext, prompt: Prompt, options: GenerateOptions) {
   const rope = parseRopeScaling(options.ropeScaling, context.rope);
@@ -177,7 +170,7 @@ export function readRequest(context: RequestContext, prompt: Prompt, options: Ge
   const maxNewTokens = newTokens(context, options, ids.length, Math.min(maxContext(rope), loaded));
   const capacity = ids.length + maxNewTokens;
   checkLoaded(loaded, ids.length, maxNewTokens);
-  checkRoom(scheduler.engine.memory, capacity);
+  scheduler.engine.memory.checkCapacity(capacity);
   return { ids, rope, maxNewTokens, capacity, ...angleOptions(options, capacity) };
 }
 
@@ -185,17 +178,17 @@ export function readRequest(context: RequestContext, prompt: Prompt, options: Ge
 export function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uint32Array; position: number }[] {
   if (!positions) return [{ ids, position: 0 }];
   if (positions.length !== ids.length) {
-    throw new LlariatError("request", `positions: needs one per id, got ${positions.length} for ${ids.length} ids`);
+    const problem = `needs one per id, got ${positions.length} for ${ids.length} ids`;
+    throw new LlariatError("request", problem, { subject: "positions" });
   }
   const runs: { ids: Uint32Array; position: number }[] = [];
   let start = 0;
   for (let i = 0; i < ids.length; i++) {
     const [position, before] = [positions[i], i > 0 ? positions[i - 1] : -1];
     if (!Number.isInteger(position) || position <= before || position >= 2 ** 31) {
-      throw new LlariatError(
-        "request",
-        `positions: must increase and stay below 2^31, got ${position} after ${before}`,
-      );
+      const got = i > 0 ? `${display(position)} at ${i} after ${before}` : `${display(position)} at 0`;
+      const problem = `must be whole numbers from 0 on that increase and stay below 2^31, got ${got}`;
+      throw new LlariatError("request", problem, { subject: "positions" });
     }
     if (i > 0 && position !== before + 1) {
       runs.push({ ids: ids.subarray(start, i), position: positions[start] });

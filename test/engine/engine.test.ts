@@ -178,8 +178,16 @@ tests("a request that no binding can hold is refused by its length, and changes 
   const before = { ...llama.memory };
   const { kv, maxTokens: most } = engine.memory;
   assert.ok(most < kv.maxPages * PAGE, "the keys are not what binds here");
-  await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: most }), "context", /ask for fewer new tokens/);
-  await refused(llama.complete(ids(20, 64), { ...options, maxNewTokens: 2 ** 30 }), "context", /ask for fewer/);
+  await refused(
+    llama.complete(ids(20, 64), { ...options, maxNewTokens: most }),
+    "context",
+    /on this device .*; use a shorter prompt or fewer new tokens, or use another adapter/,
+  );
+  await refused(
+    llama.complete(ids(20, 64), { ...options, maxNewTokens: 2 ** 30 }),
+    "context",
+    /use a shorter prompt or fewer new tokens/,
+  );
   assert.equal({ ...llama.memory }, before);
   const { rope } = llama;
   const open = async (capacity: number) =>
@@ -237,6 +245,25 @@ tests(
     own.release();
   },
 );
+
+tests("a prompt can be cancelled between its chunks: at most one waits behind the one that is computed", async () => {
+  using llama = await Llama.load(sweep, { device, chunkRows: 8 });
+  const { engine } = llama;
+  const step = engine.step.bind(engine);
+  let submitted = 0;
+  engine.step = (...args) => {
+    submitted++;
+    return step(...args);
+  };
+  const abort = new AbortController();
+  const onPrefill = (): void => void setImmediate(() => abort.abort());
+  const running = llama.complete(ids(200), { onPrefill, signal: abort.signal, allowBeyond: true, maxNewTokens: 3 });
+  await refused(running, "aborted", /^aborted while computing a request$/);
+  await engine.gpu.idle();
+  assert.ok(submitted <= 3, `${submitted} of 25 chunks`);
+  engine.step = step;
+  assert.is((await llama.complete(ids(200), { maxNewTokens: 3, ignoreEos: true, allowBeyond: true })).ids.length, 3);
+});
 
 tests("a pool that grows under a living sequence keeps its keys", async () => {
   using llama = await Llama.load(sweep, { device });

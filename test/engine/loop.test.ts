@@ -251,7 +251,7 @@ test("turns that cannot be are refused; what a turn throws is its own end", asyn
   refusedSync(
     () => scheduler.open({ capacity: 8 * PAGE + 1, rope: ropes.fixed, meaning: "planned", planned: 1 }),
     "context",
-    /one sequence on this device holds 256 at most/,
+    /within maxKvBytes one sequence holds 256 at most; .*larger maxKvBytes/,
   );
   const other = generate(scheduler, kinds[0]);
   const boom = new RangeError("boom");
@@ -334,6 +334,50 @@ test("who is closed while memory is made for it gets none", async () => {
   nothingHeld(memory);
   engine.device.during = () => {};
   assert.equal(await generate(scheduler, kinds[1]).done, expected(kinds[1]));
+  nothingHeld(memory);
+});
+
+test("who is closed while memory is made for another holds nothing afterwards", async () => {
+  // Both are admitted when the first needs a longer table in its first step; or the first needs it to copy the page that it
+  // begins with, before the second has been admitted.
+  for (const known of [false, true]) {
+    const { engine, scheduler, memory } = setUp();
+    const before = { prompt: text(75), count: 3 };
+    if (known) await generate(scheduler, before).done;
+    const resized = engine.device.resized;
+    const [rope, meaning] = known ? [ropes.fixed, "planned" as const] : [ropes.dynamic, "as-inserted" as const];
+    const [first, second] = [1, 2].map((seed) => ({
+      prompt: [...text(70), ...text(9, seed)],
+      count: 200,
+      rope,
+      meaning,
+    }));
+    const [one, other] = [generate(scheduler, first), generate(scheduler, second)];
+    engine.device.during = () => other.sequence.close();
+    assert.equal(await one.done, expected(first), `known: ${known}`);
+    assert.ok(engine.device.resized > resized);
+    assert.is(other.sequence.pages.length, 0);
+    nothingHeld(memory, `known: ${known}`);
+    assert.is(memory.angles.rows, 0, "no range of the table is anybody's");
+    await scheduler.between(() => memory.trim());
+    assert.equal([memory.kv.pages, memory.prefixes.idle], [0, 0], `known: ${known}`);
+  }
+});
+
+test("work between two steps waits for the one under way, not for all who run", async () => {
+  const { engine, scheduler, memory } = setUp();
+  const kind = { prompt: text(60), count: 90, shared: false };
+  let over = false;
+  const done = generate(scheduler, kind).done.finally(() => (over = true));
+  while (engine.steps.length < 5) await new Promise((resolve) => setImmediate(resolve));
+  await scheduler.between(() => memory.trim());
+  await refused(
+    scheduler.between(() => Promise.reject(new LlariatError("device", "this work fails"))),
+    "device",
+    /this work fails/,
+  );
+  assert.ok(!over && engine.steps.length < 20, `${engine.steps.length} steps`);
+  assert.equal(await done, expected(kind));
   nothingHeld(memory);
 });
 

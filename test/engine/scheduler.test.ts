@@ -431,8 +431,12 @@ tests(
     using free = await Llama.load(path, { device });
     using llama = await Llama.load(path, { device, maxKvBytes: poolOf(free, 8) });
     const steps = recordSteps(llama.engine);
-    await refused(llama.complete(ids(100), { ...options, maxNewTokens: 157 }), "context", /hold 256; ask for fewer/);
-    await refused(llama.logits(ids(257)), "context", /one sequence on this device holds 256 at most/);
+    await refused(
+      llama.complete(ids(100), { ...options, maxNewTokens: 157 }),
+      "context",
+      /257 tokens .* within maxKvBytes one sequence holds 256 at most; .* larger maxKvBytes/,
+    );
+    await refused(llama.logits(ids(257)), "context", /within maxKvBytes one sequence holds 256 at most/);
     assert.is(steps.length, 0);
     const order: string[] = [];
     const run = (name: string, length: number, maxNewTokens: number, seed: number) =>
