@@ -21,6 +21,9 @@ export interface Setting {
   readonly words: Uint32Array;
 }
 
+/** Rows of a table that nobody uses. */
+export const LEAST_ROWS = 64;
+
 /** A range of table rows: row `first + i` belongs to the i-th token of its sequences. */
 interface Region {
   first: number;
@@ -140,7 +143,7 @@ export class AngleTable {
   tensor: Tensor;
 
   constructor(gpu: Pick<Gpu, "create">, headDim: number) {
-    this.tensor = { name: "table", dtype: "f32", shape: [64, headDim] };
+    this.tensor = { name: "table", dtype: "f32", shape: [LEAST_ROWS, headDim] };
     gpu.create(this.tensor, "activations");
   }
 
@@ -164,19 +167,24 @@ export class AngleTable {
 
   /**
    * Gives a range at least `rows` rows; where there is no room behind it, it moves and is written anew. The returned function
-   * takes that back.
+   * takes that back, as far as another range has not come in between: then the range stays where it is free.
    */
   fit({ region }: Angles, rows: number): () => void {
     const { first, rows: before, filled } = region;
     if (rows <= before) return () => {};
-    this.#regions.splice(this.#regions.indexOf(region), 1);
-    region.rows = rows;
-    this.#place(region);
+    this.#move(region, first, rows);
     if (region.first !== first) region.filled = 0;
     return () => {
-      Object.assign(region, { first, rows: before, filled });
-      this.#sort();
+      if (!this.#regions.includes(region)) return; // it was given back meanwhile
+      this.#move(region, first, before);
+      region.filled = region.first === first ? filled : 0;
     };
+  }
+
+  #move(region: Region, first: number, rows: number): void {
+    this.#regions.splice(this.#regions.indexOf(region), 1);
+    Object.assign(region, { first, rows });
+    this.#place(region);
   }
 
   /** Rows that the ranges need the table to have. */

@@ -154,6 +154,23 @@ tests("a range that grows stays where there is room, else it moves and is writte
   assert.equal([a.first, a.region.rows, a.region.filled], [0, 20, 15], "nothing to do, nothing to take back");
 });
 
+tests("what another took meanwhile, or who went, is left alone when a growth is taken back", () => {
+  const { angles, take } = table();
+  const [a, b] = [take(YARN, 10), take(own, 10)];
+  a.fill(10, 10);
+  const undo = angles.fit(a, 30); // it moves behind b
+  const c = take(rope({ rope_type: "linear", factor: 2 }), 10);
+  assert.equal([a.first, b.first, c.first], [20, 10, 0]);
+  undo();
+  assert.equal([a.region.rows, b.first, c.first], [10, 10, 0]);
+  assert.is(a.first, 20);
+  assert.equal(written(a, 10), [20, 0, 10], "what lies elsewhere is written anew");
+  const again = angles.fit(a, 50);
+  angles.release(a);
+  again();
+  assert.equal([angles.rows, take(DYNAMIC, 5).first], [20, 20]);
+});
+
 tests("rows of tokens that come again are written again, unless their frequencies are fixed", () => {
   const { take } = table();
   const [a, b] = [take(DYNAMIC, 100, { meaning: "as-inserted" }), take(YARN, 100)];
