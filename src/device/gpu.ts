@@ -29,7 +29,7 @@ export type Recording = readonly Bound[];
 export class Gpu {
   readonly device: GPUDevice;
   /** What bindings may ask of the device. */
-  facts: DeviceFacts;
+  readonly facts: DeviceFacts;
   /** Bytes allocated, by kind. */
   readonly memory: Record<MemoryKind, number> = { weights: 0, kv: 0, activations: 0 };
   readonly #tensors = new Map<string, { buffer: GPUBuffer; bytes: number; kind: MemoryKind }>();
@@ -47,9 +47,12 @@ export class Gpu {
     this.facts = facts;
     this.#pipelines = new Pipelines(device);
     device.addEventListener("uncapturederror", this.#onError);
+    // A device may outlive many models: it must not hold them.
+    const self = new WeakRef(this);
     void device.lost.then((info) => {
-      if (info.reason !== "destroyed") {
-        this.#failure ??= new LlariatError("device", `the GPU device was lost (${info.message}); load the model again`);
+      const gpu = self.deref();
+      if (gpu && info.reason !== "destroyed") {
+        gpu.#failure ??= new LlariatError("device", `the GPU device was lost (${info.message}); load the model again`);
       }
     });
   }

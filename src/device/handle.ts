@@ -28,5 +28,5 @@ export function useWait(platformWait: Wait): void {
   wait = platformWait;
 }
 
-/** The promise of a device, waited for as is best here: every wait of the engine goes through this. */
+/** The promise of a device, waited for as is best here: whoever waits for computing or compiling goes through this. */
 export const awaitDevice: Wait = (promise) => wait(promise);

@@ -1,4 +1,4 @@
-// pipelines.ts — WGSL and constants of a kernel record become a pipeline, once per device and record.
+// pipelines.ts — WGSL and constants of a kernel record become a pipeline, once per Gpu and record.
 
 import {
   type Binding,
@@ -47,7 +47,7 @@ function sourceLine(kernel: KernelName, names: readonly PartName[], line: number
   return `kernels/${kernel}.wgsl, appended constants`;
 }
 
-/** The pipelines of one device. */
+/** The pipelines of one Gpu. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #compiled = new Map<string, Promise<Compiled>>();
@@ -79,6 +79,7 @@ export class Pipelines {
     if (!compiled) {
       compiled = this.#createPipeline(dispatch);
       this.#compiled.set(key, compiled);
+      compiled.catch(() => this.#compiled.delete(key)); // a device that was short of memory may not be the next time
     }
     return compiled;
   }

@@ -44,9 +44,9 @@ export interface Refusal {
 }
 
 /**
- * Results are sums of at most TERMS products of numbers between -1 and 1 in f32, or means of such numbers, so that rounding
- * comes to TERMS² · 2^-24 = 6e-4 at the very worst, and in practice to 1e-6. A lane that is left out, counted twice or taken
- * for another is off by a product, which is 1/4 on average.
+ * Results are sums of at most TERMS products of numbers between -1 and 1 in f32, so that rounding comes to TERMS² · 2^-24 = 6e-4
+ * at the very worst, and in practice to 1e-6; or, in attention, means of such numbers, weighed by scores that are off by less
+ * than that. A lane that is left out, counted twice or taken for another is off by a product, which is 1/4 on average.
  */
 const ALLOWED = 2 ** -10;
 const TERMS = 99;
