@@ -74,7 +74,7 @@ export interface LoadOptions {
   /** Called after each piece of the weights that has been handed to the GPU. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
-  /** Longest prompt plus answer that any request may have, in tokens. Default: what the RoPE setting reaches. */
+  /** Longest prompt plus answer that any request may have, in tokens. Default: no bound but the device's. */
   readonly maxContext?: number;
   /**
    * Most bytes of keys and values that all requests may hold together; the youngest wait for more. Default: what the device
@@ -132,7 +132,7 @@ export class Llama {
   /**
    * Loads a checkpoint as Hugging Face publishes it: a FileSet, or what names one on this platform (the URL of a folder; in
    * Node a path; in a browser File objects). Weights stream to the GPU; host memory stays small.
-   * @throws LlariatError: `source`, `config`, `checkpoint` or `tokenizer` for the files (`template`, too, if `prompts` asks for one), `device` for the adapter or its
+   * @throws LlariatError: `request` for an option, `source`, `config`, `checkpoint` or `tokenizer` for the files (`template`, too, if `prompts` asks for one), `device` for the adapter or its
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
   static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
@@ -152,7 +152,7 @@ export class Llama {
       throw new LlariatError("request", problem, { subject: "prompts" });
     }
     if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
-      throw new LlariatError("request", `variants: must be shuffle or tiled, got ${display(variants)}`);
+      throw new LlariatError("request", `must be shuffle or tiled, got ${display(variants)}`, { subject: "variants" });
     }
     const files = isFileSet(source) ? source : await platform().files(source);
     let handle: DeviceHandle | undefined;
@@ -244,7 +244,10 @@ export class Llama {
    * `n` answers to one prompt, which is computed once; they are generated side by side. With a `seed` the i-th answer has
    * seed + i. Where frequencies follow the length (`ropeAngles`), or with `reusePrefix: false`, each computes the prompt itself.
    */
-  completions(prompt: Prompt, { n, ...options }: GenerateOptions & { readonly n: number }): Promise<Completion[]> {
+  async completions(
+    prompt: Prompt,
+    { n, ...options }: GenerateOptions & { readonly n: number },
+  ): Promise<Completion[]> {
     this.#open();
     return answers(this.#context, prompt, n, options);
   }

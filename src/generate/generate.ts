@@ -52,27 +52,35 @@ export async function answers(
   if (!(Number.isSafeInteger(n) && n >= 1)) {
     throw new LlariatError("request", `must be a whole number ≥ 1, got ${display(n)}`, { subject: "n" });
   }
-  const { seed, onAllocate: _, onPrefill: __, ...common } = options;
-  const complete = async (pieces: AsyncGenerator<Piece, Completion>, computed?: () => void): Promise<Completion> => {
-    try {
-      for (;;) {
-        const next = await pieces.next();
-        computed?.();
-        if (next.done) return next.value;
-      }
-    } finally {
+  checkRequest(options);
+  const { seed, signal, onAllocate: _, onPrefill: __, ...common } = options;
+  // Who fails ends the others: nobody would see their answers.
+  const stop = new AbortController();
+  const relay = () => stop.abort(signal!.reason);
+  if (signal?.aborted) relay();
+  signal?.addEventListener("abort", relay, { once: true });
+  const complete = async (own: GenerateOptions, computed?: () => void): Promise<Completion> => {
+    const pieces = request(context, prompt, { ...own, signal: stop.signal });
+    for (;;) {
+      const next = await pieces.next();
       computed?.();
+      if (next.done) return next.value;
     }
   };
   let computed!: () => void;
   const known = new Promise<void>((resolve) => (computed = resolve));
-  const first = complete(request(context, prompt, options), computed);
-  const later = Array.from({ length: n - 1 }, async (_, i) => {
-    await known;
-    const own = { ...common, ...(seed !== undefined && { seed: seed + i + 1 }) };
-    return complete(request(context, prompt, own));
-  });
-  return Promise.all([first, ...later]);
+  const all = [complete(options, computed)];
+  try {
+    await Promise.race([known, all[0]]);
+    for (let i = 1; i < n; i++) all.push(complete({ ...common, ...(seed !== undefined && { seed: seed + i }) }));
+    return await Promise.all(all);
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(all);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", relay);
+  }
 }
 
 /** One request under way. */
@@ -110,11 +118,13 @@ class Generation {
     const { ids, rope, capacity, meaning, planned } = this.#request;
     const stops = stopStrings(options);
     if (stops.length > 0 && !tokenizer) {
-      throw new LlariatError("request", `stop: there is no text to look at: ${context.tokenizerProblem!.message}`);
+      const problem = `there is no text to look at: ${context.tokenizerProblem!.message}`;
+      throw new LlariatError("request", problem, { subject: "stop" });
     }
     this.#stop = new StopMatcher(stops);
     // An answer to messages is a text of its own; any other continues the prompt.
-    this.#decoder = isChat(prompt) ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
+    const ownText = isChat(prompt) && !options.chat?.continueFinalMessage;
+    this.#decoder = ownText ? tokenizer?.streamDecoder() : tokenizer && continuation(tokenizer, ids);
     this.#random = new Random(this.#sampling.seed);
     this.#top = topLogprobs(options);
     const needed = Math.max(candidatesNeeded(this.#sampling, config.vocab), Math.min(this.#top, config.vocab));
@@ -133,6 +143,7 @@ class Generation {
   start(): void {
     const { ids } = this.#request;
     const { signal, onPrefill } = this.#options;
+    checkAborted(signal, WHAT); // perhaps by onAllocate
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#sequence.submit({
       ...this.#turn(ids),

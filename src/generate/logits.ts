@@ -33,7 +33,7 @@ export async function logits(
   const { scheduler } = context;
   const { rows = "all", signal } = options;
   if (rows !== "all" && rows !== "last") {
-    throw new LlariatError("request", `rows: must be all or last, got ${display(rows)}`);
+    throw new LlariatError("request", `must be all or last, got ${display(rows)}`, { subject: "rows" });
   }
   const tokens = promptIds(context, ids);
   const rope = parseRopeScaling(options.ropeScaling, context.rope);

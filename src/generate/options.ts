@@ -57,7 +57,7 @@ export interface GenerateOptions extends SamplingOptions {
    * their keys and values. What it throws ends the request.
    */
   readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => void;
-  /** Prompt tokens computed so far. */
+  /** Called after each chunk of the prompt with the tokens computed so far; the last chunk of these may still be under way. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
 
@@ -120,7 +120,7 @@ export interface Completion {
   readonly finishReason: "stop" | "length";
   /** `cachedTokens` of the prompt were not computed again. */
   readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number };
-  /** Milliseconds. `firstTokenMs` counts from the call; `prefillMs` is the prompt, `decodeMs` all later tokens. */
+  /** Milliseconds. `firstTokenMs` counts from the first piece asked for; `prefillMs` is the prompt, `decodeMs` all later tokens. */
   readonly timing: {
     readonly firstTokenMs: number;
     readonly prefillMs: number;

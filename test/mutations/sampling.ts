@@ -53,7 +53,16 @@ export const sampling: readonly Mutation[] = [
       ["minNewTokens: one fewer", "this.#out.ids.length < this.#sampling.minNewTokens", "this.#out.ids.length + 1 < this.#sampling.minNewTokens"],
       ["the prompt's tokens count as the answer's", "promptTokens: this.#request.ids.length,", "promptTokens: 0 * this.#request.ids.length,"],
       ["ties beyond the candidates are left out", "count >= k && count <= CANDIDATES", "count >= k"],
-      ["an answer with the others' seed", "seed: seed + i + 1", "seed: seed"],
+      ["an answer with the others' seed", "seed: seed + i }", "seed: seed }"],
+    ],
+  ),
+  ...of(
+    "src/generate/generate.ts",
+    ["generate/answers"],
+    [
+      ["the others go on after a failure", "    stop.abort();\n", ""],
+      ["a continued message's answer is a text of its own", "isChat(prompt) && !options.chat?.continueFinalMessage", "isChat(prompt)"],
+      ["what is aborted by onAllocate starts", "    checkAborted(signal, WHAT); // perhaps by onAllocate\n", ""],
     ],
   ),
   ...of(
