@@ -4,7 +4,7 @@ import type { StepLayout } from "./step.ts";
 import type { DeviceFacts } from "./device.ts";
 import { span } from "./workgroup.ts";
 
-/** Joins the parts of `attentionDecodeTiled`: `partials` [rows · heads · parts, headDim + 2] f32 → `y` [rows, heads·headDim] f32. */
+/** Joins the parts of decode attention: `partials` [rows · heads · parts, headDim + 2] f32 → `y` [rows, heads·headDim] f32. */
 export function attentionMerge(args: {
   partials: Tensor;
   y: Tensor;

@@ -297,7 +297,7 @@ fn attention_decode_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_in
   }
 }
 `,
-  "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode_tiled.wgsl.
+  "attention_merge": `// attention_merge.wgsl — joins the parts of attention_decode_tiled.wgsl and attention_decode_shuffle.wgsl.
 //   y = Σ_p e^(top_p − top) sum_p / Σ_p e^(top_p − top) mass_p,  top = max_p top_p
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32 · y [rows, Y_STRIDE] f32
 // one workgroup per row and head, WG lanes stride over the head · attention_merge.ts · test/kernels/attention.test.ts
