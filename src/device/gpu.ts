@@ -253,6 +253,11 @@ export class Gpu {
   /** Resolves when everything submitted so far has run; throws what went wrong meanwhile. */
   async idle(): Promise<void> {
     this.device.queue.submit([]); // writes wait for a submit
+    await this.submitted();
+  }
+
+  /** Resolves when what was submitted until now is done. Rejects as `idle` does. */
+  async submitted(): Promise<void> {
     await awaitDevice(this.device.queue.onSubmittedWorkDone());
     this.check();
   }

@@ -88,7 +88,7 @@ export class Engine {
     const result = this.gpu.run(recording, shape, data, count === 0 ? undefined : { tensor, bytes: 4 * wide * count });
     for (const segment of segments) segment.sequence.advance(segment.count);
     const before = this.#unread;
-    this.#unread = count === 0 ? this.gpu.idle() : undefined;
+    this.#unread = count === 0 ? this.gpu.submitted() : undefined;
     this.#unread?.catch(() => {}); // whoever submits next hears of it
     const bytes = await result;
     await before;
