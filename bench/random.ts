@@ -2,9 +2,8 @@
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
 import { ELEMENT_BYTES, type Tensor } from "../kernels/dispatch.ts";
-import { checkRange } from "../src/checkpoint/bytes.ts";
+import { byteSource } from "../src/checkpoint/bytes.ts";
 import type { ByteSource } from "../src/checkpoint/bytes.ts";
-import { checkAborted } from "../src/error.ts";
 import { narrowBF16, narrowF16 } from "../kernels/formats/floats.ts";
 import type { FloatKind } from "../kernels/formats/floats.ts";
 
@@ -32,32 +31,24 @@ const BLOCK_BYTES = 65_536;
 export function randomSource(name: string, file: RandomFile, seed: number): ByteSource {
   const block = new Uint32Array(BLOCK_BYTES / 4);
   const blockBytes = new Uint8Array(block.buffer);
-  const source: ByteSource = {
-    name,
-    size: file.size,
-    async read(start, end, signal, into) {
-      checkAborted(signal, `reading ${name}`);
-      checkRange(source, start, end);
-      const target =
-        into && into.byteLength >= end - start ? into.subarray(0, end - start) : new Uint8Array(end - start);
-      if (start < file.head.length) target.set(file.head.subarray(start, end));
-      for (const tensor of file.tensors) {
-        if (tensor.end <= start || tensor.start >= end) continue;
-        const [from, to] = [Math.max(start, tensor.start), Math.min(end, tensor.end)];
-        const first = Math.floor((from - tensor.start) / BLOCK_BYTES);
-        const last = Math.floor((to - 1 - tensor.start) / BLOCK_BYTES);
-        const key = hash(`${seed}:${tensor.name}`);
-        for (let i = first; i <= last; i++) {
-          fillBlock(block, tensor, key, i);
-          const at = tensor.start + i * BLOCK_BYTES;
-          const [low, high] = [Math.max(from, at), Math.min(to, at + BLOCK_BYTES)];
-          target.set(blockBytes.subarray(low - at, high - at), low - start);
-        }
+  return byteSource(name, file.size, async (start, end, room) => {
+    const target = room();
+    if (start < file.head.length) target.set(file.head.subarray(start, end));
+    for (const tensor of file.tensors) {
+      if (tensor.end <= start || tensor.start >= end) continue;
+      const [from, to] = [Math.max(start, tensor.start), Math.min(end, tensor.end)];
+      const first = Math.floor((from - tensor.start) / BLOCK_BYTES);
+      const last = Math.floor((to - 1 - tensor.start) / BLOCK_BYTES);
+      const key = hash(`${seed}:${tensor.name}`);
+      for (let i = first; i <= last; i++) {
+        fillBlock(block, tensor, key, i);
+        const at = tensor.start + i * BLOCK_BYTES;
+        const [low, high] = [Math.max(from, at), Math.min(to, at + BLOCK_BYTES)];
+        target.set(blockBytes.subarray(low - at, high - at), low - start);
       }
-      return target;
-    },
-  };
-  return source;
+    }
+    return target;
+  });
 }
 
 /**

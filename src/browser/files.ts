@@ -1,8 +1,9 @@
 // files.ts — a checkpoint from a file picker, as a FileSet.
 
-import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
+import { byteSource } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
-import { LlariatError, checkAborted } from "../error.ts";
+import { sourceSet } from "../checkpoint/memory.ts";
+import { LlariatError } from "../error.ts";
 
 /** The files a person picked (`<input type="file" multiple>` or `webkitdirectory`): File objects, or named blobs. */
 export type PickedFile =
@@ -32,42 +33,22 @@ export function blobFiles(picked: Iterable<PickedFile>): FileSet {
     }
     blobs.set(file.name, "blob" in file ? file.blob : file);
   }
-  const describe = blobs.size === 1 ? "1 file" : `${blobs.size} files`;
-  return {
-    describe,
-    list: async () => [...blobs.keys()],
-    folders: async () => [...folders],
-    async open(name) {
-      checkName(name, describe);
-      const blob = blobs.get(name);
-      return blob && blobSource(name, blob);
-    },
-    close: async () => {},
-  };
+  const sources = [...blobs].map(([name, blob]) => blobSource(name, blob));
+  const describe = sources.length === 1 ? "1 file" : `${sources.length} files`;
+  return { ...sourceSet(sources, describe), folders: async () => [...folders] };
 }
 
 function blobSource(name: string, blob: Blob): ByteSource {
-  const source: ByteSource = {
-    name,
-    size: blob.size,
-    async read(start, end, signal) {
-      checkAborted(signal, `reading ${name}`);
-      checkRange(source, start, end);
-      let buffer: ArrayBuffer;
-      try {
-        buffer = await blob.slice(start, end).arrayBuffer();
-      } catch (cause) {
-        // NotReadableError: the browser refuses a File whose file on disk was changed or moved since it was picked.
-        throw new LlariatError(
-          "source",
-          `${name}: could not be read (${String(cause)}); if it changed on disk, pick it again`,
-          { cause },
-        );
-      }
-      checkAborted(signal, `reading ${name}`);
-      if (buffer.byteLength !== end - start) throw shortRead(name, start, end, buffer.byteLength);
-      return new Uint8Array(buffer);
-    },
-  };
-  return source;
+  return byteSource(name, blob.size, async (start, end) => {
+    try {
+      return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+    } catch (cause) {
+      // NotReadableError: the browser refuses a File whose file on disk was changed or moved since it was picked.
+      throw new LlariatError(
+        "source",
+        `${name}: could not be read (${String(cause)}); if it changed on disk, pick it again`,
+        { cause },
+      );
+    }
+  });
 }

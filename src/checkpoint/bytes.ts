@@ -1,7 +1,7 @@
 // bytes.ts — where a checkpoint's bytes come from: named files, read by exact range. The runtimes (src/node,
 // src/browser) implement these two interfaces; nothing above them knows what a path or a URL is.
 
-import { LlariatError } from "../error.ts";
+import { LlariatError, checkAborted } from "../error.ts";
 import type { ErrorCode } from "../error.ts";
 
 /** One file of known size, readable by range. Owned and closed by the FileSet that opened it. */
@@ -50,8 +50,34 @@ export function checkName(name: string, describe: string): void {
   );
 }
 
-/** Throws LlariatError "source" unless 0 ≤ start ≤ end ≤ size. Every ByteSource calls it first. */
-export function checkRange(source: { name: string; size: number }, start: number, end: number): void {
+/**
+ * Gives bytes `start` to `end` of a file, at least one, all inside it; fewer where the file has ended before. `room()` is
+ * memory of that length, to be filled and answered; who holds the bytes already answers those.
+ */
+export type Fill = (start: number, end: number, room: () => Uint8Array, signal?: AbortSignal) => Promise<Uint8Array>;
+
+/** A ByteSource of `size` bytes that `fill` gives; what `read` promises is checked here. */
+export function byteSource(name: string, size: number, fill: Fill): ByteSource {
+  const source: ByteSource = {
+    name,
+    size,
+    async read(start, end, signal, into) {
+      checkAborted(signal, `reading ${name}`);
+      checkRange(source, start, end);
+      const length = end - start;
+      if (length === 0) return new Uint8Array(0);
+      const room = () => (into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length));
+      const bytes = await fill(start, end, room, signal);
+      checkAborted(signal, `reading ${name}`);
+      if (bytes.byteLength !== length) throw shortRead(name, start, end, bytes.byteLength);
+      return bytes;
+    },
+  };
+  return source;
+}
+
+/** Throws LlariatError "source" unless 0 ≤ start ≤ end ≤ size. */
+function checkRange(source: { name: string; size: number }, start: number, end: number): void {
   if (Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= source.size)
     return;
   throw new LlariatError(
@@ -84,7 +110,7 @@ export function checkPointer(name: string, first: Uint8Array): void {
 }
 
 /** The error for a file that ended before `end`: it shrank, or the transfer broke. */
-export function shortRead(name: string, start: number, end: number, got: number): LlariatError {
+function shortRead(name: string, start: number, end: number, got: number): LlariatError {
   return new LlariatError(
     "source",
     `${name}: got ${got} of the bytes ${start} to ${end}, needed all ${end - start}; the file was truncated or changed while it was read`,

@@ -1,7 +1,7 @@
 // http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
 
 import { LlariatError, checkAborted } from "../error.ts";
-import { checkName, checkRange, shortRead } from "./bytes.ts";
+import { byteSource, checkName } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
 /** How to ask a server for files. */
@@ -81,29 +81,21 @@ async function openUrl(
 }
 
 function urlSource(url: URL, name: string, size: number, etag: string | null, options: UrlOptions): ByteSource {
-  const source: ByteSource = {
-    name,
-    size,
-    async read(start, end, signal, into) {
-      checkAborted(signal, `reading ${name}`);
-      checkRange(source, start, end);
-      if (start === end) return new Uint8Array(0);
-      const headers = { ...options.headers, range: `bytes=${start}-${end - 1}` };
-      const where = ` at bytes ${start} to ${end}`;
-      return connected({ url, doing: `reading ${name}`, where, signal }, async () => {
-        const response = await (options.fetch ?? globalThis.fetch)(url, { headers, signal });
-        const problem = mismatch(response, start, end, size, etag);
-        if (problem) {
-          await response.body?.cancel();
-          throw problem === "status"
-            ? refused(url, response.status)
-            : new LlariatError("source", `${shown(url)}: ${problem}`);
-        }
-        return readBody(response, name, start, end, into);
-      });
-    },
-  };
-  return source;
+  return byteSource(name, size, async (start, end, room, signal) => {
+    const headers = { ...options.headers, range: `bytes=${start}-${end - 1}` };
+    const where = ` at bytes ${start} to ${end}`;
+    return connected({ url, doing: `reading ${name}`, where, signal }, async () => {
+      const response = await (options.fetch ?? globalThis.fetch)(url, { headers, signal });
+      const problem = mismatch(response, start, end, size, etag);
+      if (problem) {
+        await response.body?.cancel();
+        throw problem === "status"
+          ? refused(url, response.status)
+          : new LlariatError("source", `${shown(url)}: ${problem}`);
+      }
+      return readBody(response, name, start, end, room());
+    });
+  });
 }
 
 /** What is wrong with the answer to a range request, undefined if it is the range asked for. */
@@ -126,16 +118,15 @@ function mismatch(
   return undefined;
 }
 
-/** Collects a body of exactly end - start bytes; stops as soon as there are more. */
+/** Collects a body of bytes `start` to `end` in `target`, or what comes of it; stops as soon as there is more. */
 async function readBody(
   response: Response,
   name: string,
   start: number,
   end: number,
-  into?: Uint8Array,
+  target: Uint8Array,
 ): Promise<Uint8Array> {
-  const length = end - start;
-  const target = into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length);
+  const length = target.byteLength;
   let done = 0;
   const reader = response.body!.getReader();
   for (;;) {
@@ -151,8 +142,7 @@ async function readBody(
     target.set(value, done);
     done += value.byteLength;
   }
-  if (done !== length) throw shortRead(name, start, end, done);
-  return target;
+  return target.subarray(0, done);
 }
 
 /**

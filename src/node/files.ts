@@ -3,7 +3,7 @@
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { checkName, checkRange, shortRead } from "../checkpoint/bytes.ts";
+import { byteSource, checkName } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
 import { WEIGHT_NAMES, singleName } from "../checkpoint/shards.ts";
 import { LlariatError, checkAborted } from "../error.ts";
@@ -116,28 +116,20 @@ async function folder(full: string, describe: string, single?: { name: string; a
 }
 
 function fileSource(name: string, handle: FileHandle, size: number): ByteSource {
-  const source: ByteSource = {
-    name,
-    size,
-    async read(start, end, signal, into) {
+  return byteSource(name, size, async (start, _, room, signal) => {
+    const target = room();
+    for (let done = 0; done < target.byteLength;) {
       checkAborted(signal, `reading ${name}`);
-      checkRange(source, start, end);
-      const length = end - start;
-      const target = into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length);
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await handle
-          .read(target, done, length - done, start + done)
-          .catch((cause: NodeJS.ErrnoException) => {
-            throw new LlariatError("source", `${name}: ${reason(cause)} at byte ${start + done}`, { cause });
-          });
-        if (bytesRead === 0) throw shortRead(name, start, end, done);
-        done += bytesRead;
-        checkAborted(signal, `reading ${name}`);
-      }
-      return target;
-    },
-  };
-  return source;
+      const { bytesRead } = await handle
+        .read(target, done, target.byteLength - done, start + done)
+        .catch((cause: NodeJS.ErrnoException) => {
+          throw new LlariatError("source", `${name}: ${reason(cause)} at byte ${start + done}`, { cause });
+        });
+      if (bytesRead === 0) return target.subarray(0, done);
+      done += bytesRead;
+    }
+    return target;
+  });
 }
 
 /** In `…/snapshots/REVISION[/…]` files are links into `…/blobs`: the layout of the Hugging Face cache. */

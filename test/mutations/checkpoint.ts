@@ -67,6 +67,7 @@ export const checkpoint: readonly Mutation[] = [
   ...of("src/checkpoint/bytes.ts", ["checkpoint/bytes", "node/files", "model/weights-stream"], [
     ["bytes: a range past the end", " && end <= source.size)", ")"],
     ["bytes: a short read", "if (got.byteLength !== end - start) throw", "if (got.byteLength > end - start) throw"],
+    ["bytes: a source that ended early", "if (bytes.byteLength !== length) throw", "if (bytes.byteLength > length) throw"],
     ["bytes: what the source did not read in place is lost", "target.set(got);", "target.set(got.subarray(0, 0));"],
   ]),
   ...of("kernels/formats/floats.ts", ["kernels/floats", "model/weights-stream"], [
