@@ -82,8 +82,8 @@ export interface LoadOptions {
    */
   readonly maxKvBytes?: number;
   /**
-   * Bytes of keys and values kept for prefixes that nobody uses now, before the oldest are forgotten. Default: 64 MiB, or an
-   * eighth of the weights if that is more. They always give way to requests when memory is short.
+   * Bytes of keys and values of prefixes that nobody uses now, up to which the pool grows rather than forget the oldest.
+   * Default: 64 MiB, or an eighth of the weights if that is more. They always give way to requests when memory is short.
    */
   readonly idleKvBytes?: number;
   /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */

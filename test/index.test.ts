@@ -232,6 +232,23 @@ tests("options of load that mean nothing are refused by name", async () => {
   for (const value of [0, -1, 1.5, NaN, "5" as unknown as number]) {
     await refused(Llama.load(sweep, { device, maxContext: value }), "request", /maxContext/);
     await refused(Llama.load(sweep, { device, chunkRows: value }), "request", /chunkRows/);
+    await refused(Llama.load(sweep, { device, maxKvBytes: value }), "request", /^maxKvBytes: must be .* of bytes ≥ 1/);
+    if (value === 0) continue; // whatever nobody uses is forgotten before the pool grows
+    await refused(
+      Llama.load(sweep, { device, idleKvBytes: value }),
+      "request",
+      /^idleKvBytes: must be .* of bytes ≥ 0/,
+    );
+  }
+  for (const idleKvBytes of [0, undefined]) {
+    using llama = await Llama.load(sweep, { device, ...(idleKvBytes === 0 && { idleKvBytes }) });
+    const kv: number[] = [];
+    for (const seed of [1, 2, 3]) {
+      await llama.complete(ids(250, 256, seed), { ignoreEos: true, allowBeyond: true, maxNewTokens: 2 });
+      kv.push(llama.memory.kv);
+    }
+    if (idleKvBytes === 0) assert.equal(kv, [kv[0], kv[0], kv[0]]);
+    else assert.ok(kv[2] > kv[0], `${kv}`);
   }
   await refused(Llama.load(sweep, { device, variants: "fast" as "shuffle" }), "request", /variants/);
   await refused(Llama.load(7, { device }), "source");

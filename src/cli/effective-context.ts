@@ -1,7 +1,7 @@
 // effective-context.ts — `llariat effective-context`: k_max, how far from the end a passkey is still found.
 
-import { checkEffective, effectiveContext as measure } from "../retrieval/effective.ts";
-import type { Command, Option } from "./command.ts";
+import { type EffectiveSettings, checkEffective, effectiveContext as measure } from "../retrieval/effective.ts";
+import type { Arguments, Command, Option } from "./command.ts";
 import { inUsage } from "./command.ts";
 import { checkScalings, measureOptions, openEngine, promptOptions, readScalings, viaOptions } from "./measure.ts";
 import { outputOptions, runMeasurement } from "./measurement.ts";
@@ -27,14 +27,7 @@ export const effectiveContext: Command = {
     "k_max is the largest distance up to which every distance succeeds often enough (arXiv 2306.15595, section 3.3).",
   async run(args, terminal) {
     const scalings = readScalings(args);
-    const given = {
-      ...Object.fromEntries(
-        (["window", "points", "tries", "least", "batch"] as const)
-          .filter((key) => args.has(key))
-          .map((key) => [key, args.number(key)!]),
-      ),
-      ...(args.has("seed") ? { seed: args.text("seed")! } : {}),
-    };
+    const given = readEffective(args);
     inUsage(() => checkEffective(given));
     const opened = await openEngine(args, terminal, (rope) => checkScalings(scalings, rope));
     const { signal } = terminal;
@@ -57,3 +50,15 @@ export const effectiveContext: Command = {
     );
   },
 };
+
+/** What the options of `llariat effective-context` ask for; what is not given is left out. */
+export function readEffective(args: Arguments): Partial<EffectiveSettings> {
+  return {
+    ...Object.fromEntries(
+      (["window", "points", "tries", "least", "batch"] as const)
+        .filter((key) => args.has(key))
+        .map((key) => [key, args.number(key)!]),
+    ),
+    ...(args.has("seed") ? { seed: args.text("seed")! } : {}),
+  };
+}

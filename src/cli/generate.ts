@@ -86,7 +86,8 @@ export const generate: Command = {
   },
 };
 
-function requestOptions(args: Arguments, scaling: NamedScaling | undefined): GenerateOptions {
+/** What the options of `llariat generate` ask of a request; what is not given is left out. Throws a usage error. */
+export function requestOptions(args: Arguments, scaling: NamedScaling | undefined): GenerateOptions {
   const numbers = {
     maxNewTokens: args.number("max-new-tokens"),
     temperature: args.number("temperature"),

@@ -1,7 +1,7 @@
 // perplexity.ts — `llariat perplexity`: sliding-window perplexity of a text, by scaling and window.
 
-import { checkWindows, perplexity as measure } from "../retrieval/perplexity.ts";
-import type { Command, Option } from "./command.ts";
+import { type PerplexitySettings, checkWindows, perplexity as measure } from "../retrieval/perplexity.ts";
+import type { Arguments, Command, Option } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
 import { readText } from "./files.ts";
 import { checkScalings, measureOptions, numbers, openModel, readScalings } from "./measure.ts";
@@ -30,17 +30,11 @@ export const perplexity: Command = {
     if (file === undefined) throw usageError("needs --text FILE");
     const text = readText(file);
     const scalings = readScalings(args);
-    const [stride, maxTokens] = [args.number("stride"), args.number("max-tokens")];
-    const windows = numbers(args, "window") ?? [256, 512, 1024];
-    const lengths = {
-      windows,
-      ...(stride === undefined ? {} : { stride }),
-      ...(maxTokens === undefined ? {} : { maxTokens }),
-    };
+    const lengths = readWindows(args);
     inUsage(() => checkWindows(lengths));
     const opened = await openModel(args, terminal, (rope) => checkScalings(scalings, rope));
     const { signal } = terminal;
-    const total = scalings.length * windows.length;
+    const total = scalings.length * lengths.windows.length;
     await runMeasurement(
       opened,
       {
@@ -64,3 +58,13 @@ export const perplexity: Command = {
     );
   },
 };
+
+/** What the options of `llariat perplexity` say of windows; what is not given is left out. */
+export function readWindows(args: Arguments): Pick<PerplexitySettings, "windows" | "stride" | "maxTokens"> {
+  const [stride, maxTokens] = [args.number("stride"), args.number("max-tokens")];
+  return {
+    windows: numbers(args, "window") ?? [256, 512, 1024],
+    ...(stride === undefined ? {} : { stride }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+  };
+}

@@ -185,7 +185,8 @@ function withSaved(given: Arguments, saved: Report): Arguments {
   return new Arguments(new Map([...names].filter((name) => name !== "").map((name) => [name, entry(name)])), rest);
 }
 
-function readSettings(args: Arguments): RetrievalSettings {
+/** What the options of `llariat retrieve` ask of the suite; what is not given is left out. Throws a usage error. */
+export function readSettings(args: Arguments): RetrievalSettings {
   const base = args.has("preset") ? inUsage(() => preset(args.text("preset")!)).settings : {};
   const documents = readDocuments(args);
   const [tasks, lengths, positions] = [list(args, "task"), list(args, "prompt-len"), numbers(args, "secret-pos")];

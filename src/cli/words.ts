@@ -14,8 +14,12 @@ const NAMES: Readonly<Record<string, string>> = {
   windows: "window",
 };
 
-/** `--top-k` for `topK`, `--rope-scaling.factor` for `ropeScaling.factor`; the same where the command has no such option. */
+/**
+ * `--top-k` for `topK`, `--rope-scaling.factor` for `ropeScaling.factor`; the same where the command has no such option. A
+ * prompt stays "prompt": it comes by --prompt, --user or --ids.
+ */
 function optionOf(subject: string, options: Readonly<Record<string, Option>>): string {
+  if (subject === "prompt") return subject;
   const [setting] = /^\w*/.exec(subject)!;
   const name = NAMES[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return Object.hasOwn(options, name) ? `--${name}${subject.slice(setting.length)}` : subject;

@@ -36,4 +36,19 @@ test("no WebGPU, no adapter, and an adapter that gives no device", async () => {
   });
 });
 
+test("of an adapter that has everything subgroups are asked for, and nothing else: arithmetic is f32", async () => {
+  const asked: GPUDeviceDescriptor[] = [];
+  const device = { destroy: () => {} };
+  const adapter = {
+    features: new Set(["shader-f16", "subgroups", "timestamp-query", "bgra8unorm-storage"]),
+    limits: { maxBufferSize: 3, maxStorageBufferBindingSize: 2, maxComputeWorkgroupStorageSize: 1 },
+    info: { vendor: "v", architecture: "a", device: "", description: "d" },
+    requestDevice: async (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), device),
+  };
+  await beside({ requestAdapter: async () => adapter }, async () => {
+    assert.is((await requestDevice()).device, device);
+  });
+  assert.equal(asked, [{ label: "llariat", requiredFeatures: ["subgroups"], requiredLimits: adapter.limits }]);
+});
+
 test.run();

@@ -1,10 +1,16 @@
 // The command line as a person meets it: help, exit codes, progress.
 import { join } from "node:path";
+import { createColors } from "picocolors";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { commandHelp } from "../../src/cli/command.ts";
+import { effectiveContext } from "../../src/cli/effective-context.ts";
 import { generate } from "../../src/cli/generate.ts";
 import { info } from "../../src/cli/info.ts";
+import { perplexity } from "../../src/cli/perplexity.ts";
 import { formatBytes, startProgress } from "../../src/cli/progress.ts";
+import { report } from "../../src/cli/report.ts";
+import { retrieve } from "../../src/cli/retrieve.ts";
 import { read, root } from "../tools/source.ts";
 import { llariat } from "../tools/cli.ts";
 
@@ -17,26 +23,32 @@ test("help and version", async () => {
       llariat(args),
     ),
   );
+  const commands = [generate, info, retrieve, perplexity, effectiveContext, report];
   assert.is(none.code, 2);
   assert.match(none.stderr, /^llariat: which command\? generate, info, [a-z, -]+\nsee: llariat --help\n$/);
   assert.is(help.code, 0);
-  for (const word of ["generate", "info", "--version"]) assert.ok(help.stdout.includes(word), word);
+  const named = [...help.stdout.matchAll(/^ {2}([\w-]+) {2,}(.*)$/gm)].map(([, ...row]) => row);
+  assert.equal(named, commands.map(({ name, summary }) => [name, summary])); // prettier-ignore
+  assert.match(help.stdout, /--version/);
   assert.is(version.stdout, `${(JSON.parse(read("package.json")) as { version: string }).version}\n`);
   assert.is(unknown.code, 2);
   assert.match(unknown.stderr, /unknown command "generat"/);
-  for (const [ended, command] of [
-    [ofGenerate, generate],
-    [ofInfo, info],
+  const texts = commands.map((command) => commandHelp(command, createColors(false)));
+  for (const [ended, text] of [
+    [ofGenerate, texts[0]],
+    [ofInfo, texts[1]],
   ] as const) {
     assert.is(ended.code, 0);
     assert.is(ended.stderr, "");
-    for (const name of Object.keys(command.options)) assert.ok(ended.stdout.includes(`--${name}`), name);
-    assert.is(
-      ended.stdout.split("\n").filter((line) => line.length > 120).length,
-      0,
-      "no line is wider than a terminal",
-    );
+    assert.is(ended.stdout, text);
   }
+  commands.forEach(({ name, options }, i) => {
+    for (const option of [...Object.keys(options), "help"]) {
+      assert.match(texts[i], new RegExp(`^ {2}(-\\w, | {4})--${option}[ \n]`, "m"), `${name} --${option}`);
+    }
+    const wide = texts[i].split("\n").filter((line) => line.length > 120);
+    assert.equal(wide, [], `${name}: no line is wider than a terminal`);
+  });
 });
 
 test("usage errors exit 2 and point to the help, other errors exit 1; both are one line, and nothing is on stdout", async () => {

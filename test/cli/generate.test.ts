@@ -12,10 +12,12 @@ import { formatBytes } from "../../src/cli/progress.ts";
 import { Llama } from "../../src/node/index.ts";
 import { type Ended, llariat, standIn } from "../tools/cli.ts";
 import { refused } from "../tools/refused.ts";
-import { root } from "../tools/source.ts";
+import { read, root } from "../tools/source.ts";
 
 const test = suite("cli generate");
 const MODEL = join(root, "test/fixtures/goldens/models/gqa-bf16");
+const KV = join(root, "models/kv-llama");
+type Recorded = { readonly prompts: { readonly prompt: string; readonly results: { none: { text: string } } }[] };
 
 test("an abort ends the wait for standard input; what is not UTF-8 is refused", async () => {
   const controller = new AbortController();
@@ -72,6 +74,30 @@ test("ids in, the reference's ids out; figures on stderr", async () => {
   assert.ok(done.timing.firstTokenMs > 0);
   assert.is(done.rope.type, "default");
   assert.type(done.adapter, "string");
+});
+
+test("text in, text out: --prompt up to a --stop, --chat and --user as the template writes them, --system before them", async () => {
+  const start = ["generate", "-m", KV, "--temperature", "0", "--max-new-tokens", "40"];
+  const { prompt, results } = (JSON.parse(read("test/fixtures/expected/kv.json")) as Recorded).prompts[0];
+  const { text } = results.none; // by transformers
+  const user = prompt.replace(/^\[INST\] /, "").replace(/ \[\/INST\]$/, "");
+  const system = "Answer in one word.";
+  const [stopped, chat, led] = await Promise.all([
+    llariat([...start, "--prompt", prompt, "--stop", "'.", "--stop", " is '"]),
+    llariat([...start, "--chat", "--prompt", "-"], { input: user }),
+    llariat([...start, "--system", system, "--user", user, "--quiet"]),
+  ]);
+  assert.is(stopped.code, 0, stopped.stderr);
+  assert.is(stopped.stdout, `${text.slice(0, text.indexOf(" is '"))}\n`);
+  assert.match(stopped.stderr, / · ended by itself\n$/);
+  // An answer to messages is a text of its own: no space before its first word.
+  const own = (answer: string): string => `${answer.replace(/^ /, "")}\n`;
+  assert.is(chat.stdout, own(text), chat.stderr);
+  using llama = await Llama.load(KV);
+  const written = `[INST] <<SYS>>\n${system}\n<</SYS>>\n\n${user} [/INST]`;
+  assert.is(led.stdout, own((await llama.complete(written, { temperature: 0, maxNewTokens: 40 })).text));
+  assert.is(led.stderr, "");
+  assert.match(led.stderr, /^$/);
 });
 
 test("every effective value of the RoPE setting is echoed, and memory is told before the prompt is computed", async () => {
@@ -199,8 +225,8 @@ test("Ctrl-C ends a prefill", async () => {
   // A prompt that takes far longer than the signal does to arrive.
   const ids = Array.from({ length: 30_000 }, (_, i) => (i * 7) % 250).join(",");
   const ended = await llariat(["generate", "-m", MODEL, "--allow-beyond", "--max-new-tokens", "5", "--ids", ids], {
-    until: /adapter: .*\n/,
-    act: (child) => setTimeout(() => child.kill("SIGINT"), 200),
+    until: /KV cache: .*\n/,
+    act: (child) => child.kill("SIGINT"),
   });
   assert.is(ended.code, 130, ended.stderr);
   assert.is(ended.stdout, "");

@@ -14,7 +14,7 @@ import { retrieve } from "../../src/cli/retrieve.ts";
 import { type Report, retrieve as measure } from "../../src/retrieval/index.ts";
 import { llariat, usageSentence } from "../tools/cli.ts";
 import { listen } from "../tools/server.ts";
-import { root } from "../tools/source.ts";
+import { read, root } from "../tools/source.ts";
 import { reader, solve, tokenizer } from "../retrieval/fake.ts";
 
 const test = suite("retrieval cli");
@@ -93,6 +93,20 @@ test("Ctrl-C saves, --resume alone goes on; shards make the same whole", async (
   const merged = await llariat(["report", "--merge", folder("s2"), folder("s1"), "--out", folder("m")]);
   assert.is(merged.code, 0, merged.stderr);
   assert.equal(verdicts(saved("m")), verdicts(saved("a")));
+});
+
+test("--prompts: those of a file, judged as recorded", async () => {
+  type Recorded = { prompts: { id: string; task: string; value: string; results: { none: { text: string } } }[] };
+  const { prompts } = JSON.parse(read("test/fixtures/expected/kv.json")) as Recorded;
+  const file = folder("prompts.json");
+  writeFileSync(file, JSON.stringify({ prompts: prompts.slice(0, 2) }));
+  const ended = await llariat(["retrieve", "--model", MODEL, "--prompts", file, "--rope-scaling", "none", "--json"]);
+  assert.is(ended.code, 0, ended.stderr);
+  const attempts = (JSON.parse(ended.stdout) as Report).cells.flatMap((cell) => cell.attempts);
+  const answered = attempts.map(({ value, text }) => [value, text]);
+  assert.equal(answered, prompts.slice(0, 2).map(({ value, results }) => [value, results.none.text])); // prettier-ignore
+  const both = await llariat(["retrieve", "--model", MODEL, "--prompts", file, "--task", "uuid"]);
+  assert.match(both.stderr, /a fixture brings its own tasks/);
 });
 
 test("perplexity and effective context print their tables and join the report", async () => {

@@ -195,6 +195,15 @@ tests("a shared range stays until its last sequence goes", () => {
   assert.equal(written(c, 3), [0, 0, 3], "what the rows held is not trusted");
 });
 
+tests("a setting's text is made once per request, not once per step", () => {
+  const { take } = table();
+  let texts = 0;
+  const counted = new Proxy(DYNAMIC, { ownKeys: (of) => (texts++, Reflect.ownKeys(of)) });
+  const [a, b] = [take(counted, 500, { meaning: "current" }), take(counted, 500, { meaning: "as-inserted" })];
+  for (let n = 60; n < 200; n++) for (const angles of [a, b]) angles.fill(n, n);
+  assert.is(texts, 2);
+});
+
 tests("settings are remembered, however many lengths there are", () => {
   const { take } = table();
   const a = take(DYNAMIC, 2000, { meaning: "as-inserted" });

@@ -1,8 +1,10 @@
 // What a request may be: prompts and options that are refused by name, how long it may become, what it says before it takes.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ErrorCode, type GenerateOptions, Llama, type Prompt } from "../../src/node/index.ts";
-import { countCalls, folder, ids, openDevice } from "../tools/models.ts";
+import { countCalls, folder, ids, openDevice, replaced } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
 import { nothingHeld } from "../tools/steps.ts";
 
@@ -95,6 +97,41 @@ tests("maxContext: what the model was loaded for, and what its RoPE setting reac
     2,
   );
   nothingHeld(tiny.engine.memory, "after refusals");
+});
+
+tests("chat: template, tools, variables and a message to be continued reach the prompt", async () => {
+  const shown = "{{ (tools or [{}])[0].name }}/{{ mood }}/{% for m in messages %}{{ m.content }};{% endfor %}";
+  const chat_template = [
+    { name: "default", template: `default ${shown}{% if add_generation_prompt %}!{% endif %}` },
+    { name: "other", template: `other ${shown}{% if add_generation_prompt %}!{% endif %}` },
+  ];
+  const path = folder("/models/kv-llama");
+  const config = JSON.parse(readFileSync(join(path, "tokenizer_config.json"), "utf8")) as object;
+  const files = await replaced(path, { "tokenizer_config.json": JSON.stringify({ ...config, chat_template }) });
+  using llama = await Llama.load(files, { device, prompts: "messages" });
+  const messages = [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "So" },
+  ];
+  const [tools, variables] = [[{ name: "f" }], { mood: "calm" }];
+  const cases: [GenerateOptions["chat"], string][] = [
+    [undefined, "default //Hi;So;!"],
+    [{ templateName: "other" }, "other //Hi;So;!"],
+    [{ tools }, "default f//Hi;So;!"],
+    [{ variables }, "default /calm/Hi;So;!"],
+    [{ continueFinalMessage: true }, "default //Hi;So"],
+    [{ templateName: "other", tools, variables, continueFinalMessage: true }, "other f/calm/Hi;So"],
+  ];
+  for (const [chat, prompt] of cases) {
+    const spelled = llama.tokenizer!.encode(prompt, { addSpecialTokens: false });
+    const options = { ...asked, temperature: 0, maxNewTokens: 4 };
+    const done = await llama.complete(messages, { ...options, ...(chat && { chat }) });
+    const same = await llama.complete(spelled, options);
+    assert.is(same.usage.promptTokens, done.usage.promptTokens, prompt);
+    assert.is(same.usage.cachedTokens, spelled.length - 1, `${prompt}: every token of it is known`);
+    assert.equal(same.ids, done.ids, prompt);
+  }
+  await files.close();
 });
 
 tests("what a request will take is said before it is taken", async () => {

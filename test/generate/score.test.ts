@@ -2,6 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";
+import { refused } from "../tools/refused.ts";
+import { nothingHeld, recordSteps } from "../tools/steps.ts";
 
 const test = suite("score");
 
@@ -24,6 +26,21 @@ test("log-probabilities equal those of the logits, across chunks and under scali
     // The last chunk may be small enough for other kernels, whose sums differ in the last bits of f32 logits near 30.
     assert.ok(worst < 1e-4, `worst ${worst}`);
   }
+});
+
+test("a signal ends it: before its first step, and between two", async () => {
+  using llama = await Llama.load("models/kv-llama");
+  const ids = Uint32Array.from({ length: 4 * llama.engine.maxOutputs }, (_, i) => i % llama.config.vocab);
+  const stop = new AbortController();
+  const steps = recordSteps(llama.engine, (number) => {
+    if (number === 2) stop.abort(new Error("enough"));
+  });
+  await refused(llama.score(ids, { signal: AbortSignal.abort() }), "aborted");
+  assert.is(steps.length, 0);
+  const error = await refused(llama.score(ids, { signal: stop.signal }), "aborted");
+  assert.is((error.cause as Error).message, "enough");
+  assert.ok(steps.length < 4, `${steps.length} steps`);
+  nothingHeld(llama.engine.memory);
 });
 
 test("a single id has no next one", async () => {

@@ -66,6 +66,7 @@ export const engine: readonly Mutation[] = [
   ]),
   ...of("src/engine/angles.ts", ["engine/angles"], [
     ["angles: a growth is taken back over another's rows", "this.#move(region, first, before);", "Object.assign(region, { first, rows: before });"],
+    ["angles: a setting's text is made at every step", "const key = `${this.#key} ${length}`;", "const key = `${ropeKey(rope)} ${length}`;"],
     ["angles: a range that is nobody's comes back", "if (!this.#regions.includes(region)) return; // it was given back meanwhile\n", ""],
   ]),
   ...of("src/engine/engine.ts", ["engine/engine"], [

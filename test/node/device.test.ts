@@ -71,6 +71,7 @@ test("a handle says which adapter it is and has the adapter's limits", async () 
   const gpu = await requestDevice();
   const { adapter, device } = gpu;
   console.log(`note: ${adapter.description} · ${adapter.features.join(" ")}`);
+  assert.not(device.features.has("shader-f16"), "arithmetic is f32");
   assert.ok(adapter.name.length > 0);
   assert.ok(adapter.description.startsWith(adapter.name));
   assert.equal(

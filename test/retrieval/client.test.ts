@@ -173,4 +173,17 @@ test("a key is sent, an abort ends the request", async () => {
   );
 });
 
+test("fetch: the caller's own takes the place of the platform's", async () => {
+  const sent: [string, Record<string, unknown>, RequestInit["headers"]][] = [];
+  const send = (async (url: string, { body, headers }: RequestInit) => {
+    sent.push([url, JSON.parse(body as string) as Record<string, unknown>, headers]);
+    return Response.json({ choices: [{ text: "a", finish_reason: "stop" }] });
+  }) as typeof fetch;
+  const engine = viaUrl({ url: "http://h.invalid", model: "m", key: "k", fetch: send });
+  assert.is((await engine.complete("p", asked)).text, "a");
+  const body = { model: "m", prompt: "p", max_tokens: 5, temperature: 0, stream: false };
+  const headers = { "content-type": "application/json", authorization: "Bearer k" };
+  assert.equal(sent, [["http://h.invalid/v1/completions", body, headers]]);
+});
+
 test.run();
