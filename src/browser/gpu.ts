@@ -1,8 +1,8 @@
 // gpu.ts — a WebGPU device in a browser.
 
 import { LlariatError } from "../error.ts";
-import type { DeviceHandle } from "../device/handle.ts";
-import { FEATURES, LIMITS } from "../device/limits.ts";
+import { type DeviceHandle, isSoftware } from "../device/handle.ts";
+import { deviceDescriptor } from "../device/limits.ts";
 
 /**
  * Opens a device: `adapter` "low-power" or "high-performance" (default). The caller releases it.
@@ -22,19 +22,16 @@ export async function requestDevice({ adapter: wanted }: { adapter?: string } = 
       "the browser offers no WebGPU adapter; enable hardware acceleration, or see chrome://gpu",
     );
   }
-  const features = FEATURES.filter((feature) => adapter.features.has(feature));
-  const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
-  const request = { label: "llariat", requiredFeatures: features, requiredLimits };
-  const { vendor, architecture, device: name, description, isFallbackAdapter } = adapter.info;
-  const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description}`);
-  const words = [name || architecture || vendor || "unnamed adapter", description, isSoftware ? "software" : ""];
-  const device = await adapter.requestDevice(request).catch((cause) => {
+  const { vendor, architecture, device: name, description } = adapter.info;
+  const software = isSoftware(adapter.info);
+  const words = [name || architecture || vendor || "unnamed adapter", description, software ? "software" : ""];
+  const device = await adapter.requestDevice(deviceDescriptor(adapter)).catch((cause) => {
     throw new LlariatError("device", `${words[0]}: the browser cannot open it: ${(cause as Error).message}`, { cause });
   });
   return {
     device,
-    adapter: { name: words[0], description: words.filter(Boolean).join(" · "), isSoftware },
-    notes: isSoftware ? [`${words[0]} is a software adapter, the CPU computes; enable hardware acceleration`] : [],
+    adapter: { name: words[0], description: words.filter(Boolean).join(" · "), isSoftware: software },
+    notes: software ? [`${words[0]} is a software adapter, the CPU computes; enable hardware acceleration`] : [],
     release: () => device.destroy(),
   };
 }

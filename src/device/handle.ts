@@ -5,8 +5,16 @@ export interface AdapterInfo {
   readonly name: string;
   /** One line: name, driver, backend, and `software` where it is. */
   readonly description: string;
+  /** Computes on the CPU. */
   readonly isSoftware: boolean;
 }
+
+/** Names of drivers that compute on the CPU, in lists of adapters as in what an adapter says of itself. */
+export const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+
+/** Whether an adapter computes on the CPU: it says so, or has the name of a driver that does. */
+export const isSoftware = ({ isFallbackAdapter, device, architecture, description }: GPUAdapterInfo): boolean =>
+  isFallbackAdapter || SOFTWARE.test(`${device} ${architecture} ${description}`);
 
 /** A device and what is to be said about it. Whoever asked for it releases it. */
 export interface DeviceHandle {

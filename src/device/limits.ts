@@ -14,4 +14,11 @@ export const LIMITS = [
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
 /** Features enabled where the adapter has them; every kernel has a variant that needs none (kernels/choose.ts). */
-export const FEATURES = ["subgroups"] as const satisfies readonly GPUFeatureName[];
+const FEATURES = ["subgroups"] as const satisfies readonly GPUFeatureName[];
+
+/** What is asked of an adapter: the limits and features above, and `features` besides, where it has them. */
+export const deviceDescriptor = (adapter: GPUAdapter, features: readonly GPUFeatureName[] = []) => ({
+  label: "llariat",
+  requiredFeatures: [...FEATURES, ...features].filter((feature) => adapter.features.has(feature)),
+  requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+});

@@ -27,27 +27,15 @@ const CLEARLY = 0.9;
 
 type Subgroups = Pick<DeviceFacts, "subgroupMin" | "subgroupMax">;
 
-const measured = new WeakMap<GPUDevice, Promise<Variants>>();
-
 /**
  * The faster variants. Tiles where subgroups have no constant size, for then there is no other choice. Shuffles on an adapter
  * that computes on the CPU, which is a fact and needs no measurement: a barrier there ends a loop over all lanes, whose values go
  * through memory, and workgroup memory is no faster than any other. (lavapipe was measured to be 20 times slower with
- * tiles; SwiftShader takes a second to compile them.) Else both products are measured, once per device.
+ * tiles; SwiftShader takes a second to compile them.) Else both products are measured; facts.ts remembers what came of it.
  */
-export function fasterVariants(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
-  if (lanesOf(subgroups) === 0) return Promise.resolve("tiled");
-  if (device.adapterInfo.isFallbackAdapter) return Promise.resolve("shuffle");
-  let faster = measured.get(device);
-  if (!faster) {
-    faster = measure(device, subgroups);
-    measured.set(device, faster);
-    faster.catch(() => measured.delete(device));
-  }
-  return faster;
-}
-
-async function measure(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
+export async function fasterVariants(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
+  if (lanesOf(subgroups) === 0) return "tiled";
+  if (device.adapterInfo.isFallbackAdapter) return "shuffle";
   const shuffle = await timeProduct(device, { ...subgroups, variants: "shuffle" });
   const tiled = await timeProduct(device, { ...subgroups, variants: "tiled" });
   return shuffle < CLEARLY * tiled ? "shuffle" : "tiled";

@@ -18,7 +18,7 @@ export class StopMatcher {
   /** One character per character of what is held: VISIBLE, or another one per special token. */
   #marks = "";
   #hidden = 0;
-  #stopped: string | undefined;
+  #stopped = false;
 
   /** @throws LlariatError("request") for an empty stop string or something that is no string. */
   constructor(stops: readonly string[]) {
@@ -28,11 +28,6 @@ export class StopMatcher {
 
   /** Whether a stop string was found; later pieces are swallowed. */
   get stopped(): boolean {
-    return this.#stopped !== undefined;
-  }
-
-  /** The stop string that was found. */
-  get found(): string | undefined {
     return this.#stopped;
   }
 
@@ -48,7 +43,7 @@ export class StopMatcher {
   }
 
   #push(piece: string, mark: string): string {
-    if (this.#stopped !== undefined) return "";
+    if (this.#stopped) return "";
     const text = this.#held + piece;
     const marks = this.#marks + mark.repeat(piece.length);
     let [end, start] = [Infinity, 0];
@@ -56,13 +51,14 @@ export class StopMatcher {
       for (let at = text.indexOf(stop); at >= 0; at = text.indexOf(stop, at + 1)) {
         const after = at + stop.length;
         if (cutsToken(marks, at) || cutsToken(marks, after)) continue;
-        if (after < end || (after === end && at < start)) [end, start, this.#stopped] = [after, at, stop];
+        if (after < end || (after === end && at < start)) [end, start] = [after, at];
         break;
       }
     }
-    const certain = this.#stopped === undefined ? text.length - this.#pending(text, marks) : start;
-    this.#held = this.#stopped === undefined ? text.slice(certain) : "";
-    this.#marks = this.#stopped === undefined ? marks.slice(certain) : "";
+    this.#stopped = end < Infinity;
+    const certain = this.#stopped ? start : text.length - this.#pending(text, marks);
+    this.#held = this.#stopped ? "" : text.slice(certain);
+    this.#marks = this.#stopped ? "" : marks.slice(certain);
     return this.#hidden === 0 ? text.slice(0, certain) : visible(text.slice(0, certain), marks);
   }
 

@@ -1,8 +1,8 @@
 // gpu.ts — a WebGPU device in Node, through Dawn (npm `webgpu`), which is imported here and nowhere else.
 
 import { LlariatError } from "../error.ts";
-import { useWait } from "../device/handle.ts";
-import { FEATURES, LIMITS } from "../device/limits.ts";
+import { type AdapterInfo, type DeviceHandle, SOFTWARE, isSoftware, useWait } from "../device/handle.ts";
+import { deviceDescriptor } from "../device/limits.ts";
 import { fasterAdvice, noAdapterMessage } from "./advice.ts";
 import { hasVulkanLoader, useSwiftShader } from "./software.ts";
 import { napWhile } from "./waiting.ts";
@@ -24,16 +24,11 @@ export interface DeviceOptions {
 }
 
 /** What a person or a benchmark wants to know about an adapter. */
-export interface AdapterFacts {
-  readonly name: string;
+export interface AdapterFacts extends AdapterInfo {
   readonly vendor: string;
   readonly architecture: string;
-  /** One line for people: name, driver, backend, and `software` where it is. */
-  readonly description: string;
   /** Driver name and version, as the driver says it; may be empty. */
   readonly driver: string;
-  /** Computes on the CPU. */
-  readonly isSoftware: boolean;
   readonly backend: "vulkan" | "metal" | "d3d12" | "null";
   /** Features enabled on the device. */
   readonly features: readonly string[];
@@ -43,16 +38,9 @@ export interface AdapterFacts {
 }
 
 /** An open device. Whoever asked for it owns it and calls `release()`. */
-export interface GpuHandle {
-  readonly device: GPUDevice;
+export interface GpuHandle extends DeviceHandle {
   readonly adapter: AdapterFacts;
-  /** Sentences that a person should see, such as that the adapter is software. */
-  readonly notes: readonly string[];
-  /** Destroys the device and every buffer of it. May be called again. */
-  readonly release: () => void;
 }
-
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 
 /**
  * One Dawn instance per set of flags and drivers, for the life of the process: an instance that is collected while a
@@ -72,11 +60,9 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<GpuHan
   const create = await loadDawn();
   const flags = options.profiling ? ["disable-dawn-features=timestamp_quantization"] : [];
   const { adapter, notes } = await chooseAdapter(create, flags, wanted);
-  const features = [...FEATURES, ...(options.profiling ? (["timestamp-query"] as const) : [])];
-  const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
-  const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
-  const facts = describe(adapter, requiredFeatures, wanted === "null");
-  const device = await adapter.requestDevice({ label: "llariat", requiredFeatures, requiredLimits }).catch((cause) => {
+  const descriptor = deviceDescriptor(adapter, options.profiling ? ["timestamp-query"] : []);
+  const facts = describe(adapter, descriptor.requiredFeatures, wanted === "null");
+  const device = await adapter.requestDevice(descriptor).catch((cause) => {
     throw new LlariatError("device", `${facts.name}: Dawn cannot open it: ${(cause as Error).message}`, { cause });
   });
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
@@ -210,7 +196,7 @@ const plain = (name: string): string =>
 function describe(adapter: GPUAdapter, features: readonly string[], isNull: boolean): AdapterFacts {
   const { info } = adapter;
   const name = plain(info.device) || info.vendor || "unnamed adapter";
-  const isSoftware = info.isFallbackAdapter || SOFTWARE.test(name);
+  const software = isSoftware(info);
   const backend = isNull
     ? "null"
     : process.platform === "darwin"
@@ -224,9 +210,9 @@ function describe(adapter: GPUAdapter, features: readonly string[], isNull: bool
     name,
     vendor: info.vendor,
     architecture: info.architecture,
-    description: [name, driver, backend, isSoftware ? "software" : ""].filter(Boolean).join(" · "),
+    description: [name, driver, backend, software ? "software" : ""].filter(Boolean).join(" · "),
     driver,
-    isSoftware,
+    isSoftware: software,
     backend,
     features,
     subgroupMinSize: subgroups ? (info.subgroupMinSize ?? 0) : 0,

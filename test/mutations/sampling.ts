@@ -83,7 +83,7 @@ export const sampling: readonly Mutation[] = [
       ["of stops that end together the shortest", "after === end && at < start", "after === end && at > start"],
       ["the stop that begins first, not the one complete first", "after < end ||", "at < start || end === Infinity ||"],
       ["all but the last character withheld", "Math.min(stop.length - 1, text.length)", "Math.min(stop.length - 2, text.length)"],
-      ["text after the stop is passed on", 'if (this.#stopped !== undefined) return "";', ""],
+      ["text after the stop is passed on", 'if (this.#stopped) return "";', ""],
       ["what was withheld is lost at the end", "const rest = this.#hidden === 0 ? this.#held", 'const rest = this.#hidden === 0 ? ""'],
       ["a part of a special token's name is a stop", "if (cutsToken(marks, at) || cutsToken(marks, after)) continue;", ""],
       ["a special token is given out", "if (marks[i] === VISIBLE) out", "out"],
