@@ -62,7 +62,7 @@ export class Engine {
       headDim: config.headDim,
       rotaryDim: config.rope.headDim,
     });
-    this.memory = new SequenceMemory(gpu, config, options, () => this.#rebind());
+    this.memory = new SequenceMemory(gpu, { ...config, maxRows: this.maxRows }, options, () => this.#rebind());
     this.#activations = this.#createActivations();
     this.#writer = new StepWriter(this.#layout, 64);
     gpu.createStep(this.#writer.bytes);

@@ -26,8 +26,13 @@ export interface MemoryLimits {
   readonly idleKvBytes?: number;
 }
 
-/** A model, as far as its memory depends on it. */
-export type MemoryShape = KvShape & Pick<ModelConfig, "heads"> & { readonly rope: Pick<Rope, "headDim"> };
+/** A model and its steps, as far as its memory depends on them. */
+export type MemoryShape = KvShape &
+  Pick<ModelConfig, "heads" | "windows"> & {
+    readonly rope: Pick<Rope, "headDim">;
+    /** Most tokens of a step. */
+    readonly maxRows: number;
+  };
 
 /** What memory asks of a device. */
 export type MemoryDevice = Pick<Gpu, "create" | "resize" | "copyWithin" | "check" | "maxBindingBytes" | "memory">;
@@ -38,7 +43,9 @@ const GROW_TOKENS = GROW_PAGES * PAGE;
 /** The tensors that grow with the sequences of one model, and who has which part of them. */
 export class SequenceMemory {
   readonly kv: KvCache;
-  readonly prefixes = new PrefixCache();
+  readonly prefixes: PrefixCache;
+  /** Most keys that any layer attends to; undefined unless all have a window. Pages before it are given back. */
+  readonly window: number | undefined;
   readonly angles: AngleTable;
   /** Parts of decode attention: [rows that stand alone · heads · parts of the longest sequence, headDim + 2] f32. */
   partials: Tensor;
@@ -57,6 +64,10 @@ export class SequenceMemory {
     this.#gpu = gpu;
     this.#config = config;
     this.#replaced = replaced;
+    const { windows = [null] } = config;
+    this.window =
+      windows.reduce((most, each) => (most === null || each === null ? null : Math.max(most, each))) ?? undefined;
+    this.prefixes = new PrefixCache(this.window);
     this.kv = new KvCache(gpu, config, limits.cache);
     this.angles = new AngleTable(gpu, config.rope.headDim);
     this.partials = this.#parts(SPLIT);
@@ -73,7 +84,14 @@ export class SequenceMemory {
     const limit = this.#gpu.maxBindingBytes;
     const rows = Math.floor(limit / (4 * stride(headDim)));
     const parts = Math.floor(limit / tensorBytes(this.#parts(SPLIT)));
-    return Math.min(this.maxPages * PAGE, rows, parts * SPLIT);
+    const tokens = this.need(Infinity) <= this.maxPages ? Infinity : this.maxPages * PAGE;
+    return Math.min(tokens, rows, parts * SPLIT);
+  }
+
+  /** Most pages that a sequence of `tokens` tokens holds at a time: with a window those of a step and of what it attends to. */
+  need(tokens: number): number {
+    const all = pagesFor(tokens);
+    return this.window === undefined ? all : Math.min(all, pagesFor(this.window - 1 + this.#config.maxRows) + 1);
   }
 
   /** Refuses a sequence that could never be held. Throws `context` saying what the bound is. */
@@ -94,31 +112,35 @@ export class SequenceMemory {
   /** Whether `tokens` tokens fit beside what sequences hold and `promised` pages more. */
   fits(tokens: number, promised: number): boolean {
     const held = this.kv.pages - this.kv.freePages - this.prefixes.idle;
-    return held + promised + pagesFor(tokens) <= this.maxPages;
+    return held + promised + this.need(tokens) <= this.maxPages;
   }
 
   /** Lets a sequence without pages start with what is known of its tokens; how many of them that spares. */
   async begin(sequence: Sequence): Promise<number> {
     const { shared } = sequence.angles;
     if (!sequence.shared || shared === undefined) return 0;
-    const { pages, begun } = this.prefixes.match(shared, sequence.tokens);
-    sequence.adopt(pages);
+    const { pages, passed, begun } = this.prefixes.match(shared, sequence.tokens);
+    sequence.adopt(pages, passed);
     if (!begun || (await this.#makeRoom(sequence, 1, sequence.length + begun.tokens))) return sequence.length;
     if (!this.#open.has(sequence)) return 0;
     const [page] = this.kv.take(1);
     const pageBytes = this.kv.pageBytes / this.kv.layers.length / 2;
     const tensors = this.kv.layers.flatMap(({ keys, values }) => [keys, values]);
     if (page !== begun.page) this.#gpu.copyWithin(tensors, begun.page * pageBytes, page * pageBytes, pageBytes);
-    sequence.adopt(pages, { page, tokens: begun.tokens });
+    sequence.adopt(pages, passed, { page, tokens: begun.tokens });
     return sequence.length;
   }
 
   /**
-   * Gives a sequence what its first `tokens` tokens need; one that is closed meanwhile gets nothing. Where memory does not
-   * suffice: nothing, and the error that says so.
+   * Gives a sequence what its first `tokens` tokens need, after it has given back what its windows have passed; one that is
+   * closed meanwhile gets nothing. Where memory does not suffice: nothing, and the error that says so.
    */
   async reserve(sequence: Sequence, tokens: number): Promise<LlariatError | undefined> {
     this.#gpu.check();
+    const { own, prefix } = sequence.pass();
+    if (own.length + prefix.length > 0) this.released++;
+    this.kv.release(own);
+    this.prefixes.pass(prefix);
     const count = pagesFor(tokens) - sequence.pages.length;
     const short = await this.#makeRoom(sequence, count, tokens);
     if (!short && this.#open.has(sequence)) sequence.extend(this.kv.take(count));
@@ -138,9 +160,9 @@ export class SequenceMemory {
   giveUp(sequence: Sequence): void {
     this.publish(sequence, true);
     this.released++;
-    const { own, prefix } = sequence.giveUp();
+    const { own, prefix, passed } = sequence.giveUp();
     this.kv.release(own);
-    this.prefixes.release(prefix);
+    this.prefixes.release(prefix, passed);
   }
 
   /** The sequence is over. */
@@ -193,7 +215,7 @@ export class SequenceMemory {
     if (least === pages) return [pages];
     if (least > this.maxPages) return [];
     // Doubling, so that a long text copies the pool seldom; never beyond what the open sequences could come to need.
-    const demand = [...this.#open].reduce((sum, { capacity }) => sum + pagesFor(capacity), this.prefixes.idle);
+    const demand = [...this.#open].reduce((sum, { capacity }) => sum + this.need(capacity), this.prefixes.idle);
     const generous = Math.max(least, Math.min(2 * pages, demand));
     const rounded = [generous, least].map((size) => Math.ceil(size / GROW_PAGES) * GROW_PAGES);
     return [...new Set([...rounded.map((size) => Math.min(size, this.maxPages)), least])];

@@ -5,7 +5,7 @@ import { LlariatError } from "../error.ts";
 import type { Rope } from "../rope/index.ts";
 import type { RopeAngles } from "./angles.ts";
 import type { Engine } from "./engine.ts";
-import { pagesFor } from "./kvcache.ts";
+import type { PrefixPage } from "./prefix.ts";
 import { type Output, Sequence, type Turn } from "./sequence.ts";
 import type { Segment } from "./step.ts";
 
@@ -79,7 +79,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     const { memory } = this.engine;
     memory.checkCapacity(capacity);
     const angles = memory.angles.take({ rope, meaning, rows: gaps ? capacity : 0, planned, gaps });
-    const sequence = new Sequence(this, { capacity, angles, shared });
+    const sequence = new Sequence(this, { capacity, angles, shared, window: memory.window });
     memory.add(sequence);
     const age = this.#opened++;
     const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, served: 0 };
@@ -102,6 +102,11 @@ export class Scheduler<E extends StepEngine = Engine> {
   /** Shares whole pages of what is computed. Used by Sequence. */
   publish(sequence: Sequence): void {
     if (this.#entries.has(sequence)) this.engine.memory.publish(sequence);
+  }
+
+  /** Takes shared pages back that a sequence no longer uses. Used by Sequence. */
+  letGo(pages: readonly PrefixPage[], passed: number): void {
+    this.engine.memory.prefixes.release(pages, passed);
   }
 
   /** Ends a sequence and gives back what it holds. Used by Sequence. */
@@ -187,9 +192,10 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   /** Pages that those who have started need beyond what they hold, for tokens they have already. */
   #promised(): number {
+    const { memory } = this.engine;
     return this.#active().reduce(
-      (sum, { started, sequence: { tokens, pages } }) =>
-        sum + (started ? Math.max(0, pagesFor(tokens.length) - pages.length) : 0),
+      (sum, { started, sequence: { tokens, pages, passed } }) =>
+        sum + (started ? Math.max(0, memory.need(tokens.length) - (pages.length - passed)) : 0),
       0,
     );
   }

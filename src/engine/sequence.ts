@@ -5,7 +5,7 @@ import { type Candidates, PAGE } from "../../kernels/index.ts";
 import { LlariatError, aborted } from "../error.ts";
 import { dependsOnLength, effectiveLength } from "../rope/index.ts";
 import type { Angles } from "./angles.ts";
-import type { PrefixPage } from "./prefix.ts";
+import { GONE, type PrefixCache, type PrefixPage, pagesBefore } from "./prefix.ts";
 
 /** What a step gives back for one row: the largest logits, or all of them [vocab], valid until the caller's next turn. */
 export type Output = Candidates | Float32Array;
@@ -33,6 +33,8 @@ export interface Turn {
 export interface SequenceHost {
   submit(sequence: Sequence, turn: Turn): void;
   publish(sequence: Sequence): void;
+  /** A sequence no longer uses these shared pages, of which it had `passed` the first. */
+  letGo(...released: Parameters<PrefixCache["release"]>): void;
   close(sequence: Sequence): void;
 }
 
@@ -43,6 +45,8 @@ export interface SequenceOptions {
   readonly angles: Angles;
   /** Keys and values of equal beginnings may be shared with other sequences. */
   readonly shared: boolean;
+  /** Most keys that any layer attends to, if all have a window. */
+  readonly window?: number;
 }
 
 /** A sequence in the cache. `feed`, `rewind` and `close` are for who opened it; the rest is the engine's. */
@@ -51,16 +55,19 @@ export class Sequence {
   readonly angles: Angles;
   readonly shared: boolean;
   readonly #host: SequenceHost;
+  readonly #window: number | undefined;
   readonly #tokens: number[] = [];
   /** The n that tokens up to `end` were fed with; kept only if frequencies follow it, so that each token keeps its own. */
   readonly #lengths: { end: number; readonly n: number }[] | undefined;
   #length = 0;
   #pages: number[] = [];
   #prefix: PrefixPage[] = [];
+  #passed = 0;
   #gaps = false;
 
-  constructor(host: SequenceHost, { capacity, angles, shared }: SequenceOptions) {
+  constructor(host: SequenceHost, { capacity, angles, window, shared }: SequenceOptions) {
     this.#host = host;
+    this.#window = window;
     this.capacity = capacity;
     this.angles = angles;
     this.shared = shared && angles.shared !== undefined;
@@ -82,9 +89,14 @@ export class Sequence {
     return this.#tokens.length - this.#length;
   }
 
-  /** Pool pages that hold positions 0 …, in order. */
+  /** Pool pages that hold positions 0 …, in order; `GONE` those that every window has passed. */
   get pages(): readonly number[] {
     return this.#pages;
+  }
+
+  /** The first of its pages that it has given up because no later token attends to them. */
+  get passed(): number {
+    return this.#passed;
   }
 
   /** The first of its pages, as far as they are shared with other sequences (prefix.ts). */
@@ -138,7 +150,10 @@ export class Sequence {
     this.#host.submit(this, turn);
   }
 
-  /** Forgets the tokens from `length` on. Pages that others use as well are not written again: they are let go. */
+  /**
+   * Forgets the tokens from `length` on. Pages that others use as well are not written again: they are let go. Where the
+   * next token's window reaches back to pages that are given up, all of it is computed again.
+   */
   rewind(length: number): void {
     if (!(length >= 0 && length <= this.#tokens.length)) {
       throw new LlariatError("kernel", `rewind: needs 0 … ${this.#tokens.length} tokens, got ${length}`);
@@ -151,13 +166,18 @@ export class Sequence {
     }
     this.#length = Math.min(this.#length, length);
     const shared = this.#prefix.length;
-    if (shared * PAGE > this.#length) {
-      const kept = Math.floor(this.#length / PAGE);
-      this.#prefix.splice(kept).forEach((page) => page.release());
-      this.#pages = [...this.#pages.slice(0, kept), ...this.#pages.slice(shared)];
-      this.#length = kept * PAGE;
-    }
+    if (shared * PAGE > this.#length) this.#letGo(Math.floor(this.#length / PAGE));
+    if (this.#passed > pagesBefore(this.#length, this.#window)) this.#letGo(0);
     this.angles.rewind(this.#length);
+  }
+
+  /** Keeps `kept` of the shared pages, and those of its own, to write to them again after that. */
+  #letGo(kept: number): void {
+    const own = this.#pages.slice(this.#prefix.length).filter((page) => page !== GONE);
+    this.#host.letGo(this.#prefix.splice(kept), Math.max(0, this.#passed - kept));
+    this.#pages = [...this.#pages.slice(0, kept), ...own];
+    this.#passed = Math.min(this.#passed, kept);
+    this.#length = kept * PAGE;
   }
 
   /** Lets others use what is computed of its tokens, in whole pages. */
@@ -209,9 +229,10 @@ export class Sequence {
   }
 
   /** Starts with pages that hold its first tokens: shared ones, and of its own a copy of `copied` tokens. */
-  adopt(prefix: readonly PrefixPage[], own?: { page: number; tokens: number }): void {
+  adopt(prefix: readonly PrefixPage[], passed: number, own?: { page: number; tokens: number }): void {
     this.#prefix = [...prefix];
-    this.#pages = prefix.map(({ page }) => page);
+    this.#passed = passed;
+    this.#pages = prefix.map(({ page }, i) => (i < passed ? GONE : page!));
     if (own) this.#pages.push(own.page);
     this.#length = prefix.length * PAGE + (own?.tokens ?? 0);
   }
@@ -221,11 +242,24 @@ export class Sequence {
     this.#prefix.push(...pages);
   }
 
-  /** Gives its pages up: what it was computed into. Its tokens stay, to be computed again. */
-  giveUp(): { own: number[]; prefix: PrefixPage[] } {
-    const [own, prefix] = [this.#pages.slice(this.#prefix.length), this.#prefix];
-    [this.#pages, this.#prefix, this.#length] = [[], [], 0];
-    this.angles.rewind(0);
+  /** Gives the pages up that no window reaches from here on: its own, and of the shared ones its part. */
+  pass(): { own: number[]; prefix: PrefixPage[] } {
+    const from = this.#passed;
+    const to = Math.max(from, pagesBefore(this.#length, this.#window));
+    const prefix = this.#prefix.slice(from, to);
+    const own = this.#pages.slice(Math.max(from, this.#prefix.length), to);
+    this.#pages.fill(GONE, from, to);
+    this.#passed = to;
     return { own, prefix };
+  }
+
+  /** Gives its pages up: what it was computed into. Its tokens stay, to be computed again. */
+  giveUp(): { own: number[]; prefix: PrefixPage[]; passed: number } {
+    const { length } = this.#prefix;
+    const own = this.#pages.slice(Math.max(length, this.#passed));
+    const given = { own, prefix: this.#prefix, passed: this.#passed };
+    [this.#pages, this.#prefix, this.#passed, this.#length] = [[], [], 0, 0];
+    this.angles.rewind(0);
+    return given;
   }
 }

@@ -79,7 +79,8 @@ export class StepWriter {
       if (fill) fills.push(fill);
       words.set([pages, angles.first, Number(angles.rawKeys), 0], sequenceAt + 4 * s);
       const used = Math.ceil((length + count) / PAGE);
-      for (let i = 0; i < used; i++) words[pageAt + pages + i] = sequence.pages[i];
+      // Pages that are gone are before every window: nothing reads their slots.
+      for (let i = 0; i < used; i++) words[pageAt + pages + i] = Math.max(0, sequence.pages[i]);
       pages += used;
       if (single) longest = Math.max(longest, length + count);
       if (single) singles += count;

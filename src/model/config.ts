@@ -10,6 +10,7 @@ import { type Rope, headDimension, parseRope } from "../rope/index.ts";
 import { isObject, show } from "../text/json.ts";
 import { short } from "../text/wording.ts";
 import { type Family, type FamilyName, type ModelConfig, families } from "./families.ts";
+import { needsOf } from "./unlisted.ts";
 
 /** Llama 3.1 405B has 126 layers. */
 const MAX_LAYERS = 10_000;
@@ -144,12 +145,11 @@ function familyOf(fields: Fields, notes: string[]): FamilyName {
   const name = listedFamily(fields);
   if (name === undefined) {
     const known = NAMES.map((each) => `"${each}"`).join(", ");
-    const other = "another architecture needs its own forward pass";
-    if (type !== undefined) throw fields.bad("model_type", `one of ${known}; ${other}`);
+    if (type !== undefined) throw fields.bad("model_type", `one of ${known}; ${needsOf(type)}`);
     if (fields.get("architectures") === undefined)
       throw new LlariatError("config", `${file}: got neither model_type nor architectures, needed model_type ${known}`);
     const needed = NAMES.map((each) => `"${families[each].architecture}"`).join(" or ");
-    throw fields.bad("architectures", `[${needed}]; ${other}`);
+    throw fields.bad("architectures", `[${needed}]; ${needsOf(architecturesOf(fields)[0])}`);
   }
   if (type !== undefined && architecturesOf(fields).length > 0 && !says(fields, name)) {
     const stated = show(fields.get("architectures"));

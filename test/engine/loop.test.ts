@@ -44,7 +44,11 @@ test("alone and together, in chunks of every size, each gets its own tokens", as
     const { scheduler, memory } = setUp(1000, { rows, outputs: rows });
     for (const kind of kinds) assert.equal(await generate(scheduler, kind).done, expected(kind), `${rows} rows`);
     const all = await Promise.all(kinds.map((kind) => generate(scheduler, kind).done));
-    assert.equal(all, kinds.map(expected), `${rows} rows`);
+    assert.equal(
+      all,
+      kinds.map((each) => expected(each)),
+      `${rows} rows`,
+    );
     nothingHeld(memory);
   }
 });
@@ -100,7 +104,11 @@ test("when the pool is full the youngest gives way and comes again with the same
       }
       giveUp(sequence);
     };
-    assert.equal(await Promise.all(all.map(({ done }) => done)), kinds.map(expected), `${pages} pages`);
+    assert.equal(
+      await Promise.all(all.map(({ done }) => done)),
+      kinds.map((each) => expected(each)),
+      `${pages} pages`,
+    );
     assert.ok(gave > 0, `${pages} pages: nobody had to`);
     assert.ok(memory.kv.pages <= pages);
     assert.ok(engine.steps.every((segments) => segments.every(({ count }) => count > 0)));
@@ -128,7 +136,10 @@ test("admitting counts what the others will still take for their prompts", async
   };
   // Five pages each: the second would fit beside the first page of the first.
   const two = [1, 2].map((seed) => ({ prompt: text(150, seed), count: 3, shared: false }));
-  assert.equal(await Promise.all(two.map((each) => generate(scheduler, each).done)), two.map(expected));
+  assert.equal(
+    await Promise.all(two.map((each) => generate(scheduler, each).done)),
+    two.map((each) => expected(each)),
+  );
   assert.is(gave, 0, "nobody began in vain");
   assert.ok(engine.steps.length > 30);
 });
@@ -214,7 +225,10 @@ test("equal prompts at the same time share what the first has published, and wri
   const later = [1, 2, 3].map((id) => ({ prompt: [...text(97), id, id], count: 40 }));
   const all = later.map((each) => generate(scheduler, each));
   assert.equal(await first.done, expected(same));
-  assert.equal(await Promise.all(all.map(({ done }) => done)), later.map(expected));
+  assert.equal(
+    await Promise.all(all.map(({ done }) => done)),
+    later.map((each) => expected(each)),
+  );
   for (const each of all) assert.ok(each.cached() >= 96, `${each.cached()}`);
   nothingHeld(memory);
 });
@@ -387,7 +401,10 @@ test("memory of the device that ends before the limit does: idle prefixes go, th
   assert.ok(memory.prefixes.idle > 0);
   engine.device.pages = 8;
   const all = kinds.map((kind) => generate(scheduler, kind));
-  assert.equal(await Promise.all(all.map(({ done }) => done)), kinds.map(expected));
+  assert.equal(
+    await Promise.all(all.map(({ done }) => done)),
+    kinds.map((each) => expected(each)),
+  );
   assert.ok(memory.kv.pages <= 8);
   await refused(generate(scheduler, { prompt: text(300), count: 3 }).done, "device", /out of memory/);
   nothingHeld(memory);
@@ -431,15 +448,153 @@ test("rows that wait for memory keep no others from their step", async () => {
   // One row a step: whoever waits has waited longest, and must not be the only one that is looked at.
   const { scheduler, memory } = setUp(11, { rows: 1, outputs: 1 });
   const many = Array.from({ length: 9 }, (_, i) => ({ prompt: text(20 + i, i + 1), count: 60 }));
-  assert.equal(await Promise.all(many.map((each) => generate(scheduler, each).done)), many.map(expected));
+  assert.equal(
+    await Promise.all(many.map((each) => generate(scheduler, each).done)),
+    many.map((each) => expected(each)),
+  );
   nothingHeld(memory);
 });
 
+/** Pages that are neither free nor kept in case they are wanted again. */
+const held = ({ memory: { kv, prefixes } }: PoolEngine): number => kv.pages - kv.freePages - prefixes.idle;
+
+test("where every layer has a window, pages that it has passed are given back, and no token changes", async () => {
+  for (const [window, rows] of [
+    [2, 7],
+    [33, 24],
+    [64, 100],
+    [100, 1],
+  ]) {
+    const all: Text[] = [
+      ...kinds,
+      { prompt: text(400, 8), count: 100 },
+      { prompt: text(300, 9), count: 60, shared: false },
+    ];
+    const { engine, scheduler, memory } = setUp(1000, { window, rows, outputs: rows, idleKvBytes: 0 });
+    for (const each of all) {
+      let most = 0;
+      engine.before = () => void (most = Math.max(most, held(engine)));
+      assert.equal(await generate(scheduler, each).done, expected(each, window), `window ${window}`);
+      assert.ok(most <= Math.ceil((window + rows) / PAGE) + 1, `window ${window}, ${rows} rows: ${most} pages held`);
+      nothingHeld(memory);
+    }
+    const together = await Promise.all(all.map((each) => generate(scheduler, each).done));
+    assert.equal(
+      together,
+      all.map((each) => expected(each, window)),
+      `window ${window}`,
+    );
+    nothingHeld(memory);
+  }
+});
+
+test("the largest window of all layers counts, if all have one", () => {
+  const windowOf = (windows: (number | null)[]) => new PoolEngine({ windows }).memory.window;
+  assert.is(windowOf([8, 40, 16]), 40);
+  for (const windows of [[null], [8, null], [null, 8], [8, null, 16]]) assert.is(windowOf(windows), undefined);
+});
+
+test("with a window a text may be longer than the pool; without, it is refused", async () => {
+  const long = { prompt: text(500), count: 50, shared: false };
+  const window = 40;
+  const { scheduler, memory } = setUp(3, { window, rows: 24 });
+  assert.is(memory.need(550), 3);
+  assert.equal(await generate(scheduler, long).done, expected(long, window));
+  assert.is(memory.kv.pages, 3);
+  refusedSync(() => generate(setUp(3, { rows: 24 }).scheduler, long), "context", /one sequence holds 96 at most/);
+  refusedSync(
+    () => generate(setUp(2, { window, rows: 24 }).scheduler, long),
+    "context",
+    /one sequence holds 64 at most/,
+  );
+});
+
+test("with a window the next turn of a conversation goes on from the last pages alone", async () => {
+  const window = 70;
+  const { scheduler, memory } = setUp(1000, { window });
+  const first = { prompt: text(300), count: 40 };
+  const answer = await generate(scheduler, first).done;
+  assert.ok(memory.prefixes.idle <= Math.ceil((window + 300) / PAGE), `${memory.prefixes.idle} pages are kept`);
+  const next = { prompt: [...first.prompt, ...answer, 3, 1, 4], count: 30 };
+  const again = generate(scheduler, next);
+  assert.equal(await again.done, expected(next, window));
+  assert.ok(again.cached() >= 339 - PAGE && again.cached() < 343, `${again.cached()} of 343 known`);
+  nothingHeld(memory);
+});
+
+test("known pages that a window has passed go when memory is short; who needs them computes and brings them again", async () => {
+  const window = 40;
+  const { engine, scheduler, memory } = setUp(14, { window, rows: 24 });
+  const prompt = text(260);
+  const run = async (count: number, seed?: number) => {
+    const own = seed === undefined ? { prompt, count } : { prompt: text(260, seed), count };
+    const got = generate(scheduler, own);
+    assert.equal(await got.done, expected(own, window));
+    return got.cached();
+  };
+  await run(100);
+  // All of it is known; it goes on while others need the memory.
+  const longer = { prompt: [...prompt, ...expected({ prompt, count: 100 }, window)], count: 250 };
+  const slow = generate(scheduler, longer, (_, tokens) => void (tokens.length === 150 && (beside = run(60, 5))));
+  let beside: Promise<number> | undefined;
+  assert.equal(await slow.done, expected(longer, window));
+  assert.ok(slow.cached() >= 320, `${slow.cached()} tokens known`);
+  await beside;
+  nothingHeld(memory);
+  for (let i = 0; i < 3; i++) await run(20, 20 + i);
+  await run(20);
+  assert.ok((await run(20)) >= 256 - PAGE, "what was computed again is known again");
+  nothingHeld(memory);
+  await scheduler.between(() => memory.trim());
+  assert.equal([memory.kv.pages, memory.prefixes.idle], [0, 0]);
+  assert.ok(engine.steps.length > 0);
+});
+
+test("a rewind to where a window reaches back to pages that are gone computes the text again", async () => {
+  const window = 40;
+  for (const shared of [true, false]) {
+    const { scheduler, memory } = setUp(1000, { window, rows: 50 });
+    const ids = text(300);
+    const open = { capacity: 320, rope: ropes.fixed, meaning: "planned", planned: 320, shared } as const;
+    const sequence = scheduler.open(open);
+    await sequence.feed(ids.slice(0, 200));
+    sequence.publish();
+    await sequence.feed(ids.slice(200));
+    for (const to of [295, 199, 130, 60, 3]) {
+      sequence.rewind(to);
+      const [row] = await sequence.feed(ids.slice(to, to + 5));
+      assert.is((row as Float32Array)[0], expected({ prompt: ids.slice(0, to + 5), count: 1 }, window)[0], `to ${to}`);
+    }
+    sequence.close();
+    nothingHeld(memory);
+    const again = { prompt: ids.slice(0, 250), count: 3 };
+    assert.equal(await generate(scheduler, again).done, expected(again, window));
+    nothingHeld(memory);
+  }
+});
+
+test("who waits for memory gets the pages that the windows of others have passed", async () => {
+  const window = 40;
+  const { scheduler } = setUp(5, { window, rows: 24 });
+  const order: string[] = [];
+  const run = async (name: string, own: Text) => {
+    assert.equal(await generate(scheduler, own).done, expected(own, window));
+    order.push(name);
+  };
+  await Promise.all([
+    run("long", { prompt: text(10), count: 600, shared: false }),
+    run("short", { prompt: text(10, 2), count: 100, shared: false }),
+  ]);
+  assert.equal(order, ["short", "long"]);
+});
+
 test("random comings and goings on pools of every size: exact tokens, no page lost, nobody waits for ever", async () => {
-  for (let seed = 1; seed <= 12; seed++) {
+  for (let seed = 1; seed <= 16; seed++) {
     const below = seeded(seed);
     const pages = 5 + below(12);
+    const window = seed % 2 === 0 ? 2 + below(60) : undefined;
     const { scheduler, memory, engine } = setUp(pages, {
+      window,
       rows: 1 + below(60),
       outputs: 1 + below(60),
       idleKvBytes: below(3) * 4096,
@@ -455,7 +610,7 @@ test("random comings and goings on pools of every size: exact tokens, no page lo
         shared: below(3) > 0,
       };
       const leaves = below(3) === 0 ? 1 + below(own.count) : Infinity;
-      const want = expected(own);
+      const want = expected(own, window);
       const { done } = generate(scheduler, own, (_, tokens) => tokens.length < leaves);
       const got = await done;
       assert.equal(got, want.slice(0, Math.min(own.count, leaves)), `seed ${seed}`);

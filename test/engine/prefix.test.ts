@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { Llama } from "../../src/node/index.ts";
-import { PrefixCache } from "../../src/engine/prefix.ts";
+import { GONE, PrefixCache } from "../../src/engine/prefix.ts";
 import { ids } from "../tools/models.ts";
 
 const test = suite("prefix");
@@ -53,6 +53,20 @@ test("a page that only begins as the text goes on is found, to be copied; the lo
   assert.equal(begun([...text.slice(0, 7), 99, 98]), { page: 1, tokens: 7 }, "a whole page may begin a text, too");
   assert.is(begun(text, "b"), undefined);
   assert.is(begun([text[0]]), undefined);
+});
+
+test("what is known without its memory is forgotten with the last page that builds on it", () => {
+  const cache = new PrefixCache(8);
+  const text = ids(3 * PAGE + 1);
+  const [first, ...others] = cache.publish("a", text, [GONE, GONE, 5], []);
+  assert.is(cache.evict(), undefined);
+  cache.release([first, ...others], 2);
+  const known = cache.match("a", text);
+  assert.equal([known.pages.length, known.passed], [3, 2]);
+  assert.is(known.pages[0], first);
+  cache.release(known.pages, known.passed);
+  assert.is(cache.evict(), 5);
+  assert.is.not(cache.publish("a", text, [GONE, GONE, 6], [])[0], first);
 });
 
 test("a page that is not full is known only when its sequence writes no more, and gives way to one that goes on from it", () => {

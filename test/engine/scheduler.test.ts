@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { type Completion, type GenerateOptions, Llama, LlariatError } from "../../src/node/index.ts";
 import type { RopeScaling } from "../../src/rope/index.ts";
 import { seeded } from "../tools/damage.ts";
-import { goldenEntry } from "../tools/goldens.ts";
+import { goldenEntry, goldenJson } from "../tools/goldens.ts";
 import { refused } from "../tools/refused.ts";
 import { nothingHeld, recordSteps } from "../tools/steps.ts";
 import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
@@ -410,6 +410,39 @@ tests(
     }
   },
 );
+
+tests("a model with a window holds the window's pages, also where it must give way and come again", async () => {
+  const windowed = folder("families/mistral-window");
+  using free = await Llama.load(windowed, { device, chunkRows: 40 });
+  const { vocab } = free.engine.config;
+  assert.is(free.engine.memory.window, 16);
+  const golden = goldenJson("../families/mistral-window/expected.json") as { tolerance: { f32: { abs: number } } };
+  const tolerance = golden.tolerance.f32.abs;
+  const crowd = [150, 9, 70, 120].map((length, i) => ({
+    prompt: ids(length, vocab, i),
+    options: { ...options, maxNewTokens: 60, ...(i === 2 && scaled({ rope_type: "dynamic", factor: 2 })) },
+  }));
+  const alone: Completion[] = [];
+  for (const { prompt, options } of crowd) alone.push(await free.complete(prompt, options));
+  // One sequence: the keys of a chunk of 40 rows and the 15 before it lie in at most 3 pages.
+  for (const pages of [3, 5]) {
+    using llama = await Llama.load(windowed, { device, chunkRows: 40, maxKvBytes: poolOf(free, pages) });
+    const shared = { reusePrefix: pages === 5 };
+    const done = await Promise.all(
+      crowd.map(({ prompt, options }) => llama.complete(prompt, { ...options, ...shared })),
+    );
+    for (const [i, got] of done.entries()) {
+      const found = firstDifference(got.ids, alone[i].ids);
+      const at = found < 0 ? got.ids.length : found;
+      const what = `${pages} pages, request ${i}, token ${at}`;
+      if (found >= 0) assert.ok(Math.abs(got.logprobs![at] - alone[i].logprobs![at]) <= 4 * tolerance, what);
+      const { error } = farthest(got.logprobs!.slice(0, at), alone[i].logprobs!.slice(0, at));
+      assert.ok(error <= 2 * tolerance, `${what}: a log-probability before it differs by ${error}`);
+    }
+    assert.ok(llama.engine.memory.kv.pages <= pages);
+    nothingHeld(llama.engine.memory);
+  }
+});
 
 tests("one that rests gives its memory up for those that go on, and comes to its end all the same", async () => {
   using free = await Llama.load(path, { device });

@@ -13,7 +13,7 @@ const layout = stepLayout({ rows: 200, outputs: 50, sequences: 4, fills: 4, head
 const own = parseRope({ head_dim: HEAD_DIM, rope_theta: 10_000, max_position_embeddings: 64 });
 const DYNAMIC = parseRopeScaling({ rope_type: "dynamic", factor: 2 }, own);
 
-const host = { submit: () => {}, publish: () => {}, close: () => {} };
+const host = { submit: () => {}, publish: () => {}, letGo: () => {}, close: () => {} };
 
 function setUp() {
   const table = new AngleTable({ create: () => {} }, HEAD_DIM);

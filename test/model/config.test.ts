@@ -268,13 +268,27 @@ const wrong: Record<string, [object | null | string, RegExp]> = {
   "no family at all": [{ model_type: undefined }, /neither model_type nor architectures/],
   "another architecture": [
     { model_type: "gemma2", architectures: ["Gemma2ForCausalLM"] },
-    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3", "granite", "phi3"; another architecture needs its own forward pass/,
+    /model_type: got "gemma2", needed one of "llama", "mistral", "qwen2", "qwen3", "smollm3", "granite", "phi3"; gemma2 needs norms that weigh by 1 \+ w, a GELU gate/,
   ],
   "an unknown architecture without a type": [
     { model_type: undefined, architectures: ["Gemma2ForCausalLM"] },
-    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "GraniteForCausalLM" or "Phi3ForCausalLM"\]/,
+    /needed \["LlamaForCausalLM" or "MistralForCausalLM" or "Qwen2ForCausalLM" or "Qwen3ForCausalLM" or "SmolLM3ForCausalLM" or "GraniteForCausalLM" or "Phi3ForCausalLM"\]; gemma2 needs norms/,
   ],
-  "a model_type that every object has": [{ model_type: "toString" }, /model_type: got "toString", needed one of/],
+  "a mixture of experts": [
+    { model_type: "mixtral" },
+    /got "mixtral", needed one of .*; mixtral is a mixture of experts: it needs a router, and matrix products over the tokens/,
+  ],
+  "a mixture of experts by its class": [
+    { model_type: undefined, architectures: ["Qwen3MoeForCausalLM"] },
+    /architectures: got \["Qwen3MoeForCausalLM"\].*; qwen3_moe is a mixture of experts/,
+  ],
+  "latent attention": [{ model_type: "deepseek_v3" }, /deepseek_v3 has latent attention .*: it needs keys and values/],
+  "no decoder": [{ model_type: "bert", architectures: ["BertModel"] }, /bert is no decoder that writes on/],
+  "a type that is no text": [{ model_type: 5 }, /model_type: got 5, needed .*; another architecture needs its own/],
+  "a model_type that every object has": [
+    { model_type: "toString" },
+    /model_type: got "toString", needed one of .*; another architecture needs its own forward pass/,
+  ],
   "Qwen2 with a layer of another kind": [
     { model_type: "qwen2", layer_types: ["full_attention", "sliding_attention"] },
     /layer_types: got \["full_attention","sliding_attention"\], needed "full_attention" for each of 2 layers/,

@@ -26,6 +26,13 @@ function digest(before: number, token: number, key: string): number {
   return hash;
 }
 
+/** What a token takes from the digests before it: the last and, with a window, the first in it. */
+function attended(at: (position: number) => number, position: number, window = Infinity): number {
+  const first = position + 1 - window;
+  const last = position === 0 ? 0 : at(position - 1);
+  return first > 0 ? last ^ Math.imul(at(first), 3) : last;
+}
+
 /** A device that remembers what the slots hold, and whose memory ends where it is told. */
 class Device implements MemoryDevice {
   readonly memory = { weights: 0, kv: 0, activations: 0 };
@@ -60,6 +67,14 @@ class Device implements MemoryDevice {
   }
 }
 
+/** Limits on memory, rows and outputs of a step, and windows: one of all layers, or of each. */
+type PoolOptions = MemoryLimits & {
+  readonly rows?: number;
+  readonly outputs?: number;
+  readonly window?: number;
+  readonly windows?: readonly (number | null)[];
+};
+
 /** An engine over such a device; `steps` are the segments' sizes, `log` the sequences, of each step. */
 export class PoolEngine implements StepEngine {
   readonly device = new Device();
@@ -71,11 +86,15 @@ export class PoolEngine implements StepEngine {
   /** Called before a step is computed. */
   before: () => void | Promise<void> = () => {};
 
-  constructor(options: MemoryLimits & { rows?: number; outputs?: number } = {}) {
-    const { rows = 40, outputs = 40, ...limits } = options;
+  readonly #window: number | undefined;
+
+  /** `window`: a slot's digest follows from that of the slot before it and of the first in its window. */
+  constructor(options: PoolOptions = {}) {
+    const { rows = 40, outputs = 40, window, windows = [window ?? null], ...limits } = options;
     this.maxRows = rows;
     this.maxOutputs = outputs;
-    this.memory = new SequenceMemory(this.device, SHAPE, limits, () => {});
+    this.#window = window;
+    this.memory = new SequenceMemory(this.device, { ...SHAPE, maxRows: rows, windows }, limits, () => {});
   }
 
   async prepare(): Promise<Recording> {
@@ -92,7 +111,8 @@ export class PoolEngine implements StepEngine {
       const slot = (position: number) => pages[Math.floor(position / PAGE)] * PAGE + (position % PAGE);
       const found = Array.from({ length: count }, (_, i) => {
         const position = length + i;
-        const value = digest(position === 0 ? 0 : slots[slot(position - 1)], tokens[position], angles.setting(n).key);
+        const before = attended((at) => slots[slot(at)], position, this.#window);
+        const value = digest(before, tokens[position], angles.setting(n).key);
         slots[slot(position)] = value;
         return value;
       });
@@ -114,15 +134,25 @@ export interface Text {
 }
 
 /** What it must become, from the definition: each token with the n of the turn it was fed in. */
-export function expected({ prompt, count, rope = ropes.fixed, meaning = "planned" }: Text): number[] {
+export function expected(text: Text, window?: number): number[] {
+  const { prompt, count, rope = ropes.fixed, meaning = "planned" } = text;
   const planned = prompt.length + count;
   const { memory } = new PoolEngine();
   const angles = memory.angles.take({ rope, meaning, rows: 0, planned, gaps: false });
-  let hash = 0;
-  for (const id of prompt) hash = digest(hash, id, angles.setting(prompt.length).key);
+  const all: number[] = [];
+  const feed = (id: number, n: number) => {
+    all.push(
+      digest(
+        attended((position) => all[position], all.length, window),
+        id,
+        angles.setting(n).key,
+      ),
+    );
+  };
+  for (const id of prompt) feed(id, prompt.length);
   return Array.from({ length: count }, (_, i) => {
-    const id = hash % VOCAB;
-    hash = digest(hash, id, angles.setting(prompt.length + i + 1).key);
+    const id = all[all.length - 1] % VOCAB;
+    feed(id, prompt.length + i + 1);
     return id;
   });
 }
