@@ -203,9 +203,9 @@ export class Llama {
     return { ...this.engine.gpu.memory };
   }
 
-  /** Bytes of keys and values that `tokens` tokens of one sequence take. */
+  /** Bytes of keys and values that one sequence of `tokens` tokens holds at a time; where every layer has a window, no more than it reaches. */
   kvBytes(tokens: number): number {
-    return this.engine.memory.kv.bytes(tokens);
+    return this.engine.memory.bytes(tokens);
   }
 
   /**

@@ -7,7 +7,7 @@ import { endOfText } from "../generate/request.ts";
 import { LIMITS } from "../device/limits.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { openCheckpoint } from "../model/checkpoint.ts";
-import { kvBytes } from "../engine/kvcache.ts";
+import { kvBytes, windowOf } from "../engine/kvcache.ts";
 import { LlariatError } from "../error.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
 import { describeRope } from "../rope/index.ts";
@@ -73,6 +73,8 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     file: source.name,
   }));
   const kvPerToken = kvBytes(config, 1);
+  const window = windowOf(config);
+  const kvBytesOf = (tokens: number) => kvPerToken * Math.min(tokens, window ?? Infinity);
   const tokenizer = tokenizerOf(checkpoint.texts);
   const { rope } = config;
   return {
@@ -80,14 +82,14 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     config,
     generation: checkpoint.generation,
     rope: describeRope(rope),
-    ropeScalings: describeScalings(scalings, rope, kvPerToken),
+    ropeScalings: describeScalings(scalings, rope, kvBytesOf),
     eosIds: endOfText(checkpoint.eosIds, tokenizer.tokenizer),
     tied: checkpoint.tied,
     tokenizer: tokenizerFacts(tokenizer),
     tensors,
     parameters: checkpoint.parameters,
     fileBytes: checkpoint.bytes,
-    gpuBytes: { weights: weightBytes(checkpoint), kvPerToken },
+    gpuBytes: { weights: weightBytes(checkpoint), kvPerToken, ...(window !== undefined && { kvWindow: window }) },
     checkpointNotes: [...checkpoint.notes, ...tokenizerNotes(tokenizer, checkpoint.texts, config.vocab)],
   };
 }
@@ -129,14 +131,14 @@ function report(facts: Facts): string {
       return `  ${cells.join("  ")}  ${formatBytes(bytes)}\n`;
     })
     .join("");
+  const { kvWindow = Infinity } = gpuBytes;
+  const held = Math.min(rope.maxContext, kvWindow);
+  const of = held < rope.maxContext ? `the window of ${held} tokens, and those of a step` : `${held} tokens`;
   const needs = [
     ["parameters", `${facts.parameters.toLocaleString("en-US")}${facts.tied ? " (the head is the embedding)" : ""}`],
     ["files", formatBytes(facts.fileBytes)],
     ["weights on the GPU", `${formatBytes(gpuBytes.weights)} (${gpuBytes.weights} bytes)`],
-    [
-      "keys and values",
-      `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * rope.maxContext)} for ${rope.maxContext} tokens`,
-    ],
+    ["keys and values", `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of}`],
   ] as const;
   const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
   return (

@@ -97,10 +97,14 @@ export function readScalings(args: Arguments): ScalingList {
 }
 
 /** What each setting gives on a model. Throws a usage error for one that does not suit it. */
-export function describeScalings({ scalings, lenient, length }: ScalingList, model: Rope, kvPerToken: number) {
+export function describeScalings(
+  { scalings, lenient, length }: ScalingList,
+  model: Rope,
+  kvBytesOf: (tokens: number) => number,
+) {
   return scalings.flatMap((scaling) => {
     try {
-      return describeScaling(scaling, model, length, kvPerToken);
+      return describeScaling(scaling, model, length, kvBytesOf);
     } catch (error) {
       if (lenient) return [];
       throw error;
@@ -108,7 +112,12 @@ export function describeScalings({ scalings, lenient, length }: ScalingList, mod
   });
 }
 
-function describeScaling(scaling: NamedScaling, model: Rope, length: number | undefined, kvPerToken: number) {
+function describeScaling(
+  scaling: NamedScaling,
+  model: Rope,
+  length: number | undefined,
+  kvBytesOf: (tokens: number) => number,
+) {
   const rope = applyScaling(scaling, model);
   const facts = describeRope(rope);
   const n = length ?? facts.maxContext;
@@ -118,7 +127,7 @@ function describeScaling(scaling: NamedScaling, model: Rope, length: number | un
     /** Length that frequencies depending on it are computed for. */
     n,
     /** Keys and values at maxContext. */
-    kvBytes: kvPerToken * facts.maxContext,
+    kvBytes: kvBytesOf(facts.maxContext),
     /** Tokens per turn of each pair; null (in JSON) where a pair does not turn. */
     wavelengths: Array.from(frequencies(rope, n).omega, (omega) => (omega > 0 ? (2 * Math.PI) / omega : null)),
   };

@@ -19,6 +19,12 @@ export interface KvShape {
   readonly headDim: number;
 }
 
+/** Most keys that any layer attends to; undefined unless every layer has a window. */
+export function windowOf({ windows = [null] }: { readonly windows?: readonly (number | null)[] }): number | undefined {
+  const all = windows.filter((each) => each !== null);
+  return all.length === windows.length ? Math.max(...all) : undefined;
+}
+
 /** Bytes of keys and values that `tokens` tokens take in all layers. */
 export function kvBytes({ layers, kvHeads, headDim }: KvShape, tokens: number, format = defaultCache): number {
   const { keys, values } = kvLayer(format, 0, tokens, kvHeads * headDim);
@@ -49,11 +55,6 @@ export class KvCache {
   /** Bytes of one page in all layers. */
   get pageBytes(): number {
     return kvBytes(this.#shape, PAGE, this.#format);
-  }
-
-  /** Bytes that `tokens` tokens take in all layers, in whole pages. */
-  bytes(tokens: number): number {
-    return pagesFor(tokens) * this.pageBytes;
   }
 
   /** Pages that hold nothing. */

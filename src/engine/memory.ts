@@ -8,7 +8,7 @@ import { LlariatError } from "../error.ts";
 import type { ModelConfig } from "../model/families.ts";
 import type { Rope } from "../rope/index.ts";
 import { AngleTable, LEAST_ROWS } from "./angles.ts";
-import { GROW_PAGES, KvCache, type KvShape, pagesFor } from "./kvcache.ts";
+import { GROW_PAGES, KvCache, type KvShape, pagesFor, windowOf } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
 import type { Sequence } from "./sequence.ts";
 import { MAX_SINGLES } from "./step.ts";
@@ -64,9 +64,7 @@ export class SequenceMemory {
     this.#gpu = gpu;
     this.#config = config;
     this.#replaced = replaced;
-    const { windows = [null] } = config;
-    this.window =
-      windows.reduce((most, each) => (most === null || each === null ? null : Math.max(most, each))) ?? undefined;
+    this.window = windowOf(config);
     this.prefixes = new PrefixCache(this.window);
     this.kv = new KvCache(gpu, config, limits.cache);
     this.angles = new AngleTable(gpu, config.rope.headDim);
@@ -107,6 +105,11 @@ export class SequenceMemory {
   /** A sequence that may ask for memory. */
   add(sequence: Sequence): void {
     this.#open.add(sequence);
+  }
+
+  /** Bytes of keys and values that a sequence of `tokens` tokens holds at a time, in whole pages. */
+  bytes(tokens: number): number {
+    return this.need(tokens) * this.kv.pageBytes;
   }
 
   /** Whether `tokens` tokens fit beside what sequences hold and `promised` pages more. */

@@ -133,7 +133,7 @@ class Generation {
     const specials = (tokenizer?.specialIds ?? []).map((id) => [id, tokenizer!.idToToken(id) ?? ""] as const);
     this.#named = new Map(specials.filter(([, name]) => name && stops.some((stop) => stop.includes(name))));
     checkAborted(options.signal, WHAT);
-    options.onAllocate?.({ tokens: capacity, kvBytes: memory.kv.bytes(capacity) });
+    options.onAllocate?.({ tokens: capacity, kvBytes: memory.bytes(capacity) });
     const shared = options.reusePrefix !== false;
     this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared });
     this.pieces = new Queue(AHEAD, () => this.#resume());

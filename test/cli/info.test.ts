@@ -15,6 +15,13 @@ const test = suite("cli info");
 const MODELS = join(root, "test/fixtures/goldens/models");
 const MODEL = join(MODELS, "gqa-bf16");
 
+type Row = EffectiveRope & { scaling: string; kvBytes: number; wavelengths: (number | null)[] };
+interface Facts {
+  ropeScalings: Row[];
+  rope: object;
+  gpuBytes: { kvPerToken: number; kvWindow?: number };
+}
+
 test("config, tensors, needs, adapter and limits; as JSON the same", async () => {
   const [text, json, noDevice] = await Promise.all([
     llariat(["info", "--model", MODEL]),
@@ -75,9 +82,6 @@ test("what each RoPE scaling would give", async () => {
     const part = /^rope scalings: .*\n([\s\S]*?)\n\n/m.exec(text.stdout)![1];
     return { rows, rope, gpuBytes, lines: part.split("\n") };
   };
-  type Row = EffectiveRope & { scaling: string; kvBytes: number; wavelengths: (number | null)[] };
-  type Facts = { ropeScalings: Row[]; rope: object; gpuBytes: { kvPerToken: number } };
-
   const usual = await run();
   assert.equal(
     usual.rows.map(({ scaling, maxContext, n }) => [scaling, maxContext, n]),
@@ -127,6 +131,15 @@ test("what each RoPE scaling would give", async () => {
   );
   assert.is(asked.rows[4].wavelengths[16], null, "a pair that does not turn");
   assert.match(asked.lines[5], /∞$/);
+});
+
+test("with a window in every layer, keys and values are those that it reaches", async () => {
+  const folder = join(root, "test/fixtures/families/mistral-window");
+  const json = JSON.parse((await llariat(["info", "--model", folder, "--json", "--adapter", "null"])).stdout) as Facts;
+  assert.is(json.gpuBytes.kvWindow, 16);
+  assert.is(json.ropeScalings[0].kvBytes, 16 * json.gpuBytes.kvPerToken);
+  const { stdout } = await llariat(["info", "--model", folder, "--adapter", "null"]);
+  assert.match(stdout, /keys and values .* bytes per token, .* for the window of 16 tokens, and those of a step/);
 });
 
 test("what it says of the GPU is what loading takes", async () => {

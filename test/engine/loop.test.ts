@@ -499,6 +499,10 @@ test("with a window a text may be longer than the pool; without, it is refused",
   const window = 40;
   const { scheduler, memory } = setUp(3, { window, rows: 24 });
   assert.is(memory.need(550), 3);
+  assert.equal(
+    [1, PAGE, PAGE + 1, 550].map((tokens) => memory.bytes(tokens) / memory.kv.pageBytes),
+    [1, 1, 2, 3],
+  );
   assert.equal(await generate(scheduler, long).done, expected(long, window));
   assert.is(memory.kv.pages, 3);
   refusedSync(() => generate(setUp(3, { rows: 24 }).scheduler, long), "context", /one sequence holds 96 at most/);

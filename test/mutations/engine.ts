@@ -57,6 +57,10 @@ export const engine: readonly Mutation[] = [
     ["prefix: passed pages are kept while others build on them", "} else if (!inner || node.used < inner.used) inner = node;", "}"],
     ["prefix: pages that windows have passed count as read", "else if (node.users === node.passed) this.#idle.add(node);", "else if (node.users === 0) this.#idle.add(node);"],
   ]),
+  ...of("src/engine/kvcache.ts", ["engine/loop"], [
+    ["memory: the smallest window of a layer is every layer's", "Math.max(...all)", "Math.min(...all)"],
+    ["memory: a layer without a window is forgotten", "all.length === windows.length ?", "all.length > 0 ?"],
+  ]),
   ...of("src/engine/memory.ts", ["engine/loop", "engine/prefix", "engine/engine"], [
     ["memory: a page begun is not copied", "if (page !== begun.page) this.#gpu.copyWithin", "if (page === begun.page) this.#gpu.copyWithin"],
     ["memory: copied into the wrong place", "begun.page * pageBytes, page * pageBytes, pageBytes);", "begun.page * pageBytes, page * pageBytes, pageBytes / 2);"],
@@ -70,8 +74,6 @@ export const engine: readonly Mutation[] = [
     ["memory: recordings keep the old buffers", "    this.#replaced();\n", ""],
     ["memory: windows give nothing back", "    this.kv.release(own);\n    this.prefixes.pass(prefix);", "    this.prefixes.pass(prefix);"],
     ["memory: shared pages that are passed stay read", "    this.prefixes.pass(prefix);\n", ""],
-    ["memory: the smallest window of a layer is every layer's", "Math.max(most, each)", "Math.min(most, each)"],
-    ["memory: a layer without a window is forgotten", "most === null || each === null ? null", "each === null ? most"],
     ["memory: with a window as many pages as without", "this.window === undefined ? all :", "this.window !== -1 ? all :"],
     ["memory: who waits is not told of pages that windows gave back", "if (own.length + prefix.length > 0) this.released++;", ""],
     ["memory: the answer is no prefix", "    this.publish(sequence, true);\n", ""],
