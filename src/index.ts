@@ -26,7 +26,6 @@ import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
 import { display } from "./text/wording.ts";
 
-export type { RopeAngles } from "./engine/angles.ts";
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
 export { memoryFiles } from "./checkpoint/memory.ts";
@@ -39,6 +38,7 @@ export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } f
 export type { AdapterInfo } from "./device/handle.ts";
 export {
   type Rope,
+  type RopeAngles,
   type RopeCommon,
   type RopeChoice,
   type RopeDialect,

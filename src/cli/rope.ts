@@ -1,19 +1,23 @@
 // rope.ts — RoPE on the command line: its options, checked before a byte of weights is read, and the table of `info`.
 
-import { ROPE_ANGLES, type RopeAngles } from "../engine/angles.ts";
 import type { RopeChoice } from "../index.ts";
 import {
+  ROPE_ANGLES,
   type Rope,
+  type RopeAngles,
   describeRope,
-  frequencies,
   parseRopeOption,
   parseRopeScaling,
   splitRopeOptions,
+  wavelengths,
 } from "../rope/index.ts";
 import { formatBytes } from "./progress.ts";
 import type { Arguments, Option } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
 import { readText } from "./files.ts";
+
+/** "planned, current or as-inserted". */
+const MEANINGS = ROPE_ANGLES.join(", ").replace(/, (?=[^,]*$)/, " or ");
 
 /** Options of a request. */
 export const ropeOptions = {
@@ -25,7 +29,7 @@ export const ropeOptions = {
   "rope-angles": {
     kind: "text",
     value: "WHEN",
-    help: "planned, current or as-inserted: angles that depend on the length",
+    help: `${MEANINGS}: angles that depend on the length`,
   },
   "rope-length": { kind: "integer", value: "N", help: "the total length that planned angles are made for" },
 } as const satisfies Record<string, Option>;
@@ -47,7 +51,7 @@ export function readAngles(args: Arguments): RopeAngles | undefined {
   const angles = args.text("rope-angles");
   const known = ROPE_ANGLES.find((name) => name === angles);
   if (angles === undefined || known) return known;
-  throw usageError(`--rope-angles needs planned, current or as-inserted, got "${angles}"`);
+  throw usageError(`--rope-angles needs ${MEANINGS}, got "${angles}"`);
 }
 
 /** `--rope-length`, or undefined. */
@@ -129,7 +133,7 @@ function describeScaling(
     /** Keys and values at maxContext. */
     kvBytes: kvBytesOf(facts.maxContext),
     /** Tokens per turn of each pair; null (in JSON) where a pair does not turn. */
-    wavelengths: Array.from(frequencies(rope, n).omega, (omega) => (omega > 0 ? (2 * Math.PI) / omega : null)),
+    wavelengths: Array.from(wavelengths(rope, n), (tokens) => (tokens < Infinity ? tokens : null)),
   };
 }
 

@@ -23,7 +23,7 @@ export interface DeviceHandle {
   /** Sentences that a person should see, such as that the adapter is software. */
   readonly notes: readonly string[];
   /** Destroys the device and every buffer of it. May be called again. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** How to wait for a promise of a device. */

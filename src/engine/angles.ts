@@ -2,18 +2,15 @@
 
 import type { Tensor } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
-import { type Rope, dependsOnLength, effectiveLength, frequencies, ropeKey, turns } from "../rope/index.ts";
-
-/**
- * What the angles of a sequence mean while it grows, for types whose frequencies depend on the total length n:
- * - `planned`: n is the longest length the request can reach; every key and query has the same frequencies.
- * - `current`: n is the present length; keys are cached raw and rotated as they are read.
- * - `as-inserted`: a key keeps the frequencies of the step that wrote it, as transformers' cached `generate` does.
- */
-export type RopeAngles = "planned" | "current" | "as-inserted";
-
-/** Every meaning by name, the default first. */
-export const ROPE_ANGLES: readonly RopeAngles[] = ["planned", "current", "as-inserted"];
+import {
+  type Rope,
+  type RopeAngles,
+  dependsOnLength,
+  effectiveLength,
+  frequencies,
+  ropeKey,
+  turns,
+} from "../rope/index.ts";
 
 /** Frequencies of one setting at one length, as the kernel reads them: headDim words of turns, then m as f32 bits. */
 export interface Setting {

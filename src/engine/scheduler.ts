@@ -2,8 +2,7 @@
 // them; whoever finds no memory waits, and the youngest gives way.
 
 import { LlariatError } from "../error.ts";
-import type { Rope } from "../rope/index.ts";
-import type { RopeAngles } from "./angles.ts";
+import type { Rope, RopeAngles } from "../rope/index.ts";
 import type { Engine } from "./engine.ts";
 import type { PrefixPage } from "./prefix.ts";
 import { type Output, Sequence, type Turn } from "./sequence.ts";

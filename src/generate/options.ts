@@ -3,9 +3,8 @@
 import type { LlariatError } from "../error.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/generation.ts";
-import type { RopeAngles } from "../engine/angles.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
-import type { Rope, RopeChoice, describeRope } from "../rope/index.ts";
+import type { Rope, RopeAngles, RopeChoice, describeRope } from "../rope/index.ts";
 import type { Kinds } from "../text/options.ts";
 import type { Likely } from "./sample.ts";
 import type { SamplingOptions } from "./sampling.ts";
@@ -37,7 +36,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
   /** RoPE scaling of this request; null or "none" for none; left out, the model's own. */
   readonly ropeScaling?: RopeChoice;
-  /** What length-dependent angles mean while generating (src/engine/angles.ts). Default "planned". */
+  /** What length-dependent angles mean while generating (src/rope/meanings.ts). Default "planned". */
   readonly ropeAngles?: RopeAngles;
   /** The n of `planned` angles. Default: prompt plus maxNewTokens. */
   readonly ropeLength?: number;

@@ -1,9 +1,8 @@
 // request.ts — what a request means, settled before anything is computed: ids, lengths, RoPE setting.
 
-import { ROPE_ANGLES } from "../engine/angles.ts";
 import { LlariatError } from "../error.ts";
 import { GENERATE_OPTIONS, type GenerateOptions, type Ids, type Prompt, type RequestContext } from "./options.ts";
-import { type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
+import { ROPE_ANGLES, type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
 import { scalingThatFits, showScaling } from "../rope/index.ts";
 import { CANDIDATES } from "../../kernels/index.ts";
 import { samplingOptions } from "./sampling.ts";

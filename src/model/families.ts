@@ -100,8 +100,9 @@ export interface Slots {
 export interface Family {
   /** What `architectures` says. */
   readonly architecture: string;
-  /** max_position_embeddings, bos_token_id and eos_token_id where config.json has none (transformers, configuration_*.py). */
-  readonly maxPositions: number;
+  /** max_position_embeddings where config.json has none (transformers, configuration_*.py); without, 2048. */
+  readonly maxPositions?: number;
+  /** bos_token_id and eos_token_id where config.json has none. */
   readonly bosId?: number;
   readonly eosIds: readonly number[];
   /** num_key_value_heads where config.json has none; without, num_attention_heads, which null is in every family. */
@@ -156,7 +157,6 @@ const LLAMA_SLOTS: Slots = {
 export const families: Readonly<Record<FamilyName, Family>> = {
   llama: {
     architecture: "LlamaForCausalLM",
-    maxPositions: 2048,
     bosId: 1,
     eosIds: [2],
     own(fields) {
@@ -231,7 +231,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   },
   granite: {
     architecture: "GraniteForCausalLM",
-    maxPositions: 2048,
     bosId: 1,
     eosIds: [2],
     own(fields) {

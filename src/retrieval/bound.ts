@@ -3,9 +3,7 @@
 //
 // A score at distance s is a(s) = Re Σ_j h_j e^{isθ_j} with θ_j = c^(-2j/d), j < d/2. All bounds here are for max |h_j| = 1.
 
-/** θ_j = c^(-2j/d) for j < d/2. */
-const thetas = (headDim: number, theta: number): Float64Array =>
-  Float64Array.from({ length: headDim / 2 }, (_, j) => theta ** ((-2 * j) / headDim));
+import { unscaled } from "../rope/index.ts";
 
 /**
  * B(s) = Σ_{k<d/2} |A_{k+1}(s)|, A_k(s) = Σ_{j<k} e^{isθ_j}: by Abel summation |a(s)| ≤ 2 B(s) (Su et al. 2021, section
@@ -13,7 +11,7 @@ const thetas = (headDim: number, theta: number): Float64Array =>
  */
 export function extrapolationSum(distance: number, headDim: number, theta: number): number {
   let [real, imaginary, sum] = [0, 0, 0];
-  for (const frequency of thetas(headDim, theta)) {
+  for (const frequency of unscaled(theta, headDim)) {
     real += Math.cos(distance * frequency);
     imaginary += Math.sin(distance * frequency);
     sum += Math.hypot(real, imaginary);
@@ -38,6 +36,6 @@ export const statedInterpolationBound = (headDim: number, theta: number): number
  */
 export function interpolationBound(headDim: number, theta: number): number {
   let sum = 0;
-  for (const frequency of thetas(headDim, theta)) sum += frequency * frequency;
+  for (const frequency of unscaled(theta, headDim)) sum += frequency * frequency;
   return sum / 8;
 }

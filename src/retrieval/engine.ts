@@ -2,7 +2,7 @@
 // of a server; a test makes one of ten lines.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeChoice } from "../rope/index.ts";
+import type { Rope, RopeAngles, RopeChoice } from "../rope/index.ts";
 import { logProbability } from "../generate/sample.ts";
 
 /** What the suite sends with a prompt. Always greedy: an answer must not depend on luck. */
@@ -10,7 +10,7 @@ export interface CompleteOptions {
   readonly maxNewTokens: number;
   readonly temperature: 0;
   readonly ropeScaling?: RopeChoice;
-  readonly ropeAngles?: "as-inserted" | "current" | "planned";
+  readonly ropeAngles?: RopeAngles;
   /** The suite measures beyond the intended context on purpose. */
   readonly allowBeyond: true;
   readonly signal?: AbortSignal;

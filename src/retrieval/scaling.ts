@@ -1,19 +1,16 @@
 // scaling.ts — the RoPE settings of a grid: how they are written, how far they reach, which are pointless.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeChoice, RopeScaling } from "../rope/index.ts";
-import { maxContext, parseRopeOption, parseRopeScaling } from "../rope/index.ts";
-import type { CompleteOptions } from "./engine.ts";
+import type { Rope, RopeAngles, RopeChoice, RopeScaling } from "../rope/index.ts";
+import { ROPE_ANGLES, maxContext, parseRopeOption, parseRopeScaling, showOption } from "../rope/index.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
 export interface Scaling {
   /** As it was written; the name of its cells. */
   readonly label: string;
   readonly ropeScaling: RopeChoice;
-  readonly ropeAngles?: CompleteOptions["ropeAngles"];
+  readonly ropeAngles?: RopeAngles;
 }
-
-const ANGLES = ["as-inserted", "current", "planned"] as const;
 
 /**
  * Reads `own` (the model's own setting), or whatever `--rope-scaling` takes (src/rope/option.ts), or a setting as an
@@ -26,12 +23,12 @@ export function parseScaling(
 ): Scaling {
   if (given === null) return { label: "none", ropeScaling: null };
   if (typeof given === "object") {
-    const scaling = "label" in given ? given : { label: labelOf(given), ropeScaling: given };
+    const scaling = "label" in given ? given : { label: showOption(given), ropeScaling: given };
     refusePointless(scaling);
     return scaling;
   }
   const text = given.trim();
-  const ropeAngles = ANGLES.find((angles) => text.endsWith(`/${angles}`));
+  const ropeAngles = ROPE_ANGLES.find((angles) => text.endsWith(`/${angles}`));
   const setting = ropeAngles ? text.slice(0, -ropeAngles.length - 1) : text;
   const ropeScaling = setting === "own" ? undefined : parseRopeOption(setting, readFile);
   const scaling = { label: text, ropeScaling, ...(ropeAngles ? { ropeAngles } : {}) };
@@ -40,12 +37,6 @@ export function parseScaling(
 }
 
 const typeOf = (scaling: RopeScaling): string => scaling.rope_type ?? scaling.type ?? "default";
-
-function labelOf(scaling: RopeScaling): string {
-  const { rope_type: _, type: __, factor, ...rest } = scaling;
-  const items = [factor ?? [], ...Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`)].flat();
-  return [typeOf(scaling), items.join(",")].filter((part) => part !== "").join(":");
-}
 
 function refusePointless({ label, ropeScaling }: Scaling): void {
   if (typeof ropeScaling !== "object" || ropeScaling === null || typeOf(ropeScaling) === "default") return;

@@ -33,5 +33,5 @@ export const showScaling = (setting: RopeScaling): string =>
 export function showOption({ rope_type, type, factor, ...rest }: RopeScaling): string {
   const items = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   const all = [...(factor === undefined || factor === null ? [] : [factor]), ...items];
-  return `${rope_type ?? type}${all.length > 0 ? `:${all.join(",")}` : ""}`;
+  return `${rope_type ?? type ?? "default"}${all.length > 0 ? `:${all.join(",")}` : ""}`;
 }

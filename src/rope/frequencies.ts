@@ -65,8 +65,9 @@ export function effectiveLength(rope: Rope, n: number): number {
 /** θ · α^(d/(d-2)): slows the last wave by exactly α and leaves the first alone (NTK-aware scaling, bloc97 2023). */
 const ntkBase = (theta: number, alpha: number, d: number) => theta * Math.pow(alpha, d / (d - 2));
 
-/** θ^(-2i/d) for i < d/2, Su et al. 2021 (RoFormer), section 3.2.2. */
-const unscaled = (theta: number, d: number) => Float64Array.from({ length: d / 2 }, (_, i) => theta ** ((-2 * i) / d));
+/** Unscaled frequencies [d/2] in radians per token: θ^(-2i/d) for i < d/2, Su et al. 2021 (RoFormer), section 3.2.2. */
+export const unscaled = (theta: number, d: number) =>
+  Float64Array.from({ length: d / 2 }, (_, i) => theta ** ((-2 * i) / d));
 
 /**
  * Frequencies ω [headDim/2] in radians per token, f64, and the attention scaling m, for a pass whose total length is `n`

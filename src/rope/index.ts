@@ -11,9 +11,11 @@ export {
   frequencies,
   maxContext,
   ropeKey,
+  unscaled,
   wavelengths,
 } from "./frequencies.ts";
 export { scalingThatFits, showOption, showScaling } from "./fit.ts";
+export { ROPE_ANGLES, type RopeAngles } from "./meanings.ts";
 export { ropeTypes } from "./names.ts";
 export { parseRopeOption, splitRopeOptions } from "./option.ts";
 export {

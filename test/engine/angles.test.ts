@@ -2,8 +2,16 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Tensor } from "../../kernels/index.ts";
-import { type Angles, AngleTable, type RopeAngles } from "../../src/engine/angles.ts";
-import { type Rope, type RopeScaling, frequencies, parseRope, parseRopeScaling, turns } from "../../src/rope/index.ts";
+import { type Angles, AngleTable } from "../../src/engine/angles.ts";
+import {
+  type Rope,
+  type RopeAngles,
+  type RopeScaling,
+  frequencies,
+  parseRope,
+  parseRopeScaling,
+  turns,
+} from "../../src/rope/index.ts";
 
 const tests = suite("angles");
 const own = parseRope({ head_dim: 8, rope_theta: 10_000, max_position_embeddings: 64 });

@@ -2,8 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PAGE, SPLIT, stepLayout, tileRows } from "../../kernels/index.ts";
-import { AngleTable, type RopeAngles } from "../../src/engine/angles.ts";
-import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
+import { AngleTable } from "../../src/engine/angles.ts";
+import { type Rope, type RopeAngles, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
 import { Sequence } from "../../src/engine/sequence.ts";
 import { MAX_SINGLES, type Segment, StepWriter, splitSegments } from "../../src/engine/step.ts";
 

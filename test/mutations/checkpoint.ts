@@ -112,7 +112,7 @@ export const checkpoint: readonly Mutation[] = [
     ["config: architectures decides", "type === undefined ? says(fields, name) : name === type", "says(fields, name)"],
     ["config: LLaMA is not Llama", '"").toLowerCase()', '"")'],
     ["config: quantised weights", "if (quantised) throw", "if (quantised === \"\") throw"],
-    ["config: the context of Llama for all", "?? family.maxPositions", "?? 2048"],
+    ["config: the context of Llama for all", " ?? family.maxPositions", ""],
   ]),
   ...of("src/model/match.ts", SHARDS, [
     ["match: tensors nobody asked for without a note", "noteSurplus(extra, architecture, notes);", ""],

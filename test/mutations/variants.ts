@@ -59,7 +59,7 @@ export const variants: readonly Mutation[] = [
   ),
   ...of(
     "src/device/facts.ts",
-    ["device/trust", "index"],
+    ["device/trust", "device/tune", "index"],
     [
       ["facts: what failed is used", "refused: new Set(wrong.map(({ variant }) => variant))", "refused: new Set<string>(wrong.slice(wrong.length).map(({ variant }) => variant))"],
       ["facts: checked at every load", "own.set(variants, facts);", ""],
@@ -71,7 +71,6 @@ export const variants: readonly Mutation[] = [
     [
       ["tune: the wait counts", "(await time(repeats)) - nothing", "(await time(repeats)) - 0 * nothing"],
       ["tune: CPUs are measured too", "if (device.adapterInfo.isFallbackAdapter)", "if (device.adapterInfo.isFallbackAdapter && subgroups.subgroupMax < 0)"],
-      ["tune: measured at every load", "measured.set(device, faster);", ""],
     ],
   ),
 ]; // prettier-ignore

@@ -3,10 +3,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { angles, rope } from "../../kernels/index.ts";
-import type { RopeAngles } from "../../src/engine/angles.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { Llama } from "../../src/node/index.ts";
 import {
+  type RopeAngles,
   type Rope,
   type RopeScaling,
   dependsOnLength,

@@ -4,9 +4,14 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { RopeAngles } from "../../src/engine/angles.ts";
 import { Llama } from "../../src/node/index.ts";
-import { type RopeScaling, dependsOnLength, frequencies, parseRopeScaling } from "../../src/rope/index.ts";
+import {
+  type RopeAngles,
+  type RopeScaling,
+  dependsOnLength,
+  frequencies,
+  parseRopeScaling,
+} from "../../src/rope/index.ts";
 import { Llama64 } from "../tools/float64.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { sampled } from "../tools/sample.ts";

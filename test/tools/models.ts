@@ -2,7 +2,6 @@
 // sequences fed step by step.
 
 import { fileURLToPath } from "node:url";
-import type { RopeAngles } from "../../src/engine/angles.ts";
 import { type FileSet } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import { openCheckpoint } from "../../src/model/checkpoint.ts";
@@ -10,7 +9,7 @@ import type { ModelConfig } from "../../src/model/families.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { type GpuHandle, requestDevice } from "../../src/node/gpu.ts";
 import type { Llama } from "../../src/node/index.ts";
-import { type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
+import { type RopeAngles, type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
 
 /** Folder below test/fixtures, or below the project with a leading `/`. */

@@ -3,12 +3,11 @@
 import { LlariatError } from "../../src/error.ts";
 import { PAGE, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import type { Recording } from "../../src/device/gpu.ts";
-import type { RopeAngles } from "../../src/engine/angles.ts";
 import { type MemoryDevice, type MemoryLimits, SequenceMemory } from "../../src/engine/memory.ts";
 import type { Scheduler, StepEngine } from "../../src/engine/scheduler.ts";
 import type { Output, Sequence } from "../../src/engine/sequence.ts";
 import type { Segment } from "../../src/engine/step.ts";
-import { type Rope, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
+import { type Rope, type RopeAngles, parseRope, parseRopeScaling } from "../../src/rope/index.ts";
 
 export const VOCAB = 50;
 const SHAPE = { layers: 1, heads: 1, kvHeads: 1, headDim: 4, rope: { headDim: 4 } };
