@@ -5,19 +5,27 @@
 // with the driver's shader cache off and then filled; their prompt of 16 tokens leaves little to compute but much to compile.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FloatKind } from "../kernels/formats/floats.ts";
 import { Llama } from "../src/node/index.ts";
 import type { Plan } from "../src/model/forward.ts";
-import { SHAPES, writeCheckpoint } from "../test/tools/checkpoint.ts";
-import { type Bench, type Result, type Timing, benchArguments, cpuMs, openBench, round, timing } from "./harness.ts";
+import { SHAPES } from "../test/tools/checkpoint.ts";
+import {
+  type Bench,
+  type Result,
+  type Timing,
+  benchArguments,
+  cpuMs,
+  openBench,
+  round,
+  runBench,
+  timing,
+} from "./harness.ts";
+import { limits, ratesOf } from "./limits.ts";
+import { checkpointFolder, peakArrayBuffers } from "./loading.ts";
 import { work } from "./work.ts";
 
 const here = fileURLToPath(import.meta.url);
-const cache = join(here, "../../.cache/bench");
 
 const USAGE = `node --import tsx bench/engine.ts   (npm run bench:engine -- …)
   --shape ${Object.keys(SHAPES).join("|")}; several with commas; default bench-15m,smollm2-135m
@@ -46,29 +54,6 @@ interface Options {
 /** Token ids: a step of 7919 (prime) visits the vocabulary evenly. Prompts of different seeds share no prefix. */
 const tokenIds = (count: number, vocab: number, seed = 0): Uint32Array =>
   Uint32Array.from({ length: count }, (_, i) => (13 + seed + 7919 * i) % vocab);
-
-/** The folder of a random checkpoint, written if it is not there. */
-async function checkpointFolder(name: string, dtype: FloatKind): Promise<string> {
-  const folder = join(cache, `${name}-${dtype}`);
-  if (!existsSync(folder)) {
-    const draft = `${folder}.${process.pid}`;
-    await writeCheckpoint(draft, { shape: SHAPES[name], dtype });
-    await rename(draft, folder);
-  }
-  return folder;
-}
-
-/** Largest sum of ArrayBuffer bytes while `job` runs, looked at every 2 ms and whenever `look` is called. */
-async function peakArrayBuffers<T>(job: (look: () => void) => Promise<T>): Promise<{ result: T; peak: number }> {
-  let peak = 0;
-  const look = () => (peak = Math.max(peak, process.memoryUsage().arrayBuffers));
-  const timer = setInterval(look, 2);
-  try {
-    return { result: await job(look), peak };
-  } finally {
-    clearInterval(timer);
-  }
-}
 
 /** Wall clock and CPU time. */
 interface Mark {
@@ -127,7 +112,7 @@ function measureFirst(model: string, options: Options, cached: boolean): Record<
 
 async function measure(bench: Bench, name: string, dtype: string, model: string, options: Options): Promise<void> {
   const { prompt, tokens, trials } = options;
-  const { copyGbs, matmulGflops } = await bench.limits();
+  const { copyGbs, matmulGflops } = await limits(bench);
   const { variants } = bench.gpu.facts;
   const about = { bench: "engine", shape: name, format: dtype, variants } as const;
   const say = (kernel: string, rest: Partial<Result>) => bench.report({ ...about, kernel, ...rest });
@@ -233,7 +218,7 @@ async function profile(bench: Bench, llama: Llama, name: string, format: string,
     for (const share of await bench.profile(gpu, recording, shape, data)) {
       const { kind, count, dispatch, ...times } = share;
       const one = work(dispatch, shape, lengths);
-      const rates = await bench.rates({ ...one, bytes: one.bytes * count, flops: one.flops * count }, times);
+      const rates = await ratesOf(bench, { ...one, bytes: one.bytes * count, flops: one.flops * count }, times);
       const part = `${round((100 * times.best) / whole.best, 3)} % of ${what}, ${count} ×`;
       bench.report({ bench: "engine", kernel: kind, shape: part, format, ...times, ...rates });
     }
@@ -287,8 +272,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main().catch((error: unknown) => {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-});
+await runBench(main);

@@ -1,4 +1,4 @@
-// harness.ts — what every benchmark shares: a device with a clock, the limits it was measured to have, and result lines.
+// harness.ts — what every benchmark shares: its arguments, a device with a clock, and result lines.
 // A time is that of the GPU (timestamp queries around the work) where the device has a clock, else of the wall around
 // submit and idle. Trials repeat the work until it lasts, so that neither clock's grain nor the submit counts.
 
@@ -7,27 +7,15 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  type Dispatch,
-  type StepShape,
-  type Variants,
-  type DeviceFacts,
-  type Tensor,
-  formats,
-  lanesOf,
-  linear,
-  matrixOf,
-} from "../kernels/index.ts";
-import { stepLayout } from "../kernels/index.ts";
+import { type Dispatch, type StepShape, type Variants, type DeviceFacts, lanesOf } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
 import { Gpu, type Recording } from "../src/device/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
 import { awaitDevice } from "../src/device/handle.ts";
 import { deviceFacts } from "../src/device/facts.ts";
-import { randomBytes } from "./random.ts";
 
 // GPUBufferUsage as numbers (WebGPU, "Buffer Usages").
-const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80, QUERY_RESOLVE: 0x200 };
+const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, QUERY_RESOLVE: 0x200 };
 const MAP_READ = 0x1;
 
 /** Milliseconds of several trials. */
@@ -47,7 +35,7 @@ export interface Timing {
 
 /** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matrix product (gflops). */
 export interface Result extends Partial<Timing> {
-  readonly bench: "limits" | "kernels" | "rope" | "engine" | "load";
+  readonly bench: "limits" | "kernels" | "rope" | "engine";
   /** Kernel, or what of the engine was measured. */
   readonly kernel: string;
   readonly shape: string;
@@ -58,16 +46,6 @@ export interface Result extends Partial<Timing> {
   readonly percent?: number;
   readonly tokensPerSecond?: number;
   readonly bytes?: number;
-}
-
-/** What the device does at best, measured before anything else. */
-export interface Limits {
-  /** Bytes read plus written by a large copy, per nanosecond. */
-  readonly copyGbs: number;
-  /** The fastest of our matrix products. */
-  readonly matmulGflops: number;
-  /** An empty dispatch between two that it depends on. */
-  readonly dispatchMs: number;
 }
 
 /** Work per run of a recording: one of them decides what it is compared with. */
@@ -125,6 +103,17 @@ export function benchArguments<T extends Record<string, { type: "string" | "bool
   }
 }
 
+/** Runs a benchmark. A TypeError is a mistake in its arguments: it is told in its sentence, and the exit code is 2. */
+export async function runBench(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}
+
 export interface BenchOptions {
   readonly adapter?: string;
   /** Variants of kernels; default: those that are faster. */
@@ -153,7 +142,6 @@ export class Bench {
   readonly #json: string | undefined;
   readonly #about: Record<string, unknown>;
   #clock: { set: GPUQuerySet; resolved: GPUBuffer; reader: GPUBuffer } | undefined;
-  #limits: Limits | undefined;
 
   constructor(gpu: Gpu, adapter: AdapterFacts, release: () => void, json?: string) {
     this.gpu = gpu;
@@ -173,12 +161,6 @@ export class Bench {
 
   get hasClock(): boolean {
     return this.gpu.device.features.has("timestamp-query");
-  }
-
-  /** Measured on first call. */
-  async limits(): Promise<Limits> {
-    this.#limits ??= await this.#measureLimits();
-    return this.#limits;
   }
 
   /**
@@ -229,15 +211,6 @@ export class Bench {
       shares.push({ kind, count: part.length, dispatch: part[0].dispatch, ...found });
     }
     return shares.sort((a, b) => b.best - a.best);
-  }
-
-  /** Rates and percentages of a timing. */
-  async rates(work: Work, { ms }: Timing): Promise<Pick<Result, "gbs" | "gflops" | "percent">> {
-    const { copyGbs, matmulGflops } = await this.limits();
-    const [gbs, gflops] = [work.bytes / ms / 1e6, work.flops / ms / 1e6];
-    return work.bound === "bytes"
-      ? { gbs: round(gbs), percent: round((100 * gbs) / copyGbs, 3) }
-      : { gflops: round(gflops), percent: round((100 * gflops) / matmulGflops, 3) };
   }
 
   /** Prints a result, and appends it to the results file as one line of JSON. */
@@ -334,92 +307,6 @@ export class Bench {
     reader.unmap();
     this.gpu.check();
     return works.map((_, i) => Number(times[2 * i + 1] - times[2 * i]) / 1e6);
-  }
-
-  async #measureLimits(): Promise<Limits> {
-    const limits = {
-      copyGbs: await this.#measureCopy(),
-      dispatchMs: await this.#measureDispatch(),
-      matmulGflops: await this.#measureMatmul(),
-    };
-    return limits;
-  }
-
-  async #measureCopy(): Promise<number> {
-    const { device } = this.gpu;
-    const size = Math.min(device.limits.maxBufferSize, this.adapter.isSoftware ? 128 << 20 : 1 << 30) & ~255;
-    const [from, to] = [0, 1].map(() => device.createBuffer({ size, usage: USAGE.COPY_SRC | USAGE.COPY_DST }));
-    const copy = (repeat: number) => {
-      const encoder = device.createCommandEncoder();
-      for (let i = 0; i < repeat; i++) encoder.copyBufferToBuffer(from, 0, to, 0, size);
-      device.queue.submit([encoder.finish()]);
-    };
-    copy(1); // the first one finds the memory
-    const found = await this.timeWork(copy);
-    from.destroy();
-    to.destroy();
-    const gbs = (2 * size) / found.best / 1e6;
-    this.report({ bench: "limits", kernel: "copy", shape: `${size >> 20} MiB`, ...found, gbs: round(gbs) });
-    return gbs;
-  }
-
-  async #measureDispatch(): Promise<number> {
-    const { device } = this.gpu;
-    // It could write what the next one reads, so that the device keeps them apart as it does in a step.
-    const code = `@group(0) @binding(0) var<storage, read_write> data: array<u32>;
-      @compute @workgroup_size(1) fn empty() { if (data[0] == 1u) { data[0] = 2u; } }`;
-    const module = device.createShaderModule({ label: "empty", code });
-    const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-    const buffer = device.createBuffer({ size: 16, usage: USAGE.STORAGE });
-    const group = device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: [{ binding: 0, resource: { buffer } }],
-    });
-    const found = await this.timeWork((repeat) => {
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      for (let i = 0; i < repeat; i++) pass.dispatchWorkgroups(1);
-      pass.end();
-      device.queue.submit([encoder.finish()]);
-    });
-    buffer.destroy();
-    this.report({ bench: "limits", kernel: "empty dispatch", shape: "1 workgroup", ...found });
-    return found.ms;
-  }
-
-  /** The faster variants, with weights in f32 and in f16. */
-  async #measureMatmul(): Promise<number> {
-    const { gpu } = this;
-    const [rows, size] = this.adapter.isSoftware ? [256, 1024] : [2048, 4096];
-    const step = stepLayout({ rows, outputs: 1, sequences: 1, fills: 1, headDim: 2 });
-    gpu.createStep(4 * (step.pageAt + 4));
-    const shape: StepShape = { rows, outputs: 0, singles: 0, tiles: 0, splits: 1, fills: 0, fillRows: 0 };
-    let most = 0;
-    for (const dtype of ["f16", "f32"] as const) {
-      const tensor = (name: string, n: number): Tensor => ({ name: `limits.${name}`, dtype: "f32", shape: [n, size] });
-      const [x, y, matrix] = [
-        tensor("x", rows),
-        tensor("y", rows),
-        matrixOf(formats[dtype], "limits.weight", size, size),
-      ];
-      const { weight } = matrix.pieces[0].tensors;
-      for (const each of [x, weight, y]) gpu.create(each, "activations");
-      gpu.write(x, 0, randomBytes(x, 1));
-      gpu.write(weight, 0, randomBytes(weight, size ** -0.5));
-      const { facts } = gpu;
-      const dispatches = linear({ x, weight: matrix, y, rows, step, device: facts });
-      const recording = await gpu.record(dispatches);
-      const found = await this.time(recording, shape, Uint32Array.of(rows, 0, 0, 1, ...Array<number>(12).fill(0)));
-      for (const each of [x, weight, y]) gpu.destroy(each);
-      const gflops = (2 * rows * size * size) / found.best / 1e6;
-      most = Math.max(most, gflops);
-      const [{ kernel: name }] = dispatches;
-      const result = { shape: `${rows} × ${size} × ${size}`, format: dtype, variants: facts.variants, ...found };
-      this.report({ bench: "limits", kernel: name, ...result, gflops: round(gflops) });
-    }
-    return most;
   }
 }
 

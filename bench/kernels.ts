@@ -11,7 +11,8 @@ import {
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
 import { type ModelShape, SHAPES } from "../test/tools/checkpoint.ts";
-import { type Bench, benchArguments, openBench } from "./harness.ts";
+import { type Bench, benchArguments, openBench, runBench } from "./harness.ts";
+import { limits, ratesOf } from "./limits.ts";
 import { type Make, type Probe, checkProbe, timeProbe } from "./probes.ts";
 
 const MODELS: Readonly<Record<string, ModelShape>> = {
@@ -313,7 +314,7 @@ async function main(): Promise<void> {
   const bench = await openBench(values);
   let count = 0;
   try {
-    await bench.limits();
+    await limits(bench);
     for (const name of shapes) {
       const rows = !bench.adapter.isSoftware ? 512 : quick ? 128 : 256;
       const context: Context = {
@@ -330,7 +331,7 @@ async function main(): Promise<void> {
         // Errors in units of what rounding allows; checkProbe throws above 1.
         const checked = await checkProbe(bench, probe, chosen);
         const found = await timeProbe(bench, probe, chosen, quick ? { trials: 3, atLeastMs: 5 } : {});
-        const rates = await bench.rates(found.work, found.timing);
+        const rates = await ratesOf(bench, found.work, found.timing);
         const variants = device?.variants;
         const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format: format?.name, variants } as const;
         const result = { ...about, ...found.timing, ...rates, checked };
@@ -344,8 +345,4 @@ async function main(): Promise<void> {
   if (count === 0) throw new TypeError(`--only: no kernel's name contains ${only}`);
 }
 
-await main().catch((error: unknown) => {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-});
+await runBench(main);

@@ -1,17 +1,16 @@
 // load.ts — the promise about memory: a checkpoint of gigabytes is loaded with less than 256 MiB of ArrayBuffers.
 //   node --import tsx bench/load.ts [--model DIR] [--shape tinyllama-1.1b] [--dtype bf16] [--keep]
-// Writes a random checkpoint of 2.2 GB, loads it on the real device, looks at process.memoryUsage().arrayBuffers every 5 ms
+// Writes a random checkpoint of 2.2 GB, loads it on the real device, looks at process.memoryUsage().arrayBuffers every 2 ms
 // and at every progress call, prints one line of JSON, and deletes the checkpoint. Exit code 1 if the peak reaches 256 MiB.
 
-import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import type { FloatKind } from "../kernels/formats/floats.ts";
 import { Llama } from "../src/node/index.ts";
-import { SHAPES, writeCheckpoint } from "../test/tools/checkpoint.ts";
-import { round } from "./harness.ts";
+import { SHAPES } from "../test/tools/checkpoint.ts";
+import { round, runBench } from "./harness.ts";
+import { checkpointFolder, isWritten, peakArrayBuffers } from "./loading.ts";
 
 const USAGE = `node --import tsx bench/load.ts
   --model DIR            a checkpoint folder instead of a random one
@@ -40,19 +39,13 @@ function options() {
 async function measure(folder: string, adapter: string | undefined): Promise<boolean> {
   globalThis.gc?.(); // what writing the checkpoint left
   const before = process.memoryUsage().arrayBuffers;
-  let peak = before;
-  let samples = 0;
-  const look = () => {
-    peak = Math.max(peak, process.memoryUsage().arrayBuffers);
-    samples++;
-  };
-  const timer = setInterval(look, 5);
   const start = performance.now();
-  const llama = await Llama.load(folder, { adapter, onProgress: look });
-  await llama.engine.gpu.idle(); // all writes have reached the device
-  const ms = performance.now() - start;
-  look();
-  clearInterval(timer);
+  const { result, peak, samples } = await peakArrayBuffers(async (look) => {
+    const llama = await Llama.load(folder, { adapter, onProgress: look });
+    await llama.engine.gpu.idle(); // all writes have reached the device
+    return { llama, ms: performance.now() - start };
+  });
+  const { llama, ms } = result;
   const { weights } = llama.memory;
   llama.close();
   const inside = peak < LIMIT;
@@ -67,26 +60,14 @@ async function measure(folder: string, adapter: string | undefined): Promise<boo
 
 async function main(): Promise<void> {
   const { model, shape, dtype, keep = false, adapter } = options();
-  const folder = model ?? fileURLToPath(new URL(join("../.cache/bench", `${shape}-${dtype}`), import.meta.url));
   // Only what was written here is deleted here.
-  const written = model === undefined && !existsSync(folder);
-  const draft = `${folder}.${process.pid}`;
+  const written = model === undefined && !isWritten(shape, dtype);
+  const folder = model ?? (await checkpointFolder(shape, dtype));
   try {
-    if (written) {
-      await writeCheckpoint(draft, { shape: SHAPES[shape], dtype });
-      await rename(draft, folder);
-    }
     if (!(await measure(folder, adapter))) process.exitCode = 1;
   } finally {
-    if (written) {
-      await rm(draft, { recursive: true, force: true });
-      if (!keep) await rm(folder, { recursive: true, force: true });
-    }
+    if (written && !keep) await rm(folder, { recursive: true, force: true });
   }
 }
 
-await main().catch((error: unknown) => {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-});
+await runBench(main);

@@ -12,9 +12,11 @@ import {
   type Tensor,
 } from "../kernels/index.ts";
 import { caches, kvLayer, matrixOf, rowStride, tensorBytes } from "../kernels/index.ts";
-import { Case, type StepPlan, planStep, random } from "../test/tools/harness.ts";
+import { Case, type StepPlan, planStep } from "../test/tools/harness.ts";
 import type { Bench, Timing, Work } from "./harness.ts";
-import { randomBytes } from "./random.ts";
+import { limits } from "./limits.ts";
+import { randomBytes } from "../test/tools/normals.ts";
+import { normal } from "../test/tools/random.ts";
 import { work } from "./work.ts";
 
 /** Names a tensor into being: normal numbers, or pairs (cos, sin) for "table", so that rotating in place keeps lengths. */
@@ -45,11 +47,11 @@ const BEYOND_CACHES = 128 * 2 ** 20;
 /** Random bytes made once per tensor and repeated over it. */
 const BLOCK = 16 * 2 ** 20;
 
-/** Largest error found in units of what is allowed (test/tools/harness.ts); throws where it is above 1. */
+/** Largest error found in units of what is allowed (test/tools/lockstep.ts); throws where it is above 1. */
 export async function checkProbe<S>(bench: Bench, probe: Probe<S>, device: DeviceFacts): Promise<number> {
   const { headDim, plan, record, small } = probe;
   const one = new Case(bench.gpu, headDim, plan(small));
-  const next = random(1);
+  const next = normal(1);
   const tensor = (name: string, shape: readonly number[], dtype?: DType) => {
     const values = name.startsWith("table") ? pair : dtype === "u32" ? () => 0 : next;
     return one.tensor(name, shape, values, dtype);
@@ -72,7 +74,7 @@ export async function timeProbe<S>(
 ): Promise<{ timing: Timing; work: Work }> {
   const { gpu } = bench;
   const { headDim, plan, record, size, lengths, fromMemory = false } = probe;
-  await bench.limits(); // it makes a step buffer of its own
+  await limits(bench); // it makes a step buffer of its own
   const { layout, shape, data } = planStep(headDim, plan(size));
   gpu.createStep(data.byteLength);
   const tensors: Tensor[] = [];

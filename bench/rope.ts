@@ -16,7 +16,8 @@ import {
 } from "../kernels/index.ts";
 import { type Rope, frequencies, parseRope, parseRopeScaling, ropeTypes, turns } from "../src/rope/index.ts";
 import { type StepPlan, scrambled } from "../test/tools/harness.ts";
-import { type Bench, type Timing, benchArguments, openBench, round, timing } from "./harness.ts";
+import { type Bench, type Timing, benchArguments, openBench, round, runBench, timing } from "./harness.ts";
+import { limits, ratesOf } from "./limits.ts";
 import { type Probe, checkProbe, timeProbe } from "./probes.ts";
 
 const USAGE = `node --import tsx bench/rope.ts
@@ -151,7 +152,7 @@ async function types(bench: Bench, kernel: "angles" | "angles+rope", length: num
   }
   for (const [type, times] of own) {
     const found = timing(times);
-    const rates = await bench.rates({ bytes, flops: 0, bound: "bytes" }, found);
+    const rates = await ratesOf(bench, { bytes, flops: 0, bound: "bytes" }, found);
     bench.report({ bench: "rope", kernel: `${kernel} ${type}`, shape, ...found, ...rates });
   }
   const [between, alone] = [own, control].map((times) => spreadOf([...times.values()].map(timing)));
@@ -185,7 +186,7 @@ async function rawKeys(bench: Bench, length: number, quick: boolean): Promise<vo
       }
       for (const [raw, each] of times) {
         const found = timing(each);
-        const rates = await bench.rates(works.get(raw)!, found);
+        const rates = await ratesOf(bench, works.get(raw)!, found);
         const { variants } = device;
         bench.report({
           bench: "rope",
@@ -211,7 +212,7 @@ async function main(): Promise<void> {
   }
   const bench = await openBench(values);
   try {
-    await bench.limits();
+    await limits(bench);
     for (const length of lengths) {
       await types(bench, "angles", length, quick);
       await types(bench, "angles+rope", length, quick);
@@ -222,8 +223,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main().catch((error: unknown) => {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-});
+await runBench(main);

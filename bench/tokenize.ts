@@ -9,9 +9,10 @@ import { parseArgs } from "node:util";
 import { Tokenizer as HuggingFace } from "@huggingface/tokenizers";
 import llamaTokenizer from "llama-tokenizer-js";
 
-import { pick, seeded } from "../test/tokenizer/fixtures.ts";
+import { pick } from "../test/tokenizer/fixtures.ts";
 import { llama2TokenizerJson } from "../test/tokenizer/llama2.ts";
 import { Tokenizer } from "../tokenizer/index.ts";
+import { uniform } from "../test/tools/random.ts";
 
 const { values } = parseArgs({ options: { trials: { type: "string", default: "9" } } });
 const trials = Number(values.trials);
@@ -35,7 +36,7 @@ function report(row: object, line: string): void {
 
 /** Prose-like text: words by Zipf's law out of the vocabulary, some of them joined, numbers, punctuation and paragraphs. */
 function prose(length: number): string {
-  const random = seeded(100);
+  const random = uniform(100);
   const words = llamaTokenizer.vocabById.filter((piece) => /^▁\p{L}{2,}$/u.test(piece)).map((piece) => piece.slice(1));
   const word = () => words[Math.floor(words.length ** random()) - 1];
   let text = "";
@@ -89,7 +90,7 @@ const stream = time(() => {
 report({ case: "stream", ...base, ...stream }, `stream ${ids.length} ids one by one  ${stream.medianMs} ms`);
 
 // One word, no space in it. Random letters fall apart where no piece bridges two of them; "abab…" never does.
-const random = seeded(101);
+const random = uniform(101);
 const letters = Array.from({ length: 1_000_000 }, () => pick(random, "etaoinshrdlucmfwypvbgkjqxz")).join("");
 for (const [word, whole] of [
   ["random letters", letters],

@@ -372,7 +372,7 @@ for (const dtype of ["bf16", "f32"] as const) {
               sum += value * hidden[i][j];
               scale += Math.abs(value * hidden[i][j]);
             });
-            // As in harness.ts: about √n roundings of half a unit reach a sum of n terms; four times that.
+            // As in lockstep.ts: about √n roundings of half a unit reach a sum of n terms; four times that.
             const allowed = (4 + 4 * Math.sqrt(2048)) * 2 ** -24 * scale;
             const got = (found[i] as Float32Array)[row];
             assert.ok(Math.abs(got - sum) <= allowed, `logit ${row} of ${some[i]}: ${got}, needed ${sum}`);

@@ -12,8 +12,9 @@ import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { LlariatError } from "../../src/error.ts";
 import { folderFiles } from "../../src/node/files.ts";
 import { loadWeights } from "../../src/model/weights.ts";
-import { collect, damages, seeded, surpluses } from "../tools/damage.ts";
+import { collect, damages, surpluses } from "../tools/damage.ts";
 import type { Damaged } from "../tools/damage.ts";
+import { whole } from "../tools/random.ts";
 
 const tests = suite("damaged");
 const shape = { ...SHAPES.tiny, attentionBias: true, mlpBias: true };
@@ -117,7 +118,7 @@ tests("from a folder: the same refusals, and no file stays open", async () => {
 });
 
 tests("2,000 random changes of random files: a clear refusal or a checkpoint that loads whole", async () => {
-  const random = seeded(99);
+  const random = whole(99);
   let loaded = 0;
   for (let i = 0; i < 2000; i++) {
     const base = [good.single, good.sharded, good.tied][random(3)];

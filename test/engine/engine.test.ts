@@ -7,7 +7,7 @@ import { Llama } from "../../src/node/index.ts";
 import { type RopeAngles, type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import type { Sequence } from "../../src/engine/sequence.ts";
 import type { Segment } from "../../src/engine/step.ts";
-import { lockstep } from "../tools/harness.ts";
+import { lockstep } from "../tools/lockstep.ts";
 import { countCalls, farthest, feed, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
 import { Reference } from "../tools/reference.ts";

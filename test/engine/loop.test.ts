@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { PAGE } from "../../kernels/index.ts";
 import { LlariatError } from "../../src/error.ts";
 import { Scheduler } from "../../src/engine/scheduler.ts";
-import { seeded } from "../tools/damage.ts";
 import { PoolEngine, type Text, VOCAB, expected, generate, ropes } from "../tools/pool.ts";
+import { whole } from "../tools/random.ts";
 import { refused, refusedSync } from "../tools/refused.ts";
 import { nothingHeld } from "../tools/steps.ts";
 
@@ -594,7 +594,7 @@ test("who waits for memory gets the pages that the windows of others have passed
 
 test("random comings and goings on pools of every size: exact tokens, no page lost, nobody waits for ever", async () => {
   for (let seed = 1; seed <= 16; seed++) {
-    const below = seeded(seed);
+    const below = whole(seed);
     const pages = 5 + below(12);
     const window = seed % 2 === 0 ? 2 + below(60) : undefined;
     const { scheduler, memory, engine } = setUp(pages, {

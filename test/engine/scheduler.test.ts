@@ -4,11 +4,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Completion, type GenerateOptions, Llama, LlariatError } from "../../src/node/index.ts";
 import type { RopeScaling } from "../../src/rope/index.ts";
-import { seeded } from "../tools/damage.ts";
 import { goldenEntry, goldenJson } from "../tools/goldens.ts";
 import { refused } from "../tools/refused.ts";
 import { nothingHeld, recordSteps } from "../tools/steps.ts";
 import { farthest, firstDifference, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
+import { whole } from "../tools/random.ts";
 
 const tests = suite("scheduler");
 const handle = await openDevice();
@@ -224,7 +224,7 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
     [2, 40],
     [3, undefined],
   ] as const) {
-    const below = seeded(seed);
+    const below = whole(seed);
     const crowd = Array.from({ length: 50 }, (_, i) => ({
       // Two beginnings, cut anywhere: most prompts share whole pages with others.
       prompt: ids(1 + below(180), 256, below(2)),
@@ -487,7 +487,7 @@ tests(
 tests("many random comings and goings on a pool that is too small leave no page behind", async () => {
   using free = await Llama.load(path, { device });
   using llama = await Llama.load(path, { device, chunkRows: 24, maxKvBytes: poolOf(free, 10) });
-  const below = seeded(11);
+  const below = whole(11);
   await Promise.all(
     Array.from({ length: 60 }, async (_, i) => {
       await new Promise((resolve) => setTimeout(resolve, below(400)));

@@ -5,7 +5,8 @@ import { angles } from "../../kernels/index.ts";
 import { frequencies, parseRope } from "../../src/rope/index.ts";
 import { turns } from "../../src/rope/turns.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
-import { Case, type StepPlan, openLab, random } from "../tools/harness.ts";
+import { Case, type StepPlan, openLab } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("angles");
 const lab = await openLab();
@@ -44,7 +45,7 @@ async function worstError(omega: Float64Array, fills: NonNullable<StepPlan["fill
 const TOLERANCE = 2e-7;
 
 test("every position up to 2^20 in samples, all dimensions of a head of 256", async () => {
-  const next = random(1);
+  const next = normal(1);
   const fills = Array.from({ length: 40 }, (_, i) => ({
     angle: 24 * i,
     position: Math.floor((i + Math.abs(next()) / 8) * 2 ** 15),

@@ -1,7 +1,8 @@
 // append.test.ts — keys and values into the slots of the paged cache, and nowhere else.
 import { suite } from "uvu";
 import { append, caches } from "../../kernels/index.ts";
-import { Case, openLab, random, scrambled } from "../tools/harness.ts";
+import { Case, openLab, scrambled } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("append");
 const lab = await openLab();
@@ -26,7 +27,7 @@ for (const { device, cache, heads, kvHeads, headDim } of cases) {
         { start: 95, rows: 1, pages: pages.slice(4, 7) },
       ],
     });
-    const next = random(1);
+    const next = normal(1);
     const qkv = one.tensor("qkv", [41, (heads + 2 * kvHeads) * headDim], next);
     const kv = one.kv([8 * 32, kvHeads * headDim], next, next, cache);
     await one.run([append({ qkv, kv, step: one.layout, device })]); // copies: exact, and every other slot unchanged

@@ -16,7 +16,8 @@ import {
   tileRows,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
-import { Case, type Run, openLab, random, scrambled } from "../tools/harness.ts";
+import { Case, type Run, openLab, scrambled } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("attention");
 const lab = await openLab();
@@ -66,7 +67,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
   const rows = runs.reduce((sum, run) => sum + run.rows, 0);
   const longest = Math.max(...runs.map((run) => run.start + run.rows));
   const angles = Math.max(...runs.map((run) => (run.raw ? (run.angle ?? 0) + run.start + run.rows : 1)));
-  const next = random(7);
+  const next = normal(7);
   const args = {
     qkv: one.tensor("qkv", [rows + 2, (heads + 2 * kvHeads) * headDim], (i) => fill("qkv", i)),
     kv: one.kv(
@@ -83,7 +84,7 @@ function makeCase(shape: Shape, device: DeviceFacts, fill: (name: "qkv" | "keys"
 }
 
 async function check({ record, device }: Kernel, shape: Shape, allowed: number): Promise<void> {
-  const next = random(shape.headDim + shape.heads);
+  const next = normal(shape.headDim + shape.heads);
   const { sharp = 1 } = shape;
   const { one, args } = makeCase(shape, device, (name) => next() * (name === "keys" ? sharp : 1));
   const found = await one.run(record(args));

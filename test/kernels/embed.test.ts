@@ -1,7 +1,8 @@
 // embed.test.ts — rows of the embedding table, which may come in pieces.
 import { suite } from "uvu";
 import { type FormatName, embed, formats } from "../../kernels/index.ts";
-import { Case, openLab, plainRows, random } from "../tools/harness.ts";
+import { Case, openLab, plainRows } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("embed");
 const lab = await openLab();
@@ -21,7 +22,7 @@ for (const [device, [format, dim, cuts]] of lab
     // First and last token of the table and of every piece, and some twice.
     const tokens = [0, vocab - 1, ...cuts.flatMap((cut) => [cut - 1, cut]), 17, 17, 0];
     const one = new Case(lab.gpu, 2, { ...plainRows(tokens.length), tokens });
-    const next = random(dim);
+    const next = normal(dim);
     const weight = one.matrix("weight", [vocab, dim], next, formats[format], cuts);
     const y = one.tensor("y", [tokens.length + 2, dim]);
     // What a format holds is read exactly, so every element must be equal; with a factor it is rounded once.

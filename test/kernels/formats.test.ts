@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { declarations, formats, matrixOf, parts, rowStride, tensorBytes } from "../../kernels/index.ts";
-import { random } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("formats");
 
@@ -42,7 +42,7 @@ for (const [name, format] of Object.entries(formats)) {
           new Uint8Array(tensorBytes(tensor)),
         ]),
       );
-    const next = random(3);
+    const next = normal(3);
     const given = Array.from({ length: rows }, () =>
       Float32Array.from({ length: width }, (_, i) => (i < columns ? next() : 0)),
     );

@@ -5,7 +5,8 @@ import * as assert from "uvu/assert";
 import * as kernels from "../../kernels/index.ts";
 import type { DeviceFacts, Dispatch, KernelName, Linear } from "../../kernels/index.ts";
 import { turns } from "../../src/rope/turns.ts";
-import { Case, type StepPlan, openLab, random, scrambled } from "../tools/harness.ts";
+import { Case, type StepPlan, openLab, scrambled } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("grid");
 const lab = await openLab();
@@ -32,7 +33,7 @@ const plan: StepPlan = {
 };
 
 type Record = (one: Case, device: DeviceFacts) => readonly Dispatch[];
-const next = random(1);
+const next = normal(1);
 const weightOf = (one: Case, rows: number, columns: number) => one.matrix("weight", [rows, columns], next);
 
 const linear =

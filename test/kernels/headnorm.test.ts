@@ -2,7 +2,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { headnorm } from "../../kernels/index.ts";
-import { Case, openLab, plainRows, random } from "../tools/harness.ts";
+import { Case, openLab, plainRows } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("headnorm");
 const lab = await openLab();
@@ -17,7 +18,7 @@ for (const device of lab.differing("rmsnorm")) {
     [256, 3, 3],
   ]) {
     test(`${heads} heads of ${headDim} and ${kvHeads} of keys, ${lab.name(device)}`, async () => {
-      const next = random(headDim);
+      const next = normal(headDim);
       const one = new Case(lab.gpu, headDim, plainRows(3));
       const width = (heads + 2 * kvHeads) * headDim;
       const sizes = (i: number) => 10 ** ((Math.floor(i / headDim) % 5) - 3); // down to where ε counts

@@ -16,7 +16,8 @@ import {
   swiglu,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
-import { Case, openLab, plainRows, random } from "../tools/harness.ts";
+import { Case, openLab, plainRows } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("linear");
 const lab = await openLab();
@@ -75,7 +76,7 @@ for (const { name, linear, device } of kernels) {
     const { n, k, add, scale, ofOutputs = false } = shape;
     test(`${name} ${JSON.stringify(shape)}`, async () => {
       for (const rows of [1, 5, 33]) {
-        const next = random(rows + n + k);
+        const next = normal(rows + n + k);
         const outputs = Array.from({ length: ofOutputs ? rows : 2 }, () => ({ row: 0 }));
         const one = new Case(lab.gpu, 2, { ...plainRows(ofOutputs ? 2 : rows), outputs });
         const x = one.tensor("x", [rows + 5, k], next); // rows beyond the step's must keep what they hold
@@ -159,7 +160,7 @@ for (const { name, linear, device } of kernels) {
 test("more columns than one dimension of workgroups takes are folded into the next", async () => {
   const { device, linear } = kernels[0];
   const n = 65_535 * 8 + 9; // one row of workgroups, one more, and one column beyond
-  const next = random(2);
+  const next = normal(2);
   const one = new Case(lab.gpu, 2, plainRows(1));
   const weight = weightOf(one, { n, k: 4, format: "bf16" }, next);
   const [x, y] = [one.tensor("x", [1, 4], next), one.tensor("y", [1, n])];

@@ -3,7 +3,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { swiglu } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
-import { Case, openLab, plainRows, random } from "../tools/harness.ts";
+import { Case, openLab, plainRows } from "../tools/harness.ts";
+import { normal } from "../tools/random.ts";
 
 const test = suite("swiglu");
 const lab = await openLab();
@@ -13,7 +14,7 @@ test("odd sizes, and gates from far below zero to far above", async () => {
   for (const [device, hidden] of lab
     .differing("elementwise")
     .flatMap((device) => [1, 75, 130, 1100].map((n) => [device, n] as const))) {
-    const next = random(hidden);
+    const next = normal(hidden);
     const one = new Case(lab.gpu, 2, plainRows(3));
     const x = one.tensor("x", [5, 2 * hidden], (i) => next() * [1, 30, 200][Math.floor(i / (2 * hidden)) % 3]);
     const [{ nmse }] = await one.run([swiglu({ x, y: one.tensor("y", [5, hidden]), device })]);

@@ -16,13 +16,21 @@ function reached(path: string, seen: Set<string>): Set<string> {
   return seen;
 }
 
-const digest = (texts: Iterable<string>): string => {
+const digest = (texts: Iterable<string | Uint8Array>): string => {
   const hash = createHash("sha256");
   for (const text of texts) hash.update(text).update("\0");
   return hash.digest("hex");
 };
 
-/** Verdicts of earlier runs, by what they depend on: the mutation, all that its tests import, fixtures, packages, adapter. */
+/** Every file below a folder: its path and its bytes. */
+function* contents(folder: string): Generator<string | Uint8Array> {
+  for (const path of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).sort()) {
+    const file = join(root, folder, path);
+    if (statSync(file).isFile()) yield* [path, readFileSync(file)];
+  }
+}
+
+/** Verdicts of earlier runs, by what they depend on: the mutation, all that its tests import, fixtures, models, packages, adapter. */
 export class Known {
   readonly #verdicts: Record<string, string>;
   readonly #digests = new Map<string, string>();
@@ -31,12 +39,12 @@ export class Known {
   /** `fresh`: forgets what earlier runs found. */
   constructor(fresh: boolean) {
     this.#verdicts = !fresh && existsSync(FILE) ? JSON.parse(readFileSync(FILE, "utf8")) : {};
-    const fixtures = readdirSync(join(root, "test/fixtures"), { recursive: true, encoding: "utf8" }).sort();
     this.#surroundings = digest([
       process.version,
       process.env["LLARIAT_ADAPTER"] ?? "",
       readFileSync(join(root, "package-lock.json"), "utf8"),
-      ...fixtures.map((path) => `${path} ${statSync(join(root, "test/fixtures", path)).size}`),
+      ...contents("test/fixtures"),
+      ...contents("models"),
     ]);
   }
 

@@ -2,6 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { refusedSync } from "../tools/refused.ts";
+import { uniform } from "../tools/random.ts";
 import { angleRow, frequencies, parseRope, phase, turns } from "../../src/rope/index.ts";
 
 const test = suite("rope-turns");
@@ -29,20 +30,10 @@ const word64 = (words: Uint32Array, i = 0): bigint => (BigInt(words[2 * i + 1]) 
 /** Distance of two phases in turns, across the wrap. */
 const apart = (a: bigint, b: bigint): number => Math.abs(Number(BigInt.asIntN(64, a - b))) / 2 ** 64;
 
-/** A small generator for test data: mulberry32. */
-function mulberry(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test("pi of the test itself", () => assert.is(Number((PI * 10n ** 15n) / ONE), 3141592653589793));
 
 test("turns is the nearest fixed-point number to ω/2π for every f64", () => {
-  const random = mulberry(1);
+  const random = uniform(1);
   const values = [
     0,
     1,
@@ -89,7 +80,7 @@ test("phases of exact powers of ten at positions to 2^20 are right to 1e-9 turns
 
 test("phase wraps: whole turns vanish, positions add up", () => {
   const words = turns(Float64Array.of(1, 0.3, 2 * Math.PI * 3 + 1));
-  const random = mulberry(2);
+  const random = uniform(2);
   for (let i = 0; i < 200; i++) {
     const [a, b] = [Math.floor(random() * 2 ** 31), Math.floor(random() * 2 ** 20)];
     for (let k = 0; k < 3; k++) {

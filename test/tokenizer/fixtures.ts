@@ -1,4 +1,4 @@
-// fixtures.ts — what the tokenizer tests share: the fixture folders, seeded random numbers and text.
+// fixtures.ts — what the tokenizer tests share: the fixture folders, and random text.
 
 import { readFileSync } from "node:fs";
 
@@ -22,17 +22,6 @@ export function loadShape(shape: string): Tokenizer {
   const chatTemplate = shape === "llama3" ? readText(`${shape}/chat_template.jinja`) : undefined;
   const tokenizerConfig = readText(`${shape}/tokenizer_config.json`);
   return Tokenizer.fromFiles({ tokenizerJson: readText(`${shape}/tokenizer.json`), tokenizerConfig, chatTemplate });
-}
-
-/** Numbers in [0, 1), the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export const pick = <T>(random: () => number, from: ArrayLike<T>): T => from[Math.floor(random() * from.length)];

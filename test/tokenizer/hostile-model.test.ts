@@ -6,9 +6,10 @@ import { suite } from "uvu";
 
 import { LlariatError } from "../../src/error.ts";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { pick, readJson, readText, seeded } from "./fixtures.ts";
+import { pick, readJson, readText } from "./fixtures.ts";
 import { bytesOf, NMT_NFKC } from "./kinds.ts";
 import { field, float, integer, join, withCharsmap } from "./protobuf.ts";
+import { uniform } from "../tools/random.ts";
 
 const test = suite("hostile model");
 const encoder = new TextEncoder();
@@ -149,7 +150,7 @@ test("configs: what is no token, no list, no flag", () => {
 });
 
 test("changed bytes: accepted or refused with a sentence, and quickly", () => {
-  const random = seeded(31);
+  const random = uniform(31);
   const models = Object.values(readJson("kinds/sentencepiece.json") as Record<string, { model: string }>);
   const started = performance.now();
   let accepted = 0;
@@ -170,7 +171,7 @@ test("changed bytes: accepted or refused with a sentence, and quickly", () => {
 });
 
 test("changed maps: accepted or refused with a sentence", () => {
-  const random = seeded(32);
+  const random = uniform(32);
   for (let i = 0; i < 60; i++) {
     const map = NMT_NFKC.slice();
     for (let k = 0; k < 200; k++) map[Math.floor(random() * map.length)] = Math.floor(random() * 256);
@@ -187,7 +188,7 @@ test("changed maps: accepted or refused with a sentence", () => {
 });
 
 test("changed configs beside a sound tokenizer.json: accepted or refused with a sentence", () => {
-  const random = seeded(33);
+  const random = uniform(33);
   const { texts: _, ...cases } = readJson("kinds/special.json") as Record<string, { config: object; map: object }>;
   const tokenizerJson = JSON.parse(readText("llama2-legacy/tokenizer.json")) as object;
   const junk = [null, 3, -1, "", "x", [], {}, true, [["x"]], { content: 3 }, { content: "" }, "▁the", 1e99];

@@ -1,7 +1,7 @@
 // checkpoint.ts — random-weight Llama checkpoints of any shape in Hugging Face layout, for speed and memory tests.
 //   node --import tsx test/tools/checkpoint.ts OUT --shape tinyllama-1.1b [--dtype bf16] [--seed 1] [--shard-bytes N] [sizes …]
 // The weights mean nothing; their spread is that of a network at start (1/√fan_in), so activations stay finite in f16.
-// The same checkpoint exists as files on disk or as a FileSet that takes no space (random.ts).
+// The same checkpoint exists as files on disk or as a FileSet that takes no space (normals.ts).
 
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,9 +15,9 @@ import { tensorsOf } from "../../src/model/families.ts";
 import { LlariatError } from "../../src/error.ts";
 import { ELEMENT_BYTES } from "../../kernels/index.ts";
 import type { FloatKind } from "../../kernels/formats/floats.ts";
-import { randomSource } from "../../bench/random.ts";
-import type { RandomFile, RandomTensor } from "../../bench/random.ts";
-import { byteLevelTokenizer, SPECIAL_TOKENS } from "../../bench/tokenizer.ts";
+import { randomSource } from "./normals.ts";
+import type { RandomFile, RandomTensor } from "./normals.ts";
+import { byteLevelTokenizer, SPECIAL_TOKENS } from "./bytelevel.ts";
 
 /** Sizes of a Llama; the names of ModelConfig. */
 export interface ModelShape {

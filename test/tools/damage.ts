@@ -1,6 +1,7 @@
 // damage.ts — checkpoints broken in every way that must be refused.
 import type { ErrorCode } from "../../src/error.ts";
 import type { FileSet } from "../../src/checkpoint/bytes.ts";
+import { whole } from "./random.ts";
 
 /** One header entry as it is written; a tensor of zeros unless the test says more. */
 export type HeaderEntry = Record<string, unknown>;
@@ -14,17 +15,6 @@ export function safetensorsBytes(header: string | Record<string, HeaderEntry>, d
   out.set(text, 8);
   out.set(body, 8 + text.length);
   return out;
-}
-
-/** Seeded and good enough for choosing what to break: mulberry32 (Tommy Ettinger). */
-export function seeded(seed: number): (n: number) => number {
-  let state = seed >>> 0;
-  return (n) => {
-    state = (state + 0x6d2b_79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
-  };
 }
 
 /** The bytes of every file of a set. */
@@ -62,7 +52,7 @@ function takeApart(bytes: Uint8Array): { header: Header; text: string; data: Uin
  * several with an index), `tied` one without lm_head.weight; all of the same family of sizes. `seed` chooses the places.
  */
 export function* damages(good: { single: Files; sharded: Files; tied: Files }, seed: number): Generator<Damaged> {
-  const random = seeded(seed);
+  const random = whole(seed);
   const model = good.single[MODEL];
   const { header, text, data, dataStart } = takeApart(model);
   const names = Object.keys(header).filter((name) => name !== "__metadata__");
@@ -233,7 +223,7 @@ export interface Surplus {
 
 /** Checkpoints that transformers loads although something in them is read by nobody. */
 export function* surpluses(good: { single: Files; sharded: Files }, seed: number): Generator<Surplus> {
-  const random = seeded(seed);
+  const random = whole(seed);
   const { header, data } = takeApart(good.single[MODEL]);
   const more = (name: string, dtype: string, shape: number[], bytes: number): Files => ({
     ...good.single,

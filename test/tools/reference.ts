@@ -422,7 +422,7 @@ function gather(call: Call): void {
   }
 }
 
-/** Candidates in order of their ids; the GPU's are in none (test/tools/harness.ts compares them as sets). */
+/** Candidates in order of their ids; the GPU's are in none (test/tools/lockstep.ts compares them as sets). */
 function topk(call: Call): void {
   const [vocab, stride] = [columns(call, "logits"), columns(call, "candidates")];
   for (let output = 0; output < call.shape.outputs; output++) {

@@ -6,8 +6,8 @@ import * as assert from "uvu/assert";
 import type { Llama, Prompt } from "../../src/index.ts";
 import { LlariatError } from "../../src/error.ts";
 import type { GenerateOptions } from "../../src/generate/options.ts";
-import { seeded } from "./damage.ts";
 import { nothingHeld } from "./steps.ts";
+import { whole } from "./random.ts";
 
 /** What a soak has done, and what the process and the GPU held before and after it. */
 export interface SoakResult {
@@ -157,7 +157,7 @@ export async function soak(
   llama: Llama,
   { seed, controls, done }: { seed: number; controls: readonly Prompt[]; done: (requests: number) => boolean },
 ): Promise<SoakResult> {
-  const below = seeded(seed);
+  const below = whole(seed);
   const { memory, config } = llama.engine;
   const control = async (i: number) => (await llama.complete(controls[i], { maxNewTokens: 22, ignoreEos: true })).ids;
   const want: number[][] = [];
@@ -169,7 +169,7 @@ export async function soak(
     const [alone, beside] = [below(controls.length), below(controls.length)];
     const company = control(beside);
     const outcomes = await Promise.all(
-      Array.from({ length: 1 + below(24) }, () => one(llama, seeded(below(2 ** 30)), config.vocab)),
+      Array.from({ length: 1 + below(24) }, () => one(llama, whole(below(2 ** 30)), config.vocab)),
     );
     for (const outcome of outcomes) sum[outcome]++;
     requests += outcomes.length;

@@ -9,8 +9,8 @@ import { memorySource } from "../../../src/checkpoint/memory.ts";
 import type { StoredTensor } from "../../../src/checkpoint/safetensors.ts";
 import { BITS } from "../../../src/checkpoint/safetensors.ts";
 import { readTorch } from "../../../src/checkpoint/torch/index.ts";
-import { seeded } from "../../tools/damage.ts";
 import { P, pickleBytes, torchBytes } from "../../tools/torch.ts";
+import { whole } from "../../tools/random.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/torch/", import.meta.url));
 const tests = suite("torch fuzz");
@@ -50,7 +50,7 @@ for (const folder of ["f16", "bf16-parameters", "surplus", "torch-1.13"]) {
     const good = await model(folder);
     const places = await readPlaces(good);
     const truth = new Map(await attempt(good, folder));
-    const random = seeded(folder.length);
+    const random = whole(folder.length);
     let [same, refusals, other] = [0, 0, 0];
     for (let i = 0; i < 600; i++) {
       const bytes = good.slice();
@@ -80,7 +80,7 @@ for (const folder of ["f16", "bf16-parameters", "surplus", "torch-1.13"]) {
 
 tests("a file cut anywhere is refused", async () => {
   const good = await model("f16");
-  const random = seeded(5);
+  const random = whole(5);
   for (let i = 0; i < 300; i++) {
     const length = i < 100 ? i : random(good.length);
     assert.is(await attempt(good.slice(0, length), `${length} bytes`), undefined, `${length} bytes`);
@@ -88,7 +88,7 @@ tests("a file cut anywhere is refused", async () => {
 });
 
 tests("6,000 pickles of random opcodes, plausible in parts: a LlariatError or tensors inside the file", async () => {
-  const random = seeded(11);
+  const random = whole(11);
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
   const number = () => pick([0, 1, 2, 4, 5, -1, 255, 2 ** 31 - 1, random(9)]);
   const piece: (() => number[])[] = [

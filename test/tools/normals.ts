@@ -1,11 +1,11 @@
-// random.ts — safetensors files of normal numbers, made as they are read. Every 64 KiB block of a tensor is drawn from a
+// normals.ts — safetensors files of normal numbers, made as they are read. Every 64 KiB block of a tensor is drawn from a
 // generator keyed by (seed, tensor, block): any range can be made without the rest, and always holds the same bytes.
 
-import { ELEMENT_BYTES, type Tensor } from "../kernels/dispatch.ts";
-import { byteSource } from "../src/checkpoint/bytes.ts";
-import type { ByteSource } from "../src/checkpoint/bytes.ts";
-import { narrowBF16, narrowF16 } from "../kernels/formats/floats.ts";
-import type { FloatKind } from "../kernels/formats/floats.ts";
+import { ELEMENT_BYTES, type Tensor } from "../../kernels/dispatch.ts";
+import { byteSource } from "../../src/checkpoint/bytes.ts";
+import type { ByteSource } from "../../src/checkpoint/bytes.ts";
+import { narrowBF16, narrowF16 } from "../../kernels/formats/floats.ts";
+import type { FloatKind } from "../../kernels/formats/floats.ts";
 
 /** A safetensors file to be made: header bytes, then tensors back to back. */
 export interface RandomFile {

@@ -1,4 +1,4 @@
-// tokenizer.ts — a byte-level BPE of any vocabulary size for random checkpoints: any text encodes, every id decodes.
+// bytelevel.ts — a byte-level BPE of any vocabulary size for random checkpoints: any text encodes, every id decodes.
 // Special tokens, the 256 bytes, then merges in a fixed order: all pairs of bytes, then all pairs with one byte more.
 
 export const SPECIAL_TOKENS = ["<|begin|>", "<|end|>", "<|pad|>"] as const;
