@@ -22,6 +22,8 @@ export interface ByteSource {
 export interface FileSet {
   /** For messages: a path, a URL, "3 files". */
   readonly describe: string;
+  /** Whether `list` names every file; where it does not say so, files that it does not name are asked for. */
+  readonly listed?: boolean;
   /** Names of the files; where the place cannot be listed (HTTP), the names opened so far. */
   list(): Promise<readonly string[]>;
   /** Names of the folders directly inside, where the place has folders and tells them; for messages. */

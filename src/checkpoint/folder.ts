@@ -4,6 +4,13 @@ import { LlariatError } from "../error.ts";
 import type { ErrorCode } from "../error.ts";
 import { isObject, parsePythonJson, show } from "../text/json.ts";
 import { type FileSet, readText } from "./bytes.ts";
+import { SAFETENSORS, SHARD, TORCH, isWeights } from "./names.ts";
+
+/** What to do with a LoRA adapter, whatever it is known by. */
+export const MERGE = "merge it into its model with PEFT (merge_and_unload, save_pretrained) and load the result";
+
+/** What to do with a model in Meta's original form. */
+export const CONVERT = "convert it with transformers (convert_llama_weights_to_hf.py)";
 
 /** A kind of folder, known by one of its files. */
 interface Kind {
@@ -16,11 +23,9 @@ interface Kind {
 }
 
 const ORIGIN = "load the checkpoint it was made from";
-const CONVERT = "load it with what wrote it, and save it with transformers (save_pretrained)";
+const WRITER = "load it with what wrote it, and save it with transformers (save_pretrained)";
 const ADAPTER = "adapter_config.json";
 
-const WEIGHTS = /^(?:model\.safetensors|pytorch_model\.bin)(?:\.index\.json)?$/;
-const SHARD = /-\d+-of-\d+\.(?:safetensors|bin)$/;
 const TOKENIZER = /^(?:tokenizer.*|special_tokens_map\.json|vocab\.(?:json|txt)|merges\.txt|spiece\.model)$/;
 /** An adapter's config lists its modules. */
 const MAX_ADAPTER_BYTES = 2 ** 20;
@@ -30,12 +35,12 @@ const KINDS: readonly Kind[] = [
   {
     file: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/,
     is: "an adapter (LoRA)",
-    advice: "merge it into its model with PEFT (merge_and_unload, save_pretrained) and load the result",
+    advice: MERGE,
   },
   {
     file: /^(?:consolidated[.-].*|params\.json)$/,
     is: "a model in the original form of Meta or Mistral",
-    advice: "convert it with transformers (convert_llama_weights_to_hf.py), or download it in the form of Hugging Face",
+    advice: `${CONVERT}, or download it in the form of Hugging Face`,
   },
   { file: /^quantize_config\.json$/, is: "a model quantised with GPTQ", advice: ORIGIN },
   { file: /^quant_config\.json$/, is: "a model quantised with AWQ", advice: ORIGIN },
@@ -45,11 +50,11 @@ const KINDS: readonly Kind[] = [
   {
     file: SHARD,
     is: "a model in shards without the index that names them",
-    advice: "download model.safetensors.index.json (of .bin files pytorch_model.bin.index.json)",
+    advice: `download ${SAFETENSORS.index} (of .bin files ${TORCH.index})`,
   },
   { file: /\.safetensors$/, is: "a model in a file of another name", advice: "name that file instead of the folder", loads: true },
-  { file: /^(?:tf_model.*\.h5|model\.ckpt.*|flax_model.*\.msgpack|rust_model\.ot)$/, is: "a model for TensorFlow, Flax or Rust", advice: CONVERT },
-  { file: /\.(?:pth?|ckpt|bin)$/, is: "a model in another form of torch", advice: CONVERT },
+  { file: /^(?:tf_model.*\.h5|model\.ckpt.*|flax_model.*\.msgpack|rust_model\.ot)$/, is: "a model for TensorFlow, Flax or Rust", advice: WRITER },
+  { file: /\.(?:pth?|ckpt|bin)$/, is: "a model in another form of torch", advice: WRITER },
   { file: /^weights.*\.npz$/, is: "a model for mlx, in its older form", advice: ORIGIN },
   { file: /\.(?:onnx|tflite|mlpackage|engine)$/, is: "a compiled model", advice: ORIGIN },
 ]; // prettier-ignore
@@ -71,7 +76,7 @@ export async function otherFolder(
   const more = listed.length > 8 ? ` and ${listed.length - 8} more` : "";
   const among = listed.length ? ` among ${listed.slice(0, 8).join(", ")}${more}` : "";
   // A server does not list its files: the two that tell most are asked for.
-  for (const name of files.folders ? [] : [ADAPTER, "params.json"])
+  for (const name of files.listed ? [] : [ADAPTER, "params.json"])
     if (!names.includes(name) && (await files.open(name, signal))) names.push(name);
   const kinds = KINDS.filter(({ loads }) => !(loads && code === "config"));
   const advice = await adviceFor(files, kinds, names, folders, signal);
@@ -86,13 +91,13 @@ async function adviceFor(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   const hasIndex = names.some((name) => name.endsWith(".index.json"));
-  const rest = names.filter((name) => !WEIGHTS.test(name) && !(hasIndex && SHARD.test(name)));
+  const rest = names.filter((name) => !isWeights(name) && !(hasIndex && SHARD.test(name)));
   for (const { file, is, advice } of kinds) {
     const found = rest.find((name) => file.test(name));
     if (found === undefined) continue;
     return `with ${found} this is ${is}${found === ADAPTER ? await baseOf(files, signal) : ""}; ${advice}`;
   }
-  if (names.some((name) => WEIGHTS.test(name) || name.endsWith(".safetensors")))
+  if (names.some((name) => isWeights(name) || name.endsWith(".safetensors")))
     return "download it from where the weights came from";
   if (folders.includes("snapshots")) return "this is a folder of Hugging Face's cache; name the one inside snapshots/";
   if (names.length === 0 && folders.length === 0) return undefined;
@@ -107,13 +112,13 @@ async function adviceFor(
 /** The model that an adapter was made for, as its config names it. */
 async function baseOf(files: FileSet, signal?: AbortSignal): Promise<string> {
   const source = await files.open(ADAPTER, signal);
-  if (!source || source.size > MAX_ADAPTER_BYTES) return "";
+  if (!source) return "";
   try {
     const config = parsePythonJson(await readText(source, MAX_ADAPTER_BYTES, "config", signal), ADAPTER, "config");
     const base = isObject(config) ? config["base_model_name_or_path"] : undefined;
     return typeof base === "string" ? ` for ${show(base)}` : "";
   } catch (error) {
-    // A damaged note about the model changes nothing about what the folder is.
+    // A note about the model that is damaged or too long changes nothing about what the folder is.
     if (error instanceof LlariatError && error.code === "config") return "";
     throw error;
   }

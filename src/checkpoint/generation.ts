@@ -1,6 +1,6 @@
 // generation.ts — generation_config.json: how a checkpoint wants to be sampled.
 
-import { Fields } from "./fields.ts";
+import type { Fields } from "./fields.ts";
 
 /** Defaults for generation that a checkpoint's generation_config.json states; undefined where it states none. */
 export interface GenerationConfig {
@@ -21,28 +21,24 @@ export interface GenerationConfig {
 }
 
 /**
- * Reads a parsed generation_config.json. null and absent are the same. Throws LlariatError "config" naming the field for a
+ * Reads the fields of a generation_config.json. null and absent are the same. Throws LlariatError "config" naming the field for a
  * value that cannot be meant, rather than sampling with another.
  */
-export function parseGenerationConfig(json: unknown, file = "generation_config.json"): GenerationConfig {
-  const fields = new Fields(json, file);
+export function parseGenerationConfig(fields: Fields): GenerationConfig {
   const eosIds = fields.ids("eos_token_id", []);
   const out = {
     eosIds: eosIds.length > 0 ? Object.freeze(eosIds) : undefined,
     bosId: fields.ids("bos_token_id", [])[0],
     doSample: fields.flag("do_sample"),
     temperature: fields.number("temperature", 0, Infinity),
-    topK: fields.get("top_k") === undefined ? undefined : fields.integer("top_k", 0, Number.MAX_SAFE_INTEGER),
+    topK: count(fields, "top_k"),
     topP: fields.number("top_p", 0, Infinity), // from 1 on it is off
     minP: fields.number("min_p", 0, 1),
     typicalP: fields.number("typical_p", Number.MIN_VALUE, Infinity), // from 1 on it is off
     repetitionPenalty: fields.number("repetition_penalty", Number.MIN_VALUE, Infinity),
     noRepeatNgramSize: count(fields, "no_repeat_ngram_size"),
     minNewTokens: count(fields, "min_new_tokens"),
-    maxNewTokens:
-      fields.get("max_new_tokens") === undefined
-        ? undefined
-        : fields.integer("max_new_tokens", 1, Number.MAX_SAFE_INTEGER),
+    maxNewTokens: count(fields, "max_new_tokens", 1),
   };
   return Object.freeze(
     Object.fromEntries(Object.entries(out).filter(([, value]) => value !== undefined)),
@@ -50,8 +46,8 @@ export function parseGenerationConfig(json: unknown, file = "generation_config.j
 }
 
 /** A whole number that may be absent. */
-const count = (fields: Fields, key: string): number | undefined =>
-  fields.get(key) === undefined ? undefined : fields.integer(key, 0, Number.MAX_SAFE_INTEGER);
+const count = (fields: Fields, key: string, least = 0): number | undefined =>
+  fields.get(key) === undefined ? undefined : fields.integer(key, least, Number.MAX_SAFE_INTEGER);
 
 /**
  * Settings of transformers (GenerationConfig) that change what is generated and are not implemented, with the values that
@@ -86,11 +82,10 @@ const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /**
- * The settings of a parsed generation_config.json that would change an answer and are not implemented, for a note.
+ * The settings of a generation_config.json that would change an answer and are not implemented, for a note.
  * `reach`: tokens up to which the model answers; `max_length`, which counts prompt and answer, matters only below it.
  */
-export function unsupportedSettings(json: unknown, reach: number): string[] {
-  const { all } = new Fields(json, "generation_config.json");
+export function unsupportedSettings({ all }: Fields, reach: number): string[] {
   const isEmpty = (value: unknown): boolean => typeof value === "object" && Object.keys(value ?? {}).length === 0;
   const found = Object.entries(UNSUPPORTED)
     .filter(([key, same]) => Object.hasOwn(all, key) && !isEmpty(all[key]) && !same.includes(all[key]))

@@ -29,6 +29,7 @@ export function urlFiles(base: string, options: UrlOptions = {}): FileSet {
   const opened = new Map<string, ByteSource>();
   return {
     describe: shown(root),
+    listed: options.names !== undefined,
     list: async () => options.names ?? [...opened.keys()],
     async open(name, signal) {
       checkName(name, shown(root));

@@ -17,6 +17,7 @@ export function sourceSet(sources: readonly ByteSource[], describe: string): Fil
   const held = new Map(sources.map((source) => [source.name, source]));
   return {
     describe,
+    listed: true,
     list: async () => [...held.keys()],
     async open(name) {
       checkName(name, describe);

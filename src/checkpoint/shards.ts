@@ -7,35 +7,21 @@ import type { ErrorCode } from "../error.ts";
 import { isObject, parsePythonJson, show } from "../text/json.ts";
 import { others, short } from "../text/wording.ts";
 import { otherFolder } from "./folder.ts";
+import { SAFETENSORS, TORCH, type WeightFiles } from "./names.ts";
 import { readHeader } from "./safetensors.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { readTorch } from "./torch/index.ts";
 
-/** One way in which weights are stored: all in one file, or in shards (`suffix`) that an index names. */
-interface WeightFiles {
-  readonly single: string;
-  readonly index: string;
-  readonly suffix: string;
+/** One way in which weights are stored, and what reads a file of it. */
+interface Format extends WeightFiles {
   readonly read: (source: ByteSource, signal?: AbortSignal) => Promise<ReadonlyMap<string, StoredTensor>>;
 }
 
 /** The ways in the order of transformers (_get_resolved_checkpoint_files): the first that is there is taken whole. */
-const WEIGHTS: readonly WeightFiles[] = [
-  {
-    single: "model.safetensors",
-    index: "model.safetensors.index.json",
-    suffix: ".safetensors",
-    read: async (source, signal) => (await readHeader(source, signal)).tensors,
-  },
-  { single: "pytorch_model.bin", index: "pytorch_model.bin.index.json", suffix: ".bin", read: readTorch },
+const FORMATS: readonly Format[] = [
+  { ...SAFETENSORS, read: async (source, signal) => (await readHeader(source, signal)).tensors },
+  { ...TORCH, read: readTorch },
 ];
-
-/** The name under which one named file of weights is the whole model: model.safetensors, pytorch_model.bin. */
-export const singleName = (file: string): string | undefined =>
-  WEIGHTS.find(({ suffix }) => file.endsWith(suffix))?.single;
-
-/** Every name that readTable would take for weights. */
-export const WEIGHT_NAMES: readonly string[] = WEIGHTS.flatMap(({ single, index }) => [single, index]);
 
 /** The largest published tokenizer.json is about 35 MB. */
 export const MAX_TEXT_BYTES = 64 * 2 ** 20;
@@ -63,13 +49,13 @@ export interface Table {
 }
 
 /**
- * All tensors of the weights a folder has, by the rules of WEIGHTS. As in transformers the index says which shards there
+ * All tensors of the weights a folder has, by the rules of FORMATS. As in transformers the index says which shards there
  * are, and each gives all it holds; what the index promises and no shard holds, and what two hold, is a problem only for
  * whoever needs it. Throws LlariatError "checkpoint" for a file that is damaged, an index that names no files of the folder,
  * and a folder without weights; "source" and "aborted" as reading does.
  */
 export async function readTable(files: FileSet, signal?: AbortSignal): Promise<Table> {
-  for (const format of WEIGHTS) {
+  for (const format of FORMATS) {
     const single = await files.open(format.single, signal);
     if (single) {
       return { stored: new Map(await format.read(single, signal)), problems: new Map(), where: single.name };
@@ -77,17 +63,11 @@ export async function readTable(files: FileSet, signal?: AbortSignal): Promise<T
     const indexText = await textOf(files, format.index, MAX_TEXT_BYTES, "checkpoint", signal);
     if (indexText !== undefined) return readShards(files, format, indexText, signal);
   }
-  const [{ single, index }, torch] = WEIGHTS;
-  const needed = `safetensors weights or ${torch.single}`;
-  throw await otherFolder(files, "checkpoint", `neither ${single} nor ${index}`, needed, signal);
+  const missing = `neither ${SAFETENSORS.single} nor ${SAFETENSORS.index}`;
+  throw await otherFolder(files, "checkpoint", missing, `safetensors weights or ${TORCH.single}`, signal);
 }
 
-async function readShards(
-  files: FileSet,
-  format: WeightFiles,
-  indexText: string,
-  signal?: AbortSignal,
-): Promise<Table> {
+async function readShards(files: FileSet, format: Format, indexText: string, signal?: AbortSignal): Promise<Table> {
   const { index, read } = format;
   const stored = new Map<string, StoredTensor>();
   const [absent, doubled] = [new Map<string, string>(), new Map<string, string>()];

@@ -10,7 +10,7 @@ import type { Llama } from "../index.ts";
 import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
-import { singleName } from "../checkpoint/shards.ts";
+import { singleName } from "../checkpoint/names.ts";
 import { isAddress } from "../node/sources.ts";
 import { completionsUrl } from "../retrieval/client.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";

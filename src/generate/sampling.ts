@@ -1,5 +1,6 @@
 // sampling.ts — what a request asks of the draw of its tokens: options, checked and completed.
 
+import type { GenerationConfig } from "../checkpoint/generation.ts";
 import { LlariatError } from "../error.ts";
 import { isObject } from "../text/json.ts";
 import { display } from "../text/wording.ts";
@@ -48,7 +49,8 @@ export interface SamplingOptions {
 export type Sampling = Readonly<Required<Omit<SamplingOptions, "seed" | "logitBias">>> &
   Pick<SamplingOptions, "seed"> & { readonly logitBias: ReadonlyMap<number, number> };
 
-type Defaults = Omit<SamplingOptions, "seed" | "logitBias"> & { readonly doSample?: boolean };
+/** Those of a GenerationConfig that may be stated there. */
+type Defaults = Partial<GenerationConfig>;
 
 const whole = (value: number) => Number.isSafeInteger(value) && value >= 0;
 const share = (value: number) => value >= 0 && value <= 1;

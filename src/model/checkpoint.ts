@@ -3,6 +3,7 @@
 // themselves stream later (weights.ts).
 
 import type { FileSet } from "../checkpoint/bytes.ts";
+import { Fields } from "../checkpoint/fields.ts";
 import { otherFolder } from "../checkpoint/folder.ts";
 import { type GenerationConfig, parseGenerationConfig, unsupportedSettings } from "../checkpoint/generation.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
@@ -63,8 +64,10 @@ export async function openCheckpoint(
   const notes: string[] = [];
   const config = parseConfig(await readConfig(files, signal), "config.json", notes);
   const generationText = await textOf(files, "generation_config.json", MAX_CONFIG_BYTES, "config", signal);
-  const settings =
-    generationText === undefined ? {} : parsePythonJson(generationText, "generation_config.json", "config");
+  const settings = new Fields(
+    generationText === undefined ? {} : parsePythonJson(generationText, "generation_config.json", "config"),
+    "generation_config.json",
+  );
   const generation = parseGenerationConfig(settings);
   const unsupported = unsupportedSettings(settings, maxContext(config.rope));
   if (unsupported.length > 0)

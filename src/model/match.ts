@@ -2,6 +2,8 @@
 
 import { widen } from "../../kernels/formats/floats.ts";
 import { readInto } from "../checkpoint/bytes.ts";
+import { CONVERT, MERGE } from "../checkpoint/folder.ts";
+import { SHARD } from "../checkpoint/names.ts";
 import { checkRowMajor, floatKind } from "../checkpoint/safetensors.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
 import { quantisedTensors } from "../checkpoint/quantised.ts";
@@ -54,9 +56,7 @@ export function matchConfig(
     if (problem !== undefined) throw unfit(problem);
     if (!tensor) {
       const hint = name === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
-      const shard = /-\d+-of-\d+\.(?:safetensors|bin)$/.test(where)
-        ? ", or the whole folder: this file is one of several"
-        : "";
+      const shard = SHARD.test(where) ? ", or the whole folder: this file is one of several" : "";
       const got = `got no such tensor${others(missing.length)}, needed ${show(shape)}${hint}${shard}`;
       throw unfit(`${where}: ${name}: ${got}`, otherNames(extra));
     }
@@ -120,11 +120,8 @@ function withPrefix(
 
 /** What tensors say that are there instead of those needed. */
 const OTHER_NAMES: readonly (readonly [name: RegExp, advice: string])[] = [
-  [/\.lora_[AB]\b/, "which is of a LoRA adapter; merge it into its model with PEFT (merge_and_unload)"],
-  [
-    /(?:^|\.)layers\.\d+\.attention\.w[qkvo]\.weight$/,
-    "which is of Meta's original form; convert it with transformers (convert_llama_weights_to_hf.py)",
-  ],
+  [/\.lora_[AB]\b/, `which is of a LoRA adapter; ${MERGE}`],
+  [/(?:^|\.)layers\.\d+\.attention\.w[qkvo]\.weight$/, `which is of Meta's original form; ${CONVERT}`],
   [/^(?:score|classifier|qa_outputs)\./, "which is of a classifier; a language model has lm_head instead"],
 ];
 

@@ -5,7 +5,7 @@ import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { byteSource, checkName } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
-import { WEIGHT_NAMES, singleName } from "../checkpoint/shards.ts";
+import { isWeights, singleName } from "../checkpoint/names.ts";
 import { LlariatError, checkAborted } from "../error.ts";
 
 /**
@@ -45,11 +45,12 @@ async function folder(full: string, describe: string, single?: { name: string; a
   let closed = false;
   return {
     describe,
+    listed: true,
     async list() {
       const entries = await readdir(root, { withFileTypes: true });
       const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
       if (single === undefined) return names;
-      return [single.as, ...names.filter((name) => !WEIGHT_NAMES.includes(name) && name !== single.name)];
+      return [single.as, ...names.filter((name) => !isWeights(name) && name !== single.name)];
     },
     async folders() {
       const entries = await readdir(root, { withFileTypes: true });
@@ -71,7 +72,7 @@ async function folder(full: string, describe: string, single?: { name: string; a
           "closed",
           `${describe}: got open(${JSON.stringify(name)}) after close(), needed it before`,
         );
-      if (single !== undefined && name !== single.as && WEIGHT_NAMES.includes(name)) return undefined;
+      if (single !== undefined && name !== single.as && isWeights(name)) return undefined;
       const known = handles.get(name);
       if (known) return known.source;
       const stored = name === single?.as ? single.name : name;

@@ -25,6 +25,7 @@ export async function listedFiles(paths: readonly string[]): Promise<FileSet> {
   }
   return {
     describe,
+    listed: true,
     list: async () => [...names.keys()],
     async open(name, signal) {
       checkName(name, describe);

@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { blobFiles } from "../../src/browser/files.ts";
 import { urlFiles } from "../../src/checkpoint/http.ts";
+import type { FileSet } from "../../src/checkpoint/bytes.ts";
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import { openCheckpoint } from "../../src/model/checkpoint.ts";
 import { folderFiles } from "../../src/node/files.ts";
@@ -116,5 +117,22 @@ tests("a server, which lists nothing, is asked for what tells most", async () =>
   await refused(() => openCheckpoint(serve({ "config.json": config })), "checkpoint", /this is a model without its weights/);
   await refused(() => openCheckpoint(serve({})), "config", /http:\/\/host\/model\/: got no config\.json, needed a Hugging/);
 }); // prettier-ignore
+
+tests("a place that lists its files is not asked for others", async () => {
+  const asked = async (files: FileSet): Promise<readonly string[]> => {
+    const names: string[] = [];
+    const open: FileSet["open"] = (name, signal) => {
+      names.push(name);
+      return files.open(name, signal);
+    };
+    await refused(() => openCheckpoint({ ...files, open }), "config", /got no config\.json/);
+    return names;
+  };
+  const fetch = async () => new Response(null, { status: 404 });
+  assert.equal(await asked(memoryFiles({ "a.txt": "" })), ["config.json"]);
+  assert.equal(await asked(blobFiles([{ name: "a.txt", blob: new Blob([""]) }])), ["config.json"]);
+  assert.equal(await asked(urlFiles("http://host/", { fetch, names: ["a.txt"] })), ["config.json"]);
+  assert.equal(await asked(urlFiles("http://host/", { fetch })), ["config.json", "adapter_config.json", "params.json"]);
+});
 
 tests.run();

@@ -1,18 +1,21 @@
 // generation_config.json: stated values, null and absence, and what cannot be meant.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { Fields } from "../../src/checkpoint/fields.ts";
 import { parseGenerationConfig, unsupportedSettings } from "../../src/checkpoint/generation.ts";
 import { refused } from "../tools/refused.ts";
 
 const tests = suite("generation");
+const FILE = "generation_config.json";
+const parse = (json: unknown) => parseGenerationConfig(new Fields(json, FILE));
 
 tests("generation_config: stated values, null, absence", () => {
-  assert.equal(parseGenerationConfig({}), { doSample: false });
-  assert.equal(parseGenerationConfig({ eos_token_id: null, temperature: null, top_k: null, do_sample: null }), {
+  assert.equal(parse({}), { doSample: false });
+  assert.equal(parse({ eos_token_id: null, temperature: null, top_k: null, do_sample: null }), {
     doSample: false,
   });
   assert.equal(
-    parseGenerationConfig({
+    parse({
       bos_token_id: 1, eos_token_id: [2, 3], do_sample: true, temperature: 0.6, top_k: 50, top_p: 0.9, min_p: 0.05,
       repetition_penalty: 1.1, max_new_tokens: 40, max_length: 4096, transformers_version: "4.45.0",
     }), // prettier-ignore
@@ -38,7 +41,7 @@ for (const [field, value] of [
 ] as const) {
   tests(`generation_config: refuses ${field} ${JSON.stringify(value)}`, async () => {
     await refused(
-      async () => parseGenerationConfig({ [field]: value }),
+      async () => parse({ [field]: value }),
       "config",
       new RegExp(`generation_config\\.json: ${field}: got`),
     );
@@ -46,7 +49,7 @@ for (const [field, value] of [
 }
 
 tests("settings that are not implemented are named, unless their value changes nothing", () => {
-  const named = (settings: object, reach = 4096) => unsupportedSettings(settings, reach);
+  const named = (settings: object, reach = 4096) => unsupportedSettings(new Fields(settings, FILE), reach);
   assert.equal(named({}), []);
   assert.equal(
     named({ temperature: 0.6, top_p: 0.9, do_sample: true, transformers_version: "4.40", pad_token_id: 0 }),

@@ -27,7 +27,7 @@ export const checkpoint: readonly Mutation[] = [
     ["shards: a path out of the folder", 'typeof shard !== "string" || !isPlainName(shard) ||', 'typeof shard !== "string" ||'],
     ["shards: the last of two tensors wins", "new Map([...absent, ...doubled])", "absent"],
     ["shards: what another shard holds is missing all the same", "for (const name of stored.keys()) absent.delete(name);", ""],
-    ["shards: .bin before .safetensors", "for (const format of WEIGHTS) {", "for (const format of WEIGHTS.toReversed()) {"],
+    ["shards: .bin before .safetensors", "for (const format of FORMATS) {", "for (const format of FORMATS.toReversed()) {"],
   ]),
   ...of("src/checkpoint/torch/zip.ts", ["checkpoint/torch/zip"], [
     ["zip: entries in each other", "if (!(entry.header + BYTES.local + entry.size <= limit))", "if (entry.size > source.size)"],
