@@ -26,10 +26,10 @@ type Blocks = Map<string, (run: Run, out: Output) => void>;
 export function compile(body: readonly Statement[]): (run: Run) => string {
   const blocks: Blocks = new Map();
   const nodes = findAll(body, "block");
-  for (const block of nodes) {
-    if (nodes.some((other) => other !== block && other.name === block.name)) {
-      fault("TemplateSyntaxError", `block '${block.name}' defined twice`, block.line);
-    }
+  const names = new Set<string>();
+  for (const { name, line } of nodes) {
+    if (names.has(name)) fault("TemplateSyntaxError", `block '${name}' defined twice`, line);
+    names.add(name);
   }
   const compiler = new Compiler(blocks);
   const root = compiler.unit(body, undefined);

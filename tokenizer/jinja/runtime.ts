@@ -27,7 +27,9 @@ export class Run {
 
   /** The run of a scoped block: it sees the variables around it, too. */
   derived(locals: Iterable<readonly [string, Value]>): Run {
-    return new Run(this.#given, new Map([...this.exported, ...locals]), this.state);
+    const exported = new Map([...this.exported, ...locals]);
+    spend(8 * exported.size);
+    return new Run(this.#given, exported, this.state);
   }
 }
 

@@ -4,6 +4,7 @@
 // of the context. A name that is assigned first is undefined before. A branch of {% if %} is no scope.
 // Scopes that run as one function share its slots; a macro is a function of its own and sees the slots around it.
 
+import { spend } from "./budget.ts";
 import { children } from "./nodes.ts";
 import type { For, Node, Statement, Target } from "./nodes.ts";
 
@@ -14,10 +15,6 @@ export class FunctionScope {
 
   constructor(parent?: FunctionScope) {
     this.parent = parent;
-  }
-
-  get size(): number {
-    return this.#variables.size;
   }
 
   /** The variable of a name at a depth of scopes; scopes beside each other share it, as they are never open at once. */
@@ -47,26 +44,40 @@ export class Symbols {
   readonly parent: Symbols | undefined;
   readonly scope: FunctionScope;
   readonly #level: number;
-  readonly #variables: Map<string, Variable>;
-  readonly loads: Map<Variable, Load>;
-  readonly #stores: Set<string>;
+  /** What a branch of a condition adds to; a branch holds only what it adds. */
+  readonly #base: Symbols | undefined;
+  readonly #variables = new Map<string, Variable>();
+  readonly loads = new Map<Variable, Load>();
+  readonly #stores = new Set<string>();
 
-  constructor(scope: FunctionScope, parent?: Symbols, copied?: Symbols) {
+  /** `base`: the scope of which this is a branch. */
+  constructor(scope: FunctionScope, parent?: Symbols, base?: Symbols) {
     this.scope = scope;
     this.parent = parent;
     this.#level = parent === undefined ? 0 : parent.#level + 1;
-    this.#variables = new Map(copied === undefined ? [] : copied.#variables);
-    this.loads = new Map(copied?.loads);
-    this.#stores = new Set(copied === undefined ? [] : copied.#stores);
+    this.#base = base;
   }
 
-  #copy(): Symbols {
+  #branch(): Symbols {
     return new Symbols(this.scope, this.parent, this);
+  }
+
+  /** The variable of a name in this scope alone. */
+  #own(name: string): Variable | undefined {
+    spend(1);
+    const variable = this.#variables.get(name);
+    return variable !== undefined || this.#base === undefined ? variable : this.#base.#own(name);
+  }
+
+  /** Whether this scope assigns a name. */
+  #assigns(name: string): boolean {
+    spend(1);
+    return this.#stores.has(name) || (this.#base !== undefined && this.#base.#assigns(name));
   }
 
   /** The variable a name means here. */
   find(name: string): Variable | undefined {
-    return this.#variables.get(name) ?? this.parent?.find(name);
+    return this.#own(name) ?? this.parent?.find(name);
   }
 
   #define(name: string, load: Load): void {
@@ -81,7 +92,7 @@ export class Symbols {
 
   #store(name: string): void {
     this.#stores.add(name);
-    if (this.#variables.has(name)) return;
+    if (this.#own(name)) return;
     const outer = this.parent?.find(name);
     this.#define(name, outer === undefined ? { from: "undefined" } : { from: "outer", variable: outer });
   }
@@ -97,13 +108,15 @@ export class Symbols {
   stored(): Map<string, Variable> {
     const names = this.parent?.stored() ?? new Map<string, Variable>();
     for (const name of this.#stores) names.set(name, this.find(name)!);
+    spend(8 * names.size);
     return names;
   }
 
   /** What branches assign may have been assigned or not: it begins with the outer value. */
   #merge(branches: readonly Symbols[]): void {
-    const stored = new Set(branches.flatMap((branch) => [...branch.#stores]).filter((name) => !this.#stores.has(name)));
+    const stored = new Set(branches.flatMap((branch) => [...branch.#stores]).filter((name) => !this.#assigns(name)));
     for (const branch of branches) {
+      spend(8 * branch.#variables.size);
       for (const [name, variable] of branch.#variables) this.#variables.set(name, variable);
       for (const [variable, load] of branch.loads) this.loads.set(variable, load);
       for (const name of branch.#stores) this.#stores.add(name);
@@ -142,7 +155,7 @@ export class Symbols {
         return this.#load(node.name);
       case "if": {
         this.#visit(node.test);
-        const branches = [node.body, node.elifs, node.otherwise].map((body) => this.#copy().read(body));
+        const branches = [node.body, node.elifs, node.otherwise].map((body) => this.#branch().read(body));
         return this.#merge(branches);
       }
       case "macro":
