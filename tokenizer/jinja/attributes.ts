@@ -182,6 +182,7 @@ const missing = (value: Value, key: Value): Undefined =>
 
 /** The attribute as the sandbox gives it out, or JavaScript's undefined where the value has none of that name. */
 function safeAttribute(value: Value, name: string): Value | undefined {
+  spend(name.length >> 4);
   const forbidden = (): Value =>
     new Undefined(() => `access to attribute ${repr(name)} of '${typeName(value)}' object is unsafe.`, "SecurityError");
   const type = Array.isArray(value) ? "list" : value instanceof Dict ? "dict" : undefined;

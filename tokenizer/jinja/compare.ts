@@ -104,17 +104,13 @@ export function numeric(value: Value): bigint | number | undefined {
 /** a == b. */
 export function equal(a: Value, b: Value): boolean {
   spend(4);
-  if (typeof a === "string" && typeof b === "string") {
-    if (a.length !== b.length) return false;
-    spend(a.length >> 4);
-    return a === b;
-  }
+  if (typeof a === "string" && typeof b === "string") return equalTexts(a, b);
   if (a === b && typeof a !== "number") return true;
   const [x, y] = [numeric(a), numeric(b)];
   // oxlint-disable-next-line eqeqeq -- the one comparison of bigint and number that is exact
   if (x !== undefined && y !== undefined) return x == y;
   const [s, t] = [textOf(a), textOf(b)];
-  if (s !== undefined && t !== undefined) return s === t;
+  if (s !== undefined && t !== undefined) return equalTexts(s, t);
   if (Array.isArray(a) && Array.isArray(b)) return equalLists(a as readonly Value[], b as readonly Value[]);
   if (a instanceof Tuple && b instanceof Tuple) return equalLists(a.items, b.items);
   if (a instanceof Undefined) return b instanceof Undefined;
@@ -134,6 +130,12 @@ export function equal(a: Value, b: Value): boolean {
     return a.dict.size === b.dict.size && a.items().every((item) => contains(b, item));
   }
   return false;
+}
+
+function equalTexts(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  spend(a.length >> 4);
+  return a === b;
 }
 
 function equalLists(a: readonly Value[], b: readonly Value[]): boolean {

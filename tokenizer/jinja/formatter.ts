@@ -3,6 +3,7 @@
 import { checkLength, spend } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { repr, str } from "./print.ts";
+import { asciiOnly } from "./text.ts";
 import type { Value } from "./values.ts";
 
 /** What fields may do with values. */
@@ -15,6 +16,12 @@ export interface FieldAccess {
   readonly print: (value: Value, spec: string) => string;
 }
 
+/** What !r, !s and !a make of a value. */
+const CONVERSIONS: Readonly<Record<string, (value: Value) => string>> = {
+  r: (value) => repr(value),
+  s: str,
+  a: (value) => asciiOnly(repr(value)),
+};
 /** string.Formatter lets a specification hold fields, but those no more. */
 const MAX_NESTING = 2;
 
@@ -25,6 +32,7 @@ export function formatText(
   find: (name: string) => Value,
   access: FieldAccess,
 ): string {
+  spend(text.length >> 4);
   // What numbers the fields: nothing yet, their own numbers, or their order.
   const state: { numbering?: "given" | "counted"; next: number } = { next: 0 };
   const positional = (index: number): Value =>
@@ -80,15 +88,13 @@ export function formatText(
       const end = closing(format, at);
       const inner = format.slice(at + 1, end);
       // The name ends at a ! or : outside of brackets.
-      const [, name, conversion, spec] =
-        /^((?:\[[^\]]*\]?|[^[!:])*)(?:!([^:]*))?(?::(.*))?$/s.exec(inner) ??
-        fault("ValueError", "expected ':' after conversion specifier");
+      const [, name, conversion, spec] = /^((?:\[[^\]]*\]?|[^[!:])*)(?:!([^:]*))?(?::(.*))?$/s.exec(inner)!;
       if (name.includes("{")) fault("ValueError", "unexpected '{' in field name");
-      if (conversion !== undefined && !/^[rsa]$/.test(conversion)) {
+      if (conversion !== undefined && !Object.hasOwn(CONVERSIONS, conversion)) {
         fault("ValueError", `Unknown conversion specifier ${conversion}`);
       }
       let result = field(name);
-      if (conversion !== undefined) result = conversion === "s" ? str(result) : repr(result);
+      if (conversion !== undefined) result = CONVERSIONS[conversion](result);
       out += access.print(result, spec === undefined ? "" : run(spec, nesting - 1));
       checkLength(out.length);
       at = end + 1;

@@ -6,7 +6,7 @@
 
 import { spend } from "./budget.ts";
 import { fault } from "./fault.ts";
-import { SPACE, strip } from "./text.ts";
+import { SPACE, escapeCharacter, strip } from "./text.ts";
 
 /** Kinds of tokens: marks of tags, literals, and operators under their own spelling. */
 export type TokenType =
@@ -208,7 +208,7 @@ function unescape(body: string, line: number): string {
         );
       }
       // Python escapes what is not ASCII first, and then reads two backslashes as one.
-      if (one !== undefined) return SIMPLE[one as string] ?? (one > "\x7f" ? `\\${ascii(one as string)}` : all);
+      if (one !== undefined) return SIMPLE[one as string] ?? (one > "\x7f" ? escapeCharacter(one as string) : all);
       const [hex, length] = x !== undefined ? [x, 2] : u !== undefined ? [u, 4] : [U, 8];
       const digits = hex as string;
       const code = /^[\da-fA-F]+$/.test(digits) && digits.length === length ? Number.parseInt(digits, 16) : NaN;
@@ -218,10 +218,4 @@ function unescape(body: string, line: number): string {
       return String.fromCodePoint(code);
     },
   );
-}
-
-function ascii(character: string): string {
-  const code = character.codePointAt(0)!;
-  const hex = (digits: number) => code.toString(16).padStart(digits, "0");
-  return code < 0x100 ? `x${hex(2)}` : code < 0x10000 ? `u${hex(4)}` : `U${hex(8)}`;
 }

@@ -8,10 +8,16 @@ import { strip } from "./text.ts";
 const MAX_DIGITS = 4300;
 /** Longest integer, in bits; Python has none, but a template must not fill the memory with 9 ** 9 ** 9. */
 const MAX_BITS = 1 << 20;
+/** A float has 53 bits, and the last one is at least 2 ** -1074. */
+const FLOAT_BITS = 53;
+const MIN_POWER = -1074;
 
-/** Bits of an integer, within four. */
+/** Bits of the size of an integer: 0 for 0, else floor(log2) + 1. */
 function bits(value: bigint): number {
-  return value > -0x1_0000_0000n && value < 0x1_0000_0000n ? 32 : 4 * value.toString(16).length;
+  const size = value < 0n ? -value : value;
+  if (size < 0x1_0000_0000n) return 32 - Math.clz32(Number(size));
+  const digits = size.toString(16);
+  return 4 * digits.length - (Math.clz32(Number.parseInt(digits[0], 16)) - 28);
 }
 
 function checkBits(count: number): void {
@@ -25,9 +31,11 @@ export function printInt(value: bigint): string {
   // log10(2) digits a bit; the slow conversion is not begun for what would be refused.
   if (length > 64) {
     spend(length);
-    if (length * 0.30103 > MAX_DIGITS + 2 || value.toString().replace("-", "").length > MAX_DIGITS) {
-      fault("ValueError", `Exceeds the limit (${MAX_DIGITS} digits) for integer string conversion`);
+    const text = length * 0.30103 > MAX_DIGITS + 2 ? undefined : value.toString();
+    if (text === undefined || text.length - (value < 0n ? 1 : 0) > MAX_DIGITS) {
+      return fault("ValueError", `Exceeds the limit (${MAX_DIGITS} digits) for integer string conversion`);
     }
+    return text;
   }
   return value.toString();
 }
@@ -133,18 +141,24 @@ export function truncate(value: number): bigint {
   return BigInt(Math.trunc(value));
 }
 
-const DIGIT = /\p{Nd}/gu;
+const DIGIT = /\p{Nd}/u;
+const DIGITS = new RegExp(DIGIT, "gu");
+/** Digit of any script → its ASCII digit, as far as templates asked; Unicode has some hundreds. */
+const known = new Map<string, string>();
+
+/** Digits stand in rows of whole tens, from 0 to 9 again and again. */
+function plainDigit(digit: string): string {
+  const code = digit.codePointAt(0)!;
+  let first = code;
+  while (DIGIT.test(String.fromCodePoint(first - 1))) first--;
+  const plain = String((code - first) % 10);
+  known.set(digit, plain);
+  return plain;
+}
 
 /** Decimal digits of any script as ASCII, white space at the ends gone. */
 function plainDigits(text: string): string {
-  return strip(text, null, "both").replace(DIGIT, (digit) => {
-    if (digit >= "0" && digit <= "9") return digit;
-    // Digits stand in runs of ten that begin at a multiple of 16 or at 6 above one.
-    const code = digit.codePointAt(0)!;
-    let zero = code;
-    while (code - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero--;
-    return String(code - zero);
-  });
+  return strip(text, null, "both").replace(DIGITS, (digit) => known.get(digit) ?? plainDigit(digit));
 }
 
 /** float(text), or JavaScript's undefined where Python raises ValueError. */
@@ -219,10 +233,23 @@ export function divideInt(a: bigint, b: bigint): number {
   if (b === 0n) fault("ZeroDivisionError", "division by zero");
   const [x, y] = [Number(a), Number(b)];
   if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return x / y;
-  // 64 bits more than a float has, then one rounding: exact but for ties.
-  const shift = BigInt(Math.max(0, bits(b) - bits(a) + 118));
-  const quotient = Number((a << shift) / b) / 2 ** Number(shift);
-  return Number.isFinite(quotient) ? quotient : fault("OverflowError", "integer division result too large for a float");
+  spend((bits(a) + bits(b)) >> 4);
+  const [numerator, denominator] = [a < 0n ? -a : a, b < 0n ? -b : b];
+  // In units of this power of two the quotient is a whole number of 53 bits, or of 54: then the unit is twice as large.
+  // Floats have no smaller unit than 2 ** -1074. So there is one rounding, and what follows it is exact.
+  let power = Math.max(bits(a) - bits(b) - FLOAT_BITS, MIN_POWER);
+  const inUnits = (): bigint =>
+    power < 0
+      ? divideHalfEven(numerator << BigInt(-power), denominator)
+      : divideHalfEven(numerator, denominator << BigInt(power));
+  let units = inUnits();
+  if (units > 1n << BigInt(FLOAT_BITS)) {
+    power++;
+    units = inUnits();
+  }
+  const quotient = Number(units) * 2 ** power;
+  if (!Number.isFinite(quotient)) fault("OverflowError", "integer division result too large for a float");
+  return a < 0n === b < 0n ? quotient : -quotient;
 }
 
 /** a * b of ints. */
@@ -235,8 +262,7 @@ export function multiplyInt(a: bigint, b: bigint): bigint {
 export function powerInt(a: bigint, b: bigint): bigint | number {
   if (b < 0n) return powerFloat(toFloat(a), toFloat(b));
   if (a === 0n || a === 1n || a === -1n) return a ** (a === -1n ? b % 2n : b > 0n ? 1n : 0n);
-  const length = (bits(a) > 32 ? bits(a) : Math.ceil(Math.log2(Math.abs(Number(a)) + 1))) * Number(b);
-  checkBits(length);
+  checkBits(bits(a) * Number(b));
   return a ** b;
 }
 

@@ -116,7 +116,7 @@ function times(sequence: Value, by: Value): Value | undefined {
   const items = itemsOf(sequence);
   if (!items) return undefined;
   spend(2 * items.length * Math.max(0, count));
-  const product = count > 0 ? Array.from({ length: count }, () => items).flat(1) : [];
+  const product = count > 0 && items.length > 0 ? Array.from({ length: count }, () => items).flat(1) : [];
   return Array.isArray(sequence) ? product : new Tuple(product);
 }
 

@@ -6,7 +6,7 @@ import { parseFloatText, parseIntText, printInt, toFloat, truncate } from "./num
 import { repr, str } from "./print.ts";
 import { asIndex, indexArgument, sliceText } from "./slices.ts";
 import { floatDigits } from "./spec.ts";
-import { pad, repeat } from "./text.ts";
+import { asciiOnly, pad, repeat } from "./text.ts";
 import { Dict, Range, Tuple, Undefined, textOf, typeName } from "./values.ts";
 import type { Value } from "./values.ts";
 
@@ -24,6 +24,7 @@ const isMapping = (value: Value): boolean =>
 
 /** text % value. */
 export function percentFormat(text: string, value: Value, printers: Printers = { str, repr }): string {
+  spend(text.length >> 4);
   // CPython's unicode_format: the arguments left, and how many were given; -1 where the value itself is the one.
   const mapping = isMapping(value) ? value : undefined;
   let given: readonly Value[] = value instanceof Tuple ? value.items : [value];
@@ -136,14 +137,6 @@ function toNumber(value: Value): number {
   if (index !== undefined) return toFloat(index);
   if (value instanceof Undefined) return value.fail();
   return typeError(`must be real number, not ${typeName(value)}`);
-}
-
-function asciiOnly(text: string): string {
-  return text.replace(/[\u0080-\u{10ffff}]/gu, (c) => {
-    const code = c.codePointAt(0)!;
-    const hex = (digits: number) => code.toString(16).padStart(digits, "0");
-    return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
-  });
 }
 
 /** int(value) as the constructor and the filter convert: undefined where Python raises ValueError or TypeError. */

@@ -14,40 +14,50 @@ export function str(value: Value): string {
   return repr(value);
 }
 
-/** repr(value). What Python prints with an address in memory is printed without one. */
-export function repr(value: Value): string {
+/** How repr goes through a dict. */
+type Entries = (dict: Dict) => readonly (readonly [Value, Value])[];
+const inOrder: Entries = (dict) => dict.entries();
+
+/**
+ * repr(value). What Python prints with an address in memory is printed without one. `entries` gives the entries of dicts,
+ * alone and in lists and tuples; pprint sorts them.
+ */
+export function repr(value: Value, entries: Entries = inOrder): string {
   spend(4);
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "bigint") return printInt(value);
   if (typeof value === "number") return printFloat(value);
   if (typeof value === "string") return quote(value);
-  return deeper(() => reprOf(value));
+  return deeper(() => reprOf(value, entries));
 }
 
-function reprOf(value: readonly Value[] | Held): string {
-  if (!(value instanceof Held)) return `[${list(value)}]`;
-  if (value instanceof Tuple) return `(${list(value.items)}${value.items.length === 1 ? "," : ""})`;
-  if (value instanceof Dict) return dict(value.entries());
-  if (value instanceof DictView) return `${value.type}([${list(value.items())}])`;
+function reprOf(value: readonly Value[] | Held, entries: Entries): string {
+  if (!(value instanceof Held)) return `[${list(value, entries)}]`;
+  if (value instanceof Tuple) return `(${list(value.items, entries)}${value.items.length === 1 ? "," : ""})`;
+  if (value instanceof Dict) return dict(entries(value), entries);
+  if (value instanceof DictView) return `${value.type}([${list(value.items(), inOrder)}])`;
   if (value instanceof Markup) return `Markup(${quote(value.text)})`;
   if (value instanceof Undefined) return "Undefined";
   if (value instanceof Range) {
     return `range(${value.start}, ${value.stop}${value.step === 1n ? "" : `, ${value.step}`})`;
   }
-  if (value instanceof Namespace) return `<Namespace ${dict([...value.attributes])}>`;
+  if (value instanceof Namespace) return `<Namespace ${dict([...value.attributes], inOrder)}>`;
   if (value instanceof Special) return value.print();
   if (value instanceof Callable) return value.type === "type" ? `<class '${value.name}'>` : `<function ${value.name}>`;
   return `<${value.type} object>`;
 }
 
-function list(items: readonly Value[]): string {
-  return joined(items.map(repr), ", ");
+function list(items: readonly Value[], entries: Entries): string {
+  return joined(
+    items.map((item) => repr(item, entries)),
+    ", ",
+  );
 }
 
-function dict(entries: readonly (readonly [Value, Value])[]): string {
+function dict(pairs: readonly (readonly [Value, Value])[], entries: Entries): string {
   return `{${joined(
-    entries.map(([key, value]) => `${repr(key)}: ${repr(value)}`),
+    pairs.map(([key, value]) => `${repr(key, entries)}: ${repr(value, entries)}`),
     ", ",
   )}}`;
 }

@@ -17,6 +17,7 @@ export function codePoints(text: string): string[] {
 export function pointCount(text: string): number {
   spend(text.length >> 4);
   if (!SURROGATE.test(text)) return text.length;
+  spend(text.length >> 2);
   let count = text.length;
   for (let i = 1; i < text.length; i++) {
     if ((text.charCodeAt(i) & 0xfc00) === 0xdc00 && (text.charCodeAt(i - 1) & 0xfc00) === 0xd800) count--;
@@ -34,7 +35,9 @@ export function pointAt(text: string, index: number): string | undefined {
 
 /** UTF-16 offset of the code point `index`, 0 ≤ index ≤ count. */
 export function offsetOf(text: string, index: number): number {
+  spend(text.length >> 4);
   if (!SURROGATE.test(text)) return index;
+  spend(index >> 2);
   let offset = 0;
   for (let i = 0; i < index; i++) offset += text.codePointAt(offset)! > 0xffff ? 2 : 1;
   return offset;

@@ -78,6 +78,7 @@ function edge(
 ): boolean {
   const options = (given instanceof Tuple ? given.items : [given]).map((option) => {
     const part = textOf(option);
+    spend(2);
     if (part !== undefined) return part;
     return typeError(
       given instanceof Tuple
@@ -86,7 +87,11 @@ function edge(
     );
   });
   const inside = window(self, start, end);
-  return inside !== undefined && options.some((part) => inside.piece[at](part));
+  if (inside === undefined) return false;
+  return options.some((part) => {
+    spend(part.length >> 4);
+    return inside.piece[at](part);
+  });
 }
 
 function partition(self: string, separator: string, last: boolean): Tuple {

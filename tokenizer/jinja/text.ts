@@ -213,8 +213,13 @@ export function caseFold(text: string): string {
     .join("");
 }
 
-const every = (pattern: RegExp) => (text: string) => text !== "" && pattern.test(text);
-const cased = (text: string, wrong: RegExp, right: RegExp) => !wrong.test(text) && right.test(text);
+/** pattern.test(text), paid for. */
+const has = (text: string, pattern: RegExp): boolean => {
+  spend(text.length >> 4);
+  return pattern.test(text);
+};
+const every = (pattern: RegExp) => (text: string) => text !== "" && has(text, pattern);
+const cased = (text: string, wrong: RegExp, right: RegExp) => !has(text, wrong) && has(text, right);
 /** Numeric ideographs that Python's isnumeric counts although they are letters. */
 const HAN_NUMERALS = "〇一二三四五六七八九十百千万億兆零壹貳贰叁參肆伍陸陆柒捌玖拾佰仟";
 
@@ -222,13 +227,13 @@ const HAN_NUMERALS = "〇一二三四五六七八九十百千万億兆零壹貳�
 export const PREDICATES: Readonly<Record<string, (text: string) => boolean>> = {
   isalpha: every(/^\p{L}+$/u),
   isalnum: every(new RegExp(`^[\\p{L}\\p{N}${HAN_NUMERALS}]+$`, "u")),
-  isascii: (text) => !/[\u0080-\uffff]/.test(text),
+  isascii: (text) => !has(text, /[\u0080-\uffff]/),
   isdecimal: every(/^\p{Nd}+$/u),
   isdigit: every(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉①-⑨⑴-⑼⒈-⒐⓪⓵-⓽⓿❶-❾➀-➈➊-➒]+$/u),
   isidentifier: every(/^[\p{XID_Start}_]\p{XID_Continue}*$/u),
   islower: (text) => cased(text, /[\p{Uppercase}\p{Lt}]/u, /\p{Lowercase}/u),
   isnumeric: every(new RegExp(`^[\\p{N}${HAN_NUMERALS}]+$`, "u")),
-  isprintable: (text) => !UNPRINTABLE.test(text),
+  isprintable: (text) => !has(text, UNPRINTABLE),
   isspace: every(ALL_SPACE),
   istitle(text) {
     let [inside, any] = [false, false];
@@ -248,16 +253,28 @@ export const PREDICATES: Readonly<Record<string, (text: string) => boolean>> = {
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 const UNPRINTABLES = new RegExp(UNPRINTABLE, "gu");
 
+/** A character as Python escapes it by its code: \x, \u or \U. */
+export function escapeCharacter(character: string): string {
+  spend(16);
+  const code = character.codePointAt(0)!;
+  const hex = (digits: number) => code.toString(16).padStart(digits, "0");
+  return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
+}
+
+/** ascii of what repr gives: everything that is not ASCII escaped. */
+export function asciiOnly(text: string): string {
+  spend(text.length >> 4);
+  const escaped = text.replace(/[\u0080-\u{10ffff}]/gu, escapeCharacter);
+  checkLength(escaped.length);
+  return escaped;
+}
+
 /** repr of a str. */
 export function quote(text: string): string {
   spendText(text.length);
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = text
     .replace(/[\\\n\r\t]/g, (c) => ({ "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" })[c]!)
-    .replace(UNPRINTABLES, (c) => {
-      const code = c.codePointAt(0)!;
-      const hex = (digits: number) => code.toString(16).padStart(digits, "0");
-      return code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`;
-    });
+    .replace(UNPRINTABLES, escapeCharacter);
   return mark + (mark === "'" ? escaped.replaceAll("'", "\\'") : escaped) + mark;
 }

@@ -66,30 +66,46 @@ export class Undefined extends Held {
 }
 
 /** A key as Map compares it: 1, 1.0 and True are one key, as in Python. */
-export type Key = null | string | number | bigint | object;
+export type Key = null | string | number | object;
 
-/** Marks texts that stand for tuples; a text that begins with it gets it twice. */
-const TUPLE = "\u0000";
+/** Marks texts that stand for other values; a text that begins with it gets it twice. */
+const MARK = "\u0000";
 
 /** The key of a value in a dict or set. Throws the Fault "TypeError" for what Python cannot hash. */
 export function keyOf(value: Value): Key {
-  if (typeof value === "string") return value.startsWith(TUPLE) ? TUPLE + value : value;
-  if (typeof value === "boolean") return Number(value);
-  if (typeof value === "bigint") {
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+  if (typeof value === "string") {
+    spend(value.length >> 4);
+    return value.startsWith(MARK) ? MARK + value : value;
   }
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value === "bigint") return intKey(value);
   if (typeof value === "number") {
-    return Number.isInteger(value) && !Number.isSafeInteger(value) ? BigInt(value) : value;
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? intKey(BigInt(value)) : value;
   }
   if (value === null) return null;
   if (value instanceof Markup) return keyOf(value.text);
   if (value instanceof Tuple) return tupleKey(value.items);
+  if (value instanceof Range) return rangeKey(value);
   if (value instanceof Undefined) return Undefined;
   if (Array.isArray(value)) return fault("TypeError", "unhashable type: 'list'");
   if (value instanceof Dict || value instanceof DictView) {
     return fault("TypeError", `unhashable type: '${(value as Held).type}'`);
   }
   return value;
+}
+
+/** Large ints are texts: a Map of bigints finds them by their last 64 bits alone, which a template can make equal. */
+function intKey(value: bigint): string | number {
+  if (value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER) return Number(value);
+  const digits = value.toString(16);
+  spend(digits.length >> 2);
+  return `${MARK}int ${digits}`;
+}
+
+/** Ranges with the same items are one key: a start counts if there are any, a step if there are two. */
+function rangeKey({ start, step, length }: Range): string {
+  const parts = [BigInt(length), start, step].slice(0, 1 + Math.min(length, 2));
+  return `${MARK}range ${parts.map(intKey).join(" ")}`;
 }
 
 const numbers = new WeakMap<object, number>();
@@ -106,7 +122,7 @@ function describeKey(key: Key): string {
 }
 
 function tupleKey(items: readonly Value[]): string {
-  let key = `${TUPLE}(`;
+  let key = `${MARK}(`;
   for (const item of items) {
     spend(8);
     key += `${describeKey(keyOf(item))},`;

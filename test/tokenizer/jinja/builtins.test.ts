@@ -60,7 +60,39 @@ test("keys of dicts are Python's: equal ones are one, which keeps its place and 
   assert.is(show("{{ {1: 'a', true: 'b', 1.0: 'c'} }}"), "{1: 'c'}");
   assert.is(show("{{ {'a': 1, 'b': 2, 'a': 3} }}"), "{'a': 3, 'b': 2}");
   assert.is(show("{{ {(1, 'a'): 1, (1.0, 'a'): 2, none: 3, '1': 4} }}"), "{(1, 'a'): 2, None: 3, '1': 4}");
+  assert.is(
+    show("{{ {range(3): 1}[range(3)] }}{{ {range(3): 1}[range(0, 3, 1)] }}{{ {range(0): 1}[range(5, 5)] }}"),
+    "111",
+  );
+  assert.is(show("{{ {range(4, 5): 1}[range(4, 9, 7)] }}{{ range(3) in {range(4): 1, range(0, 6, 2): 2} }}"), "1False");
+  assert.is(
+    show(
+      "{{ {range(3): 1}['\\0range 3 0 1'] }}{{ {2 ** 70: 1, 2.0 ** 70: 2}[2 ** 70] }}{{ {-(2 ** 70): 1}[2 ** 70] }}",
+    ),
+    "2",
+  );
   assert.is(show("{{ 1 in {'1': 0} }}{{ true in {1: 0} }}{{ ('a', 'b') in {('a,b',): 0} }}"), "FalseTrueFalse");
+});
+
+test("numbers as Python has them: ints divided with one rounding, digits of any script, !a", () => {
+  assert.is(show("{{ 1 / 10 ** 290 }} {{ -3 / 10 ** 300 }} {{ 10 ** 400 / 10 ** 100 }}"), "1e-290 -3e-300 1e+300");
+  // 2 ** -1074 is the smallest float; halves of it go to the even neighbour
+  assert.is(
+    show("{{ 1 / 2 ** 1074 }} {{ 1 / 2 ** 1075 }} {{ 3 / 2 ** 1075 }} {{ 5 / 2 ** 1075 }}"),
+    "5e-324 0.0 1e-323 1e-323",
+  );
+  // half a unit of 53 bits above and a little more; half a unit of a subnormal of 52 bits and a little more
+  assert.is(
+    show("{{ (2 ** 200 + 2 ** 147) / 2 ** 200 == 1 }} {{ (2 ** 200 + 2 ** 147 + 1) / 2 ** 200 }}"),
+    "True 1.0000000000000002",
+  );
+  assert.is(
+    show("{{ (2 ** 52 - 1) * (2 ** 1100) / 2 ** 2174 }} {{ ((2 ** 53 - 1) * 2 ** 99 + 1) / 2 ** 1174 }}"),
+    "2.225073858507201e-308 2.2250738585072014e-308",
+  );
+  assert.is(kind("{{ 10 ** 400 / 3 }}"), "OverflowError");
+  assert.is(show("{{ '𝟘' | int(7) }}{{ '𝟗' | int }}{{ '𝟶𝟿' | int }}{{ '٣' | int }}{{ '๙' | int }}"), "09939");
+  assert.is(show("{{ '{0!a} {0!r} {0!s}'.format('é😀') }}"), "'\\xe9\\U0001f600' 'é😀' é😀");
 });
 
 test("what this engine does not have is refused by name, not printed differently", () => {

@@ -15,6 +15,7 @@ const grow = (step: string, turns = 99) =>
   `{% set ns = namespace(x='ab', l=[1], d=()) %}{% for i in range(${turns}) %}${step}{% endfor %}`;
 const many = (step: string) =>
   `{% for i in range(100000) %}{% for j in range(100000) %}${step}{% endfor %}{% endfor %}`;
+const paid = (set: string, value: string) => `${set}{% for i in range(100000) %}{% set z = ${value} %}{% endfor %}`;
 const nest = (open: string, close: string, depth: number) => `{{ ${open.repeat(depth)}1${close.repeat(depth)} }}`;
 
 /** By what they want: templates, and as what they are refused. */
@@ -28,6 +29,14 @@ const ATTACKS: Readonly<Record<string, readonly [FaultKind, readonly string[]]>>
     "{% set x = ' ' * 30000000 %}{% for i in range(1000) %}{% set y = x.strip() %}{% endfor %}", "{% set x = 'a b ' * 1000000 %}{% for i in range(1000) %}{% set y = x | title %}{% endfor %}",
     "{% set ns = namespace(s='') %}{% for i in range(100000) %}{% set ns.s = ns.s ~ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' %}{% if ns.s.endswith('y') %}{% endif %}{% endfor %}",
     "{% for i in range(1000) %}{% set x = range(100000) | sort(reverse=true) %}{% endfor %}",
+  ]],
+  "work that grows with a text or a list": ["Limit", [
+    paid("{% set x = 'a' * 2000000 %}{% set d = {'b': 1} %}", "(x ~ i) in d"), paid("{% set x = 'a' * 2000000 %}", "''[x ~ i]"), paid("{% set x = ('a' * 2000000) | safe %}{% set y = ('a' * 2000000) | safe %}", "(x ~ i) | safe == (y ~ i) | safe"),
+    paid("{% set x = 'a' * 2000000 %}", "x % ()"), paid("{% set x = 'a' * 2000000 %}", "x.format()"), paid("{% set x = 'a' * 2000000 %}", "x is lower"), paid("{% set x = 'A' * 2000000 %}", "x is upper"),
+    paid("{% set y = ('b',) * 1000000 %}", "'a'.startswith(y)"), paid("{% set x = 'a' * 2000000 %}{% set y = (x,) * 1000 %}", "(x ~ 'b').endswith(y)"), paid("{% set x = '🙂' * 1000000 %}", "x[-9:-1]"), paid("{% set x = '🙂' * 1000000 %}", "x.find('y', -9, -1)"),
+    paid("{% set x = '𝟿' * 200000 %}", "x | float"), paid("{% set x = 'é' * 2000000 %}", "'%.1a' % x"),
+    paid("{% set x = 3 ** 500000 %}", "{(x, i): 1}"), paid("", "{}.fromkeys(range(0, 2 ** 64 * 100000, 2 ** 64))"), paid("{% set x = 3 ** 500000 %}{% set y = 3 ** 499990 + 1 %}", "x / y"),
+    grow("{% set ns.l = [ns.l, ns.l] %}", 90).replace("l=[1]", "l=[]") + "{{ ns.l | pprint }}",
   ]],
   "texts": ["Limit", [
     "{{ 'x' * 1000000000 }}", "{{ 'x' * 10 ** 30 }}", grow("{% set ns.x = ns.x ~ ns.x %}"), grow("{% set ns.x = ns.x + ns.x %}"), grow("{% set ns.x = ns.x | replace('a', 'aa') %}"),
@@ -68,6 +77,31 @@ for (const [wants, [kind, templates]] of Object.entries(ATTACKS)) {
     }
   });
 }
+
+test("long templates compile in time that grows with them, not with their square", () => {
+  const programs: readonly (readonly [template: (i: number) => string, count: number])[] = [
+    [(i) => `{% set x${i} = 1 %}{% if x${i} %}{% endif %}`, 4000],
+    [(i) => `{% block b${i} %}{% endblock %}`, 30000],
+    [(i) => `{% set x${i} = 1 %}{% if x${i} %}{% set y${i} = 1 %}{% elif z${i} %}{% else %}{% set w${i} = 1 %}{% endif %}`, 4000],
+  ]; // prettier-ignore
+  for (const [template, count] of programs) {
+    const source = Array.from({ length: count }, (_, i) => template(i)).join("");
+    const before = process.cpuUsage();
+    assert.is(render(source), "");
+    const { user, system } = process.cpuUsage(before);
+    assert.ok((user + system) / 1e6 < SECONDS, `${template(0)} takes ${(user + system) / 1e6} s`);
+  }
+  const scoped = Array.from({ length: 5000 }, (_, i) => `{% set x${i} = 1 %}{% block b${i} scoped %}{% endblock %}`);
+  assert.throws(
+    () => render(scoped.join("")),
+    (error: unknown) => error instanceof Fault && error.kind === "Limit",
+    "each block sees all names before it, which is paid for",
+  );
+});
+
+test("nothing to repeat is nothing, however often", () => {
+  assert.is(render("{{ [] * 100000000 }}{{ () * 10 ** 30 }}{{ '' * 10 ** 30 }}"), "[]()");
+});
 
 test("nothing of JavaScript is in reach", () => {
   const names = [

@@ -3,7 +3,7 @@
 import { deeper, spend } from "../budget.ts";
 import { compare } from "../compare.ts";
 import { Fault } from "../fault.ts";
-import { repr } from "../print.ts";
+import { joined, repr } from "../print.ts";
 import { pointCount } from "../slices.ts";
 import { quote, splitLines } from "../text.ts";
 import { Dict, Tuple, typeName } from "../values.ts";
@@ -23,19 +23,16 @@ function before([a]: [Value, Value], [b]: [Value, Value]): number {
   }
 }
 
-/** repr, with dicts sorted by their keys. */
-function flat(value: Value): string {
-  if (value instanceof Dict) {
-    spend(8 * value.size);
-    const entries = value.entries().sort(before);
-    return deeper(() => `{${entries.map(([key, each]) => `${flat(key)}: ${flat(each)}`).join(", ")}}`);
-  }
-  if (Array.isArray(value)) return deeper(() => `[${value.map(flat).join(", ")}]`);
-  if (value instanceof Tuple) {
-    return deeper(() => `(${value.items.map(flat).join(", ")}${value.items.length === 1 ? "," : ""})`);
-  }
-  return repr(value);
+/** The entries of a dict by their keys. */
+function sorted(dict: Dict): [Value, Value][] {
+  spend(8 * dict.size);
+  return dict.entries().sort(before);
 }
+
+const flat = (value: Value): string => repr(value, sorted);
+
+/** Items one below the other, inside a bracket that stands at `indent`. */
+const below = (shown: readonly string[], indent: number): string => joined(shown, `,\n${" ".repeat(indent + 1)}`);
 
 /** One value; `indent` is where it begins, `allowance` what must still fit behind it, `level` how deep it stands. */
 function format(value: Value, indent: number, allowance: number, level: number): string {
@@ -44,13 +41,13 @@ function format(value: Value, indent: number, allowance: number, level: number):
   if (pointCount(line) <= room) return line;
   return deeper(() => {
     if (value instanceof Dict && value.size > 0) {
-      const entries = value.entries().sort(before);
+      const entries = sorted(value);
       const shown = entries.map(([key, each], i) => {
         const head = `${flat(key)}: `;
         const last = i === entries.length - 1;
         return head + format(each, indent + 1 + pointCount(head), last ? allowance + 1 : 1, level + 1);
       });
-      return `{${shown.join(`,\n${" ".repeat(indent + 1)}`)}}`;
+      return `{${below(shown, indent)}}`;
     }
     const items = Array.isArray(value) ? (value as readonly Value[]) : value instanceof Tuple ? value.items : undefined;
     if (items && items.length > 0) {
@@ -58,7 +55,7 @@ function format(value: Value, indent: number, allowance: number, level: number):
       const shown = items.map((item, i) =>
         format(item, indent + 1, i === items.length - 1 ? allowance + close.length : 1, level + 1),
       );
-      return `${open}${shown.join(`,\n${" ".repeat(indent + 1)}`)}${close}`;
+      return `${open}${below(shown, indent)}${close}`;
     }
     return typeof value === "string" && value !== "" ? formatText(value, indent, allowance, level) : line;
   });
@@ -92,7 +89,7 @@ function formatText(text: string, given: number, givenAllowance: number, level: 
     if (current !== "") chunks.push(quote(current));
   }
   if (chunks.length === 1) return chunks[0];
-  const shown = chunks.join(`\n${" ".repeat(indent)}`);
+  const shown = joined(chunks, `\n${" ".repeat(indent)}`);
   return level === 1 ? `(${shown})` : shown;
 }
 
