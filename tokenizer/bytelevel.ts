@@ -5,11 +5,11 @@ import { concat, prepend, replace, slice } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 import { flag } from "./read.ts";
 import type { Fields } from "./read.ts";
-import { toRegExp } from "./regex.ts";
+import { readRegex } from "./regex/index.ts";
 import { split } from "./split.ts";
 
 /** GPT-2's pattern, built into ByteLevel. */
-const BYTE_LEVEL_WORDS = toRegExp(
+const BYTE_LEVEL_WORDS = readRegex(
   String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
   "ByteLevel",
 );

@@ -5,6 +5,8 @@
 
 import { bytesOf, wholeText } from "./bytechars.ts";
 import { readPattern } from "./normalize.ts";
+import { replaceText } from "./piece.ts";
+import type { Pattern } from "./piece.ts";
 import { prependScheme } from "./pretokenize.ts";
 import { byType, character, count, list, optionalText } from "./read.ts";
 import type { Reader } from "./read.ts";
@@ -40,12 +42,11 @@ function whole(next: Step, take: (token: string) => void, done?: () => void): St
   };
 }
 
-function replacing(pattern: string | RegExp, content: string): Decoder {
-  const literally = content.replaceAll("$", "$$$$");
+function replacing(pattern: Pattern, content: string): Decoder {
   const simple = typeof pattern === "string";
   return (next) =>
     whole(next, (token) => {
-      next.put(simple && !token.includes(pattern) ? token : token.replaceAll(pattern, literally), true);
+      next.put(simple && !token.includes(pattern) ? token : replaceText(token, pattern, content), true);
     });
 }
 

@@ -4,22 +4,22 @@ import { spellBytes } from "./bytelevel.ts";
 import { cleanText, lowercase, nmt, spaceIdeographs, strip, stripAccents, stripBertAccents } from "./characters.ts";
 import { Charsmap } from "./charsmap.ts";
 import { prepend, replace } from "./piece.ts";
-import type { Piece } from "./piece.ts";
+import type { Pattern, Piece } from "./piece.ts";
 import { precompiled } from "./precompiled.ts";
 import { base64, byType, fields, flag, list, refuse, text } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
-import { toRegExp } from "./regex.ts";
+import { readRegex } from "./regex/index.ts";
 import { normalized } from "./unicode.ts";
 import type { Form } from "./unicode.ts";
 
 /** Rewrites a piece of text; with an origin it keeps track of where each character came from. */
 export type Normalizer = (piece: Piece) => Piece;
 
-/** {"String": …} is taken literally, {"Regex": …} translated. */
-export function readPattern(json: unknown, where: string): string | RegExp {
+/** {"String": …} is taken literally, {"Regex": …} as a regular expression. */
+export function readPattern(json: unknown, where: string): Pattern {
   const pattern = fields(json, where);
   if (pattern["Regex"] !== undefined) {
-    return toRegExp(text(pattern["Regex"], `${where}.Regex`), where);
+    return readRegex(text(pattern["Regex"], `${where}.Regex`), where);
   }
   const literal = text(pattern["String"], `${where}.String`);
   if (literal === "") refuse(`${where}.String is empty, needed the text to look for`);

@@ -1,5 +1,10 @@
 // piece.ts — a stretch of text on its way to the model, which still knows where it came from.
 
+import { Matcher } from "./regex/index.ts";
+
+/** What to look for: a text, a regular expression of a file, or one of ours (with flag g), which V8 runs in linear time. */
+export type Pattern = string | Matcher | RegExp;
+
 /**
  * `text` is what the steps so far made of the original, from UTF-16 unit `start` on.
  * `origin` is present only while offsets are wanted: for each UTF-16 unit of `text`, start and end in the original of the
@@ -50,7 +55,7 @@ export function prepend(piece: Piece, prefix: string): Piece {
 }
 
 /** Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match; in nothing, nothing. */
-export function replace(piece: Piece, pattern: string | RegExp, content: string): Piece {
+export function replace(piece: Piece, pattern: Pattern, content: string): Piece {
   if (piece.text === "") return piece;
   if (piece.origin === undefined) return { ...piece, text: replaceText(piece.text, pattern, content) };
   const parts = [];
@@ -63,7 +68,8 @@ export function replace(piece: Piece, pattern: string | RegExp, content: string)
   return concat(piece, parts);
 }
 
-function replaceText(text: string, pattern: string | RegExp, content: string): string {
+/** `text` with every match of `pattern` replaced by `content`, to the letter. */
+export function replaceText(text: string, pattern: Pattern, content: string): string {
   if (typeof pattern === "string") return text.replaceAll(pattern, content.replaceAll("$", "$$$$"));
   let out = "";
   let from = 0;
@@ -148,11 +154,17 @@ export function concat(piece: Piece, parts: readonly Piece[]): Piece {
 }
 
 /** Start and end of every match; an empty one right after another match is none, as in Oniguruma's iterator. */
-export function* matches(text: string, pattern: string | RegExp): Generator<readonly [number, number]> {
+export function* matches(text: string, pattern: Pattern): Generator<readonly [number, number]> {
   if (typeof pattern === "string") {
     for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + pattern.length)) {
       yield [at, at + pattern.length];
     }
+    return;
+  }
+  if (pattern instanceof Matcher) {
+    const found: [number, number][] = [];
+    pattern.each(text, (start, end) => found.push([start, end]));
+    yield* found;
     return;
   }
   let last = -1;

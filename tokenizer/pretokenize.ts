@@ -6,7 +6,7 @@ import { prepend, replace } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 import { byType, character, choice, count, fields, flag, list, MAX_NESTING, refuse } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
-import { toRegExp } from "./regex.ts";
+import { readRegex } from "./regex/index.ts";
 import { splitScripts } from "./scripts.ts";
 import { BEHAVIORS, split } from "./split.ts";
 
@@ -22,7 +22,7 @@ export interface Splitting {
   readonly asksStart: number | undefined;
 }
 
-const DIGIT = toRegExp(String.raw`\p{N}`, "Digits");
+const DIGIT = readRegex(String.raw`\p{N}`, "Digits");
 /** ASCII's punctuation and symbols, and Unicode's punctuation. */
 const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/gu;
 const SPACE = /\p{White_Space}/gu;

@@ -1,7 +1,8 @@
 // split.ts — cuts a piece at the matches of a pattern; what becomes of the matches, the five behaviours of the library say.
 
 import { matches, slice } from "./piece.ts";
-import type { Piece } from "./piece.ts";
+import type { Pattern, Piece } from "./piece.ts";
+import { Matcher } from "./regex/index.ts";
 
 /** What becomes of a match: nothing, a piece of its own, or part of the piece before, after, or of its neighbours. */
 export const BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"] as const;
@@ -16,13 +17,11 @@ interface Stretch {
 }
 
 /** Cuts at the matches of `pattern`; what becomes of them `behavior` says, in the words of the library. */
-export function split(piece: Piece, pattern: string | RegExp, behavior: Behavior, invert: boolean): Piece[] {
+export function split(piece: Piece, pattern: Pattern, behavior: Behavior, invert: boolean): Piece[] {
   const { text } = piece;
-  if (behavior === "Isolated" && piece.origin === undefined && typeof pattern !== "string") {
-    const words = text.match(pattern);
-    // usual patterns leave nothing between their matches: then the words alone say where they are
-    if (words && words.reduce((sum, word) => sum + word.length, 0) === text.length) return pieces(piece, words);
-  }
+  // the usual way to cut words, without a list of what is between them
+  if (behavior === "Isolated" && piece.origin === undefined && pattern instanceof Matcher)
+    return isolated(piece, pattern);
   const stretches: Stretch[] = [];
   let done = 0;
   for (const [start, end] of matches(text, pattern)) {
@@ -36,13 +35,31 @@ export function split(piece: Piece, pattern: string | RegExp, behavior: Behavior
     .map(({ start, end }) => slice(piece, start, end));
 }
 
-function pieces(piece: Piece, words: readonly string[]): Piece[] {
-  let { start } = piece;
-  const out = [];
+function inRow(words: readonly string[], offset: number): Piece[] {
+  let start = offset;
+  const out: Piece[] = [];
   for (const text of words) {
     if (text !== "") out.push({ text, start, origin: undefined });
     start += text.length;
   }
+  return out;
+}
+
+function isolated({ text, start: offset }: Piece, pattern: Matcher): Piece[] {
+  const out: Piece[] = [];
+  // usual patterns leave nothing between their matches: then the words alone say where they are
+  const words = pattern.cover(text);
+  if (words) return inRow(words, offset);
+  let done = 0;
+  const put = (from: number, to: number) => {
+    if (from < to) out.push({ text: text.slice(from, to), start: offset + from, origin: undefined });
+    done = to;
+  };
+  pattern.each(text, (start, end) => {
+    put(done, start);
+    put(start, end);
+  });
+  put(done, text.length);
   return out;
 }
 

@@ -1,25 +1,35 @@
-// regex.ts — a regular expression as tokenizer.json writes it (Oniguruma, Ruby syntax) to the same one in JavaScript.
-//   text → parse by recursive descent → source for the flag u or v → RegExp
-// The same letters mean other things in the two: \s takes U+0085 and not U+FEFF, \d and \w know all of Unicode, ^ and $
-// are about lines, (?i:…) stands in the middle, ++ and (?>…) never give back. What has no counterpart is refused by name.
+// parse.ts — a regular expression as tokenizer.json writes it (Oniguruma, Ruby syntax), by recursive descent.
+//   text → nodes, whose sets of characters are JavaScript's classes of flag u or v
+// \s takes U+0085 and not U+FEFF, \d and \w know all of Unicode, ^ and $ are about lines, (?i:…) stands in the middle, ++
+// and (?>…) never give back. What is not supported is refused by name.
 // Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
 
 import { CLASSES, folded, LONE_WORD, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
-import { refuse } from "./read.ts";
+import { refuse } from "../read.ts";
+import { ahead, behind, choice, repeat, sequence, set } from "./nodes.ts";
+import type { Node } from "./nodes.ts";
 
 type Names = Readonly<Record<string, string>>;
 const CONTROLS: Names = { a: "\x07", e: "\x1b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
 /** Any character; not [^], of which V8 11 takes only one at a time under v. */
 const ANY = String.raw`\p{Any}`;
-const ANCHORS: Names = {
-  A: `(?<!${ANY})`,
-  z: `(?!${ANY})`,
-  Z: `(?=\\n?(?!${ANY}))`,
-  b: `(?:(?<=[${LONE_WORD}])(?![${LONE_WORD}])|(?<![${LONE_WORD}])(?=[${LONE_WORD}]))`,
-  B: `(?:(?<=[${LONE_WORD}])(?=[${LONE_WORD}])|(?<![${LONE_WORD}])(?![${LONE_WORD}]))`,
+const any = set(ANY);
+const newline = set(String.raw`[\n]`);
+const lineEnd = set(String.raw`[\n-\r\u0085\u2028\u2029]`);
+const loneWord = set(`[${LONE_WORD}]`);
+/** Between a word and no word, on either side of it, or with `same` between two of a kind. */
+const boundary = (same: boolean): Node =>
+  choice(sequence(behind(loneWord), ahead(loneWord, !same)), sequence(behind(loneWord, true), ahead(loneWord, same)));
+const ANCHORS: Readonly<Record<string, Node>> = {
+  A: behind(any, true),
+  z: ahead(any, true),
+  Z: ahead(sequence(repeat(newline, 0, 1), ahead(any, true))),
+  b: boundary(false),
+  B: boundary(true),
 };
-const LINE_START = `(?:(?<!${ANY})|(?<=\\n)(?=${ANY}))`;
-const NEWLINE = String.raw`(?:\r\n|[\n-\r\u0085\u2028\u2029])`;
+const LINE_START = choice(behind(any, true), sequence(behind(newline), ahead(any)));
+const LINE_END = ahead(set(String.raw`[^\n]`), true);
+const NEWLINE = choice(sequence(set(String.raw`[\r]`), newline), lineEnd);
 /** Published patterns have up to 1,700 characters; the bounds keep compile time and recursion small. */
 const MAX_LENGTH = 20_000;
 const MAX_DEPTH = 64;
@@ -29,13 +39,11 @@ interface Flags {
   readonly dotAll: boolean;
 }
 
-class Translator {
+class Parser {
   readonly #pattern: string;
   readonly #where: string;
   #at = 0;
   #depth = 0;
-  #atoms = 0;
-  #behind = 0;
   /** True once a class holds another: then the flag has to be v, otherwise u will do. */
   nested = false;
 
@@ -44,7 +52,7 @@ class Translator {
     this.#where = where;
   }
 
-  translate(): string {
+  parse(): Node {
     const out = this.#alternatives({ ignoreCase: false, dotAll: false });
     if (this.#at < this.#pattern.length) this.#fail("an unmatched )");
     return out;
@@ -82,14 +90,16 @@ class Translator {
     return char;
   }
 
-  #alternatives(outer: Flags): string {
+  #alternatives(outer: Flags): Node {
     if (++this.#depth > MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels`);
     let flags = outer;
-    let out = "";
+    const branches: Node[] = [];
+    let parts: Node[] = [];
     let run = "";
     while (this.#at < this.#pattern.length && !this.#peek(")")) {
       if (this.#take("|")) {
-        out += "|";
+        branches.push(sequence(...parts));
+        parts = [];
         run = "";
         continue;
       }
@@ -98,7 +108,7 @@ class Translator {
       if (switched) {
         // Ruby: (?i) reaches to the end of the group, over later alternatives too
         flags = withFlags(flags, switched[1], switched[2]);
-        out += `(?:${this.#alternatives(flags)})`;
+        parts.push(this.#alternatives(flags));
         break;
       }
       const start = this.#at;
@@ -108,88 +118,80 @@ class Translator {
       run = repeated === atom && /^\p{L}$/u.test(letter) ? run + letter : "";
       // full case folding: U+00DF for ss, the ligatures U+FB00 and so on for the others
       if (/(?:ss|ff|fi|fl|st)$/i.test(run)) this.#fail(`"${run}" without case, which one character may also stand for`);
-      out += repeated;
+      parts.push(repeated);
     }
     this.#depth--;
-    return out;
+    return choice(...branches, sequence(...parts));
   }
 
-  #quantifiers(atom: string): string {
+  #quantifiers(atom: Node): Node {
     let out = atom;
-    for (;;) {
+    // each quantifier on a quantifier is a level of nodes
+    for (let levels = 0; ; levels++) {
       const found = this.#match(/([*+?])([?+]?)|\{(\d*)(,?)(\d*)\}(\??)/y);
       if (!found) return out;
-      // JavaScript repeats no assertion, but a group with one in it
-      if (/^\(\?<?[=!]/.test(out)) out = `(?:${out})`;
+      if (levels === MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels`);
       const [, sign, mode, least = "", comma, most = "", lazy] = found;
-      if (out !== atom) out = `(?:${out})`;
       if (sign) {
-        out += sign + (mode === "?" ? "?" : "");
-        if (mode === "+") out = this.#atomic(out);
+        out = repeat(out, sign === "+" ? 1 : 0, sign === "?" ? 1 : Infinity, mode === "?");
+        if (mode === "+") out = { kind: "atomic", body: out };
       } else if (least === "" && most === "") {
         this.#at -= found[0].length;
         return out; // "{}" and "{,}" are the characters themselves; #atom takes them
       } else {
-        if (Number(least || 0) > 100_000 || Number(most || 0) > 100_000) this.#fail("a repetition above 100000");
+        const [min, max] = [Number(least || 0), most === "" ? (comma ? Infinity : Number(least)) : Number(most)];
+        if (min > 100_000 || (max > 100_000 && max < Infinity)) this.#fail("a repetition above 100000");
+        if (min > max) this.#fail(`the empty range ${found[0]}`);
         // Ruby: {n}? is not lazy but optional
-        const range = `{${least || 0}${comma}${most}}`;
-        out = lazy && !comma ? `(?:${out}${range})?` : out + range + lazy;
+        out = repeat(out, min, max, Boolean(lazy && comma));
+        if (lazy && !comma) out = repeat(out, 0, 1);
       }
     }
   }
 
-  /** Once matched, never given back: a lookahead keeps its first choice, the reference takes it. */
-  #atomic(inside: string): string {
-    if (this.#behind) this.#fail("an atomic group inside a lookbehind");
-    const name = `atom${++this.#atoms}`;
-    return `(?:(?=(?<${name}>${inside}))\\k<${name}>)`;
-  }
-
-  #atom(flags: Flags): string {
+  #atom(flags: Flags): Node {
     if (this.#peek("(")) return this.#group(flags);
-    if (this.#peek("[")) return this.#class(flags);
+    if (this.#peek("[")) return set(this.#class(flags));
     if (this.#peek("\\")) return this.#escape(flags);
-    if (this.#take(".")) return flags.dotAll ? ANY : String.raw`[^\n]`;
+    if (this.#take(".")) return flags.dotAll ? any : set(String.raw`[^\n]`);
     if (this.#take("^")) return LINE_START;
-    if (this.#take("$")) return String.raw`(?![^\n])`;
+    if (this.#take("$")) return LINE_END;
     if (this.#match(/[*+?]/y)) this.#fail("nothing to repeat");
-    return this.#literal(this.#next(), flags);
+    return set(this.#literal(this.#next(), flags));
   }
 
   #literal(char: string, flags: Flags): string {
-    if (!flags.ignoreCase) return unit(char);
+    if (!flags.ignoreCase) return `[${unit(char)}]`;
     if ([...char.toUpperCase()].length > 1)
       this.#fail(`${char} without case, which several characters may also stand for`);
     return `[${folded(unit(char))}]`;
   }
 
-  #group(flags: Flags): string {
+  #group(flags: Flags): Node {
     const open = this.#match(/\((?:\?(?:[:>=!]|<[=!]|<[A-Za-z_]\w*>|([im]*)(?:-([im]+))?:))?/y)!;
     const kind = open[0];
     if (kind === "(" && this.#peek("?")) this.#fail(`the group ${this.#pattern.slice(this.#at - 1, this.#at + 3)}`);
     if (kind === "(" && this.#peek("*")) this.#fail("a callout");
-    const behind = kind === "(?<=" || kind === "(?<!";
-    if (behind) this.#behind++;
-    const inside = this.#alternatives(withFlags(flags, open[1] ?? "", open[2]));
+    const body = this.#alternatives(withFlags(flags, open[1] ?? "", open[2]));
     if (!this.#take(")")) this.#fail("a group that does not end");
-    if (behind) this.#behind--;
-    if (kind === "(?>") return this.#atomic(inside);
+    const look = /^\(\?(<?)([=!])$/.exec(kind);
+    if (look) return { kind: "look", body, behind: look[1] === "<", not: look[2] === "!" };
     // a capture becomes a plain group: nothing can refer to it
-    return `${/^\(\?<?[=!]/.test(kind) ? kind : "(?:"}${inside})`;
+    return kind === "(?>" ? { kind: "atomic", body } : body;
   }
 
-  #escape(flags: Flags): string {
+  #escape(flags: Flags): Node {
     const start = this.#at;
     this.#at++;
     const letter = this.#next();
     if (letter === "R") return NEWLINE;
-    if (letter === "N") return String.raw`[^\n]`;
-    if (letter === "O") return ANY;
+    if (letter === "N") return set(String.raw`[^\n]`);
+    if (letter === "O") return any;
     if (Object.hasOwn(ANCHORS, letter)) return ANCHORS[letter];
     this.#at = start;
-    const set = this.#classEscape(flags);
-    if (set?.inside === WORD) return `[${set.not ? "^" : ""}${LONE_WORD}]`;
-    return set ? `[${set.not ? "^" : ""}${set.inside}]` : this.#literal(this.#escapedCharacter(), flags);
+    const found = this.#classEscape(flags);
+    if (!found) return set(this.#literal(this.#escapedCharacter(), flags));
+    return set(`[${found.not ? "^" : ""}${found.inside === WORD ? LONE_WORD : found.inside}]`);
   }
 
   /** \s \D \p{…} and so on as the inside of a class, or undefined where the escape is a single character. */
@@ -278,20 +280,18 @@ function withFlags(flags: Flags, on: string, off = ""): Flags {
   return { ignoreCase: pick("i", flags.ignoreCase), dotAll: pick("m", flags.dotAll) };
 }
 
-/**
- * Translates an Oniguruma pattern, with the flag g. Matches are the same, code point for code point, up to the Unicode
- * versions of the two engines. Throws LlariatError "tokenizer" naming what it cannot translate.
- * A hostile pattern can still be slow to match: JavaScript has no limit on backtracking.
- */
-export function toRegExp(pattern: string, where: string): RegExp {
+/** A regular expression as nodes, and whether its classes hold classes (then they need the flag v). */
+export interface Parsed {
+  readonly node: Node;
+  readonly nested: boolean;
+}
+
+/** Parses an Oniguruma pattern. Throws LlariatError "tokenizer" naming what is not supported; it begins with `where`. */
+export function parseRegex(pattern: string, where: string): Parsed {
   if (pattern.length > MAX_LENGTH) {
     refuse(`${where}: the regular expression has ${pattern.length} characters, needed at most ${MAX_LENGTH}`);
   }
-  const translator = new Translator(pattern, where);
-  const source = translator.translate();
-  try {
-    return new RegExp(source, translator.nested ? "gv" : "gu");
-  } catch (cause) {
-    return refuse(`${where}: the regular expression ${pattern.slice(0, 60)} cannot be translated`, cause);
-  }
+  const parser = new Parser(pattern, where);
+  const node = parser.parse();
+  return { node, nested: parser.nested };
 }
