@@ -1,18 +1,17 @@
 // The examples, README's programs and the demo, run as a newcomer runs them: plain Node, the built package, the bundled
 // model.
 // Opens a device in child processes and in a browser.
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { build, tsc } from "./tools/build.ts";
 import { type Page, chromium, openPage } from "./tools/chromium.ts";
 import { type Site, serve } from "./tools/server.ts";
 import { read, root } from "./tools/source.ts";
 
 const test = suite("examples");
-const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 
 /** A clone in small: package.json, dist/, examples/ and models/. It lies inside the project, whose packages it finds. */
 let folder = "";
@@ -23,7 +22,7 @@ test.before(() => {
   copyFileSync(join(root, "package.json"), join(folder, "package.json"));
   cpSync(join(root, "examples"), join(folder, "examples"), { recursive: true });
   symlinkSync(join(root, "models"), join(folder, "models"), "dir");
-  execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json"), "--outDir", join(folder, "dist")]);
+  build(join(folder, "dist"));
 });
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -387,6 +387,24 @@ test("the test runner fails what uvu alone would pass", () => {
   }
 });
 
+test("the mutation runner refuses numbers that are none, and fails where it has tried nothing", () => {
+  const run = (...words: string[]): { status: number | null; stdout: string } =>
+    spawnSync(process.execPath, ["--import", "tsx", "test/mutations/run.ts", ...words], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, LLARIAT_ADAPTER: "none that has tried it" },
+    });
+  for (const wrong of ["--jobs=x", "--jobs=0", "--budget=x", "--budget=0"]) {
+    const { status, stdout } = run("queue: no bound", wrong);
+    assert.is(status, 1, wrong);
+    assert.not.match(stdout, /passed/, wrong);
+  }
+  const { status, stdout } = run("queue: no bound", "--budget=0.001");
+  assert.is(status, 1, stdout);
+  assert.match(stdout, /not one was tried[^]*left out: queue: no bound[^]*\n1 passed, 1 failed\n$/);
+  assert.is(run("no such mutation").status, 1);
+});
+
 test("no shipped file is longer than the house bears", () => {
   // 300 lines is what the house likes; above 400 a file is two.
   const long = shipped

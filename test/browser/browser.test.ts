@@ -1,7 +1,6 @@
 // The browser entry point in a real browser: headless Chromium loads the bundled model over HTTP ranges and answers.
 // Opens a device in that browser.
 // Skipped, and said so, where no Chromium is installed (CHROMIUM=path names one).
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { prompts } from "../../src/retrieval/prompts/index.ts";
 import { Tokenizer } from "../../tokenizer/index.ts";
+import { build } from "../tools/build.ts";
 import { type Page, chromium, openPage } from "../tools/chromium.ts";
 import { type Site, serve } from "../tools/server.ts";
 import { root } from "../tools/source.ts";
@@ -29,13 +29,7 @@ if (!chromium) {
 } else
   test(TITLE, async () => {
     const dist = mkdtempSync(join(tmpdir(), "llariat-dist-"));
-    execFileSync(process.execPath, [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "-p",
-      join(root, "tsconfig.build.json"),
-      "--outDir",
-      dist,
-    ]);
+    build(dist);
     const tokenizer = Tokenizer.fromFiles({
       tokenizerJson: readFileSync(join(root, "models/kv-llama/tokenizer.json"), "utf8"),
     });

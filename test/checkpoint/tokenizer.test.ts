@@ -7,9 +7,9 @@ import { suite } from "uvu";
 
 import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import { checkPrompts, readTexts, tokenizerNotes, tokenizerOf } from "../../src/checkpoint/tokenizer.ts";
-import { LlariatError } from "../../src/error.ts";
 import { readJson } from "../tokenizer/fixtures.ts";
 import { bytesOf } from "../tokenizer/kinds.ts";
+import { refusedSync } from "../tools/refused.ts";
 
 const test = suite("checkpoint tokenizer");
 const folder = new URL("../../models/kv-llama/", import.meta.url);
@@ -20,15 +20,6 @@ const found = async (files: Record<string, string | Uint8Array>) => {
   const texts = await readTexts(memoryFiles(files));
   const checkpoint = tokenizerOf(texts);
   return { checkpoint, notes: tokenizerNotes(checkpoint, texts, 1000) };
-};
-const refusal = (work: () => void): [string, string] => {
-  try {
-    work();
-  } catch (error) {
-    assert.instance(error, LlariatError);
-    return [(error as LlariatError).code, (error as Error).message];
-  }
-  return ["", "accepted"];
 };
 
 test("tokenizer.json, else tokenizer.model; the other files beside them", async () => {
@@ -54,29 +45,26 @@ test("no file: ids are fine, text and messages are refused with the way out", as
   assert.equal(notes, []);
   checkPrompts(checkpoint, "ids");
   for (const kind of ["text", "messages"] as const) {
-    const [code, message] = refusal(() => checkPrompts(checkpoint, kind));
-    assert.is(code, "tokenizer");
-    assert.match(message, /no tokenizer\.json and no tokenizer\.model; give token ids, or add the file/);
+    const sentence = /no tokenizer\.json and no tokenizer\.model; give token ids, or add the file/;
+    refusedSync(() => checkPrompts(checkpoint, kind), "tokenizer", sentence);
   }
 });
 
 test("a tokenizer.model that cannot be used: ids go on, text is refused with its reason; a tokenizer.json ends the loading", async () => {
   const { checkpoint, notes } = await found({ "tokenizer.model": "IQ== 0\nIg== 1\n" });
   assert.match(notes[0], /^text cannot be a prompt, only token ids: tokenizer.model is a tiktoken vocabulary/);
-  assert.match(refusal(() => checkPrompts(checkpoint, "text"))[1], /^tokenizer.model is a tiktoken vocabulary/);
+  refusedSync(() => checkPrompts(checkpoint, "text"), "tokenizer", /^tokenizer.model is a tiktoken vocabulary/);
   const texts = await readTexts(memoryFiles({ "tokenizer.json": "{}" }));
-  assert.is(refusal(() => tokenizerOf(texts))[0], "tokenizer");
+  refusedSync(() => tokenizerOf(texts), "tokenizer");
 });
 
 test("messages need a chat template that can be parsed", async () => {
   const json = { "tokenizer.json": read("tokenizer.json") };
   const none = await found(json);
   checkPrompts(none.checkpoint, "text");
-  assert.match(refusal(() => checkPrompts(none.checkpoint, "messages"))[1], /no chat template/);
+  refusedSync(() => checkPrompts(none.checkpoint, "messages"), "template", /no chat template/);
   const broken = await found({ ...json, "chat_template.jinja": "{% if %}" });
-  const [code, message] = refusal(() => checkPrompts(broken.checkpoint, "messages"));
-  assert.is(code, "template");
-  assert.match(message, /cannot be parsed/);
+  refusedSync(() => checkPrompts(broken.checkpoint, "messages"), "template", /cannot be parsed/);
   checkPrompts((await found({ ...json, "chat_template.jinja": "{{ messages }}" })).checkpoint, "messages");
 });
 

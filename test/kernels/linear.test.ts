@@ -15,7 +15,7 @@ import {
   matvec,
   swiglu,
 } from "../../kernels/index.ts";
-import { goldenEntry, goldenTensors } from "../tools/goldens.ts";
+import { goldenEntry, goldenTensors, within } from "../tools/goldens.ts";
 import { Case, openLab, plainRows } from "../tools/harness.ts";
 import { normal } from "../tools/random.ts";
 
@@ -98,18 +98,6 @@ for (const { name, linear, device } of kernels) {
 const FEW = ["matmul-gemv", "matmul-long-k", "matmul-k1", "matmul-one", "matmul-wide"];
 const MANY = ["matmul-odd", "matmul-tile", "matmul-ragged", "linear-bfloat16", "linear-float16"];
 
-/** Fails unless |got − want| ≤ abs + rel · |want| everywhere, as manifest.json defines its tolerances. */
-function close(
-  got: Float64Array,
-  want: Float64Array,
-  { abs = 0, rel = 0 }: { abs?: number; rel?: number },
-  what: string,
-): void {
-  want.forEach((value, i) => {
-    assert.ok(Math.abs(got[i] - value) <= abs + rel * Math.abs(value), `${what} [${i}] is ${got[i]}, needed ${value}`);
-  });
-}
-
 for (const { name, linear, device } of kernels) {
   test(`goldens through ${name}`, async () => {
     for (const file of name.startsWith("matvec") ? FEW : MANY) {
@@ -127,7 +115,7 @@ for (const { name, linear, device } of kernels) {
       const y = one.tensor("y", [rows, n]);
       const x = one.tensor("x", [rows, k], tensors.get("x"));
       await one.run(linear({ x, weight, bias, y, step: one.layout, device }));
-      close(one.values(y), tensors.get("out_f64")!, tolerance!.f32, file);
+      within(one.values(y), tensors.get("out_f64")!, tolerance!.f32, file);
       one.close();
     }
   });
@@ -152,7 +140,7 @@ for (const { name, linear, device } of kernels) {
       swiglu({ x: gateUp, y: gated, device }),
       ...linear({ x: gated, weight: down, y, ...rest }),
     ]);
-    close(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
+    within(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
     one.close();
   });
 }

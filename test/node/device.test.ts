@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { LlariatError } from "../../src/error.ts";
 import { fasterAdvice, noAdapterMessage } from "../../src/node/advice.ts";
 import { listAdapters, requestDevice } from "../../src/node/gpu.ts";
 import { hasVulkanLoader } from "../../src/node/software.ts";
+import { refused } from "../tools/refused.ts";
 import { read, root } from "../tools/source.ts";
 
 const test = suite("device");
@@ -57,16 +57,6 @@ function exits(ended: Ended, stdout: string): void {
   assert.is(ended.stdout.trim(), stdout);
 }
 
-const fails = async (promise: Promise<unknown>): Promise<LlariatError> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.instance(error, LlariatError);
-  assert.is((error as LlariatError).code, "device");
-  return error as LlariatError;
-};
-
 test("a handle says which adapter it is and has the adapter's limits", async () => {
   const gpu = await requestDevice();
   const { adapter, device } = gpu;
@@ -107,7 +97,7 @@ test("an adapter is chosen by any part of its name, in any case, as listed or as
     gpu.release();
     again.release();
   }
-  const { message } = await fails(requestDevice({ adapter: "no such thing" }));
+  const { message } = await refused(requestDevice({ adapter: "no such thing" }), "device");
   assert.match(message, /^adapter "no such thing": no such adapter; present: /);
   for (const name of [...names, "swiftshader", "null"]) assert.ok(message.includes(name), message);
 });

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { effectiveContext } from "../../src/retrieval/index.ts";
+import { refused } from "../tools/refused.ts";
 import { reader, tokenizer } from "./fake.ts";
 
 const test = suite("retrieval effective");
@@ -68,16 +69,14 @@ test("every scaling gets the same prompts", async () => {
 
 test("bad settings are refused", async () => {
   const engine = reader(() => 1, kv);
-  for (const [settings, message] of [
+  for (const [settings, message, code = "request"] of [
     [{ window: 0 }, /window: must be a whole number ≥ 1/],
     [{ window: 20 }, /too few/],
     [{ window: 500, points: 1 }, /points: must be a whole number ≥ 2/],
     [{ window: 500, least: 0 }, /least: must be a rate above 0/],
-    [{ window: 500, ropeScalings: ["linear:1"] }, /a factor of 1/],
+    [{ window: 500, ropeScalings: ["linear:1"] }, /a factor of 1/, "rope"],
   ] as const) {
-    let caught: Error | undefined;
-    await effectiveContext(engine, settings).catch((error: Error) => (caught = error));
-    assert.match(caught?.message ?? "nothing was thrown", message);
+    await refused(effectiveContext(engine, settings), code, message);
   }
 });
 

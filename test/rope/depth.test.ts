@@ -19,7 +19,7 @@ import {
 import { type Checkpoint64, Llama64 } from "../tools/float64.ts";
 import { goldenEntry } from "../tools/goldens.ts";
 import { Case, planStep, scrambled } from "../tools/harness.ts";
-import { farthest, folder, openDevice, readCheckpoint } from "../tools/models.ts";
+import { farthest, folder, near, openDevice, readCheckpoint } from "../tools/models.ts";
 
 const test = suite("rope-depth");
 const handle = await openDevice();
@@ -158,11 +158,6 @@ async function subject(name: "rope_sweep" | "kv-llama", count: number): Promise<
     allowed: name === "rope_sweep" ? tolerance : 6 * tolerance,
   };
 }
-
-const near = (what: string, got: ArrayLike<number>, want: ArrayLike<number>, allowed: number): void => {
-  const { error } = farthest(got, want);
-  assert.ok(error <= allowed, `${what}: logits differ by ${error}, allowed ${allowed}`);
-};
 
 for (const name of ["rope_sweep", "kv-llama"] as const) {
   test(`${name}: with a static type a sequence does not notice where it stands`, async () => {

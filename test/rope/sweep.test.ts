@@ -15,7 +15,17 @@ import {
 import { Llama64 } from "../tools/float64.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { sampled } from "../tools/sample.ts";
-import { argmax, countCalls, farthest, feed, folder, openDevice, readCheckpoint, replaced } from "../tools/models.ts";
+import {
+  argmax,
+  countCalls,
+  farthest,
+  feed,
+  folder,
+  near,
+  openDevice,
+  readCheckpoint,
+  replaced,
+} from "../tools/models.ts";
 import { recordSteps } from "../tools/steps.ts";
 
 interface Expected {
@@ -71,11 +81,6 @@ const requests: Readonly<Record<string, RopeScaling | "none" | null>> = {
     long_factor: [1, 2.1339, 2.6036, 2.964, 3.2678, 3.5355, 3.7775, 4],
   },
   "proportional0.5": { rope_type: "proportional", partial_rotary_factor: 0.5 },
-};
-
-const near = (what: string, got: ArrayLike<number>, want: ArrayLike<number>, allowed: number): void => {
-  const { error, at } = farthest(got, want);
-  assert.ok(error <= allowed, `${what}: [${at}] differs by ${error}, allowed ${allowed}`);
 };
 
 /** The steps that are computed anew from the first token on. */

@@ -11,7 +11,27 @@ export const goldenJson = (path: string): unknown => JSON.parse(readFileSync(new
 interface Entry {
   readonly file: string;
   readonly meta?: unknown;
-  readonly tolerance?: { readonly f32: { readonly abs?: number; readonly rel?: number } };
+  readonly tolerance?: { readonly f32: Tolerance };
+}
+
+/** How far a value may be from a golden: abs + rel · |golden|, as manifest.json defines it. */
+export interface Tolerance {
+  readonly abs?: number;
+  readonly rel?: number;
+}
+
+/** Fails unless every value is within the tolerance of its golden. */
+export function within(
+  got: ArrayLike<number>,
+  golden: ArrayLike<number>,
+  { abs = 0, rel = 0 }: Tolerance,
+  what: string,
+): void {
+  if (got.length !== golden.length) throw new Error(`${what}: ${got.length} values for ${golden.length} goldens`);
+  for (let i = 0; i < golden.length; i++) {
+    if (Math.abs(got[i] - golden[i]) <= abs + rel * Math.abs(golden[i])) continue;
+    throw new Error(`${what} [${i}] is ${got[i]}, needed ${golden[i]}`);
+  }
 }
 
 /** What manifest.json says about a file. */

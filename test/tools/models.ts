@@ -163,6 +163,12 @@ export function farthest(a: ArrayLike<number>, b: ArrayLike<number>): { error: n
   return { error, at };
 }
 
+/** Fails unless all of two lists of logits differ by no more than is allowed. */
+export function near(what: string, got: ArrayLike<number>, want: ArrayLike<number>, allowed: number): void {
+  const { error, at } = farthest(got, want);
+  if (!(error <= allowed)) throw new Error(`${what}: [${at}] differs by ${error}, allowed ${allowed}`);
+}
+
 /** First index where two lists differ, -1 if they are equal. */
 export function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   for (let i = 0; i < Math.max(a.length, b.length); i++) if (a[i] !== b[i]) return i;
