@@ -24,6 +24,8 @@ import { type LoadProgress, loadWeights } from "./model/weights.ts";
 import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
+import { type Kinds, checkOptions, reading } from "./text/options.ts";
+import { isObject } from "./text/json.ts";
 import { display } from "./text/wording.ts";
 
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
@@ -92,6 +94,20 @@ export interface LoadOptions {
   readonly chunkRows?: number;
 }
 
+const LOAD_OPTIONS: Kinds<LoadOptions> = {
+  device: "device",
+  adapter: "text",
+  onConfig: "function",
+  prompts: ["ids", "text", "messages"],
+  onProgress: "function",
+  signal: "signal",
+  maxContext: "any",
+  maxKvBytes: "any",
+  idleKvBytes: "any",
+  variants: ["shuffle", "tiled"],
+  chunkRows: "any",
+};
+
 /** Bytes on the GPU. */
 export interface Memory {
   readonly weights: number;
@@ -135,7 +151,8 @@ export class Llama {
    * @throws LlariatError: `request` for an option, `source`, `config`, `checkpoint` or `tokenizer` for the files (`template`, too, if `prompts` asks for one), `device` for the adapter or its
    * memory, `aborted` for the signal. Nothing stays allocated then.
    */
-  static async load(source: unknown, options: LoadOptions = {}): Promise<Llama> {
+  static async load(source: unknown, given: LoadOptions = {}): Promise<Llama> {
+    const options = checkOptions<LoadOptions>(given, LOAD_OPTIONS);
     const { signal, maxContext, chunkRows, variants, maxKvBytes, idleKvBytes } = options;
     for (const [name, value, least, unit] of [
       ["maxContext", maxContext, 1, "tokens"],
@@ -147,14 +164,8 @@ export class Llama {
       const problem = `must be a whole number of ${unit} ≥ ${least}, got ${display(value)}`;
       throw new LlariatError("request", problem, { subject: name });
     }
-    if (options.prompts !== undefined && !["ids", "text", "messages"].includes(options.prompts)) {
-      const problem = `must be ids, text or messages, got ${display(options.prompts)}`;
-      throw new LlariatError("request", problem, { subject: "prompts" });
-    }
-    if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
-      throw new LlariatError("request", `must be shuffle or tiled, got ${display(variants)}`, { subject: "variants" });
-    }
-    const files = isFileSet(source) ? source : await platform().files(source);
+    const isOwn = reading("source", () => isFileSet(source));
+    const files = isOwn ? (source as FileSet) : await platform().files(source);
     let handle: DeviceHandle | undefined;
     let gpu: Gpu | undefined;
     try {
@@ -194,7 +205,7 @@ export class Llama {
       handle?.release();
       throw error;
     } finally {
-      if (!isFileSet(source)) await files.close?.();
+      if (!isOwn) await files.close();
     }
   }
 
@@ -244,12 +255,9 @@ export class Llama {
    * `n` answers to one prompt, which is computed once; they are generated side by side. With a `seed` the i-th answer has
    * seed + i. Where frequencies follow the length (`ropeAngles`), or with `reusePrefix: false`, each computes the prompt itself.
    */
-  async completions(
-    prompt: Prompt,
-    { n, ...options }: GenerateOptions & { readonly n: number },
-  ): Promise<Completion[]> {
+  async completions(prompt: Prompt, options: GenerateOptions & { readonly n: number }): Promise<Completion[]> {
     this.#open();
-    return answers(this.#context, prompt, n, options);
+    return answers(this.#context, prompt, options);
   }
 
   /** Generates to the end. */
@@ -301,4 +309,4 @@ export class Llama {
 const closedError = () => new LlariatError("closed", "this model is closed; load it again");
 
 const isFileSet = (source: unknown): source is FileSet =>
-  typeof source === "object" && source !== null && "open" in source && typeof source.open === "function";
+  isObject(source) && typeof source["open"] === "function" && typeof source["list"] === "function";

@@ -7,6 +7,9 @@ import { LlariatError } from "../src/error.ts";
 import { strftime } from "./clock.ts";
 import { Fault, Template } from "./jinja/index.ts";
 import { fields, list, text } from "./read.ts";
+import { type Kinds, checkOptions, reading } from "../src/text/options.ts";
+import { isObject } from "../src/text/json.ts";
+import { display } from "../src/text/wording.ts";
 
 /** One turn; `content` may be a list of parts and other keys (tool_calls, name …) may be there if the template knows them. */
 export interface Message {
@@ -34,6 +37,16 @@ export interface ChatOptions {
   now?: Date;
 }
 
+/** Every option of a conversation. */
+export const CHAT_OPTIONS: Kinds<ChatOptions> = {
+  addGenerationPrompt: "flag",
+  continueFinalMessage: "flag or text",
+  tools: "list or null",
+  templateName: "text",
+  variables: "object",
+  now: "any",
+};
+
 /** Where the content of the last message ends; transformers' own, for templates that look for it. */
 const TAG = "CONTINUE_FINAL_MESSAGE_TAG ";
 
@@ -55,10 +68,15 @@ export class ChatTemplates {
    * such template, it cannot be parsed, it refuses the messages (raise_exception), fails as it would in Python, or asks
    * for too much; the template's own words are in the message and in `cause`.
    */
-  render(messages: readonly Message[], specials: Readonly<Record<string, unknown>>, options: ChatOptions = {}): string {
+  render(messages: readonly Message[], specials: Readonly<Record<string, unknown>>, given: ChatOptions = {}): string {
+    const options = checkOptions<ChatOptions>(given, CHAT_OPTIONS);
+    checkMessages(messages);
     const name = this.#choose(options);
     const template = this.#template(name);
     const { now = new Date(), continueFinalMessage = false, addGenerationPrompt = !continueFinalMessage } = options;
+    if (reading("now", () => !(now instanceof Date) || Number.isNaN(now.getTime()))) {
+      throw new LlariatError("request", `must be a valid Date, got ${display(now)}`, { subject: "now" });
+    }
     if (continueFinalMessage && addGenerationPrompt) {
       refuse(
         "addGenerationPrompt opens a new turn, continueFinalMessage goes on with the last one; ask for one of them",
@@ -71,13 +89,13 @@ export class ChatTemplates {
       tools: options.tools ?? null,
       documents: null,
       add_generation_prompt: addGenerationPrompt,
-      ...options.variables,
+      ...reading("variables", () => ({ ...options.variables })),
     };
     let prompt: string;
     try {
       prompt = template.render(variables, (format) => strftime(now, format));
     } catch (cause) {
-      if (!(cause instanceof Fault)) throw cause;
+      if (!(cause instanceof Fault)) return reading("messages", () => raise(cause));
       throw new LlariatError("template", `the chat template "${name}" ${sentence(cause)}${advice(cause, messages)}`, {
         cause,
       });
@@ -87,7 +105,7 @@ export class ChatTemplates {
 
   /** Throws LlariatError "template" where there is no such template or it cannot be parsed. */
   check(options: ChatOptions = {}): void {
-    this.#template(this.#choose(options));
+    this.#template(this.#choose(checkOptions<ChatOptions>(options, CHAT_OPTIONS)));
   }
 
   /** transformers' get_chat_template. */
@@ -123,9 +141,10 @@ export class ChatTemplates {
   }
 }
 
-const refuse = (sentence: string): never => {
-  throw new LlariatError("template", sentence);
+const raise = (cause: unknown): never => {
+  throw cause;
 };
+const refuse = (sentence: string): never => raise(new LlariatError("template", sentence));
 
 function sentence({ kind, line, message }: Fault): string {
   if (kind === "TemplateError") return `refuses these messages: ${message}`;
@@ -139,6 +158,19 @@ function advice({ kind }: Fault, messages: readonly Message[]): string {
   return at < 0
     ? ""
     : `; the content of message ${at} is a list of parts: if the template takes text, give it as a string`;
+}
+
+/** Throws LlariatError "request" for what is no list of objects. */
+function checkMessages(messages: unknown): void {
+  reading("messages", () => {
+    const isList = Array.isArray(messages);
+    const wrong = isList ? messages.findIndex((message) => !isObject(message)) : -1;
+    if (isList && wrong < 0) return;
+    const got = isList ? `${display(messages[wrong])} at ${wrong}` : display(messages);
+    throw new LlariatError("request", `must be a list of objects with role and content, got ${got}`, {
+      subject: "messages",
+    });
+  });
 }
 
 /** The messages with a mark at the end of the last one. Refuses what has no text to go on with. */

@@ -10,6 +10,7 @@
  * @module llariat/tokenizer
  */
 
+import { type Kinds, checkOptions, reading } from "../src/text/options.ts";
 import type { AddedTokens } from "./added.ts";
 import { readChatTemplates } from "./chat.ts";
 import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
@@ -50,6 +51,10 @@ export interface DecodeOptions {
   /** Leaves special tokens out (default true). */
   skipSpecialTokens?: boolean;
 }
+
+const DECODE_OPTIONS: Kinds<DecodeOptions> = { skipSpecialTokens: "flag" };
+const ENCODE_OPTIONS: Kinds<EncodeOptions> = { addSpecialTokens: "flag", parseSpecial: "flag" };
+const OFFSET_OPTIONS: Kinds<OffsetOptions> = { ...ENCODE_OPTIONS, unit: ["utf16", "codePoint"] };
 
 /** Reads and writes the tokens of one model. Holds no resources. */
 export class Tokenizer {
@@ -147,7 +152,7 @@ export class Tokenizer {
    * ids at all (only vocabularies without bytes and unknown token).
    */
   encode(text: string, options: EncodeOptions = {}): Uint32Array {
-    const tokens = this.#run(text, options, false);
+    const tokens = this.#run(text, checkOptions<EncodeOptions>(options, ENCODE_OPTIONS), false);
     return tokens.ids.slice(0, tokens.length);
   }
 
@@ -156,7 +161,8 @@ export class Tokenizer {
    * points, see `unit`). Tokens that the post-processor adds have 0, 0. All bytes of a character have its offsets. Slower
    * than `encode`. Throws like `encode`.
    */
-  encodeWithOffsets(text: string, options: OffsetOptions = {}): { ids: Uint32Array; offsets: Uint32Array } {
+  encodeWithOffsets(text: string, given: OffsetOptions = {}): { ids: Uint32Array; offsets: Uint32Array } {
+    const options = checkOptions<OffsetOptions>(given, OFFSET_OPTIONS);
     const tokens = this.#run(text, options, true);
     const { before, after, trims } = this.#post;
     const ids = tokens.ids.slice(0, tokens.length);
@@ -208,7 +214,7 @@ export class Tokenizer {
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     const stream = this.streamDecoder(options);
     let text = "";
-    for (const id of ids) text += stream.push(id);
+    for (const id of reading("ids", () => [...ids])) text += stream.push(id);
     return text + stream.end();
   }
 
@@ -216,7 +222,8 @@ export class Tokenizer {
    * Decodes ids as they arrive: `push` gives the text that is certain now, `end` the rest. Together they are what `decode`
    * gives for all the ids. Never half a character, nor text that a later id makes invalid.
    */
-  streamDecoder({ skipSpecialTokens = true }: DecodeOptions = {}): StreamDecoder {
+  streamDecoder(options: DecodeOptions = {}): StreamDecoder {
+    const { skipSpecialTokens = true } = checkOptions<DecodeOptions>(options, DECODE_OPTIONS);
     const [written, special] = [this.#written, this.#special];
     return new StreamDecoder(this.#decoder, (id) => (skipSpecialTokens && special.has(id) ? undefined : written[id]));
   }

@@ -1,6 +1,8 @@
 // http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
 
 import { LlariatError, checkAborted } from "../error.ts";
+import { checkOptions } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import { byteSource, checkName } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
@@ -20,7 +22,9 @@ export interface UrlOptions {
  * an error, not the whole file into memory. A connection that breaks is made once more. Throws LlariatError "source" for a
  * base that is no http(s) URL.
  */
-export function urlFiles(base: string, options: UrlOptions = {}): FileSet {
+export function urlFiles(base: string, given: UrlOptions = {}): FileSet {
+  const options = checkOptions<UrlOptions>(given, { headers: "object", names: "list", fetch: "function" });
+  if (typeof base !== "string") throw new LlariatError("source", `got the base ${display(base)}, needed a URL`);
   const root = URL.canParse(base) ? new URL(base) : undefined;
   if (!(root && /^https?:$/.test(root.protocol))) {
     throw new LlariatError("source", `got the base ${JSON.stringify(base.slice(0, 80))}, needed an http or https URL`);

@@ -1,12 +1,19 @@
 // memory.ts — a checkpoint whose bytes the caller already holds.
 
+import { LlariatError } from "../error.ts";
+import { isObject } from "../text/json.ts";
+import { reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import { byteSource, checkName } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
 /** A FileSet over bytes (or texts, stored as UTF-8) the caller already holds; nothing is copied, reads answer views. */
 export function memoryFiles(files: Readonly<Record<string, Uint8Array | string>>, describe = "memory"): FileSet {
-  const sources = Object.entries(files).map(([name, data]) => {
+  if (!reading("files", () => isObject(files))) throw refused("files", "an object of bytes or texts by name", files);
+  if (typeof describe !== "string") throw refused("describe", "a text", describe);
+  const sources = reading("files", () => Object.entries(files)).map(([name, data]) => {
     checkName(name, describe);
+    if (typeof data !== "string" && !ArrayBuffer.isView(data)) throw refused(name, "bytes or a text", data);
     return memorySource(name, typeof data === "string" ? new TextEncoder().encode(data) : data);
   });
   return sourceSet(sources, describe);
@@ -26,6 +33,9 @@ export function sourceSet(sources: readonly ByteSource[], describe: string): Fil
     close: async () => {},
   };
 }
+
+const refused = (subject: string, needed: string, got: unknown): LlariatError =>
+  new LlariatError("source", `needs ${needed}, got ${display(got)}`, { subject });
 
 /** One ByteSource over bytes in memory; reads answer views of `bytes`. */
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {

@@ -4,6 +4,7 @@
 import { type Candidates, PAGE } from "../../kernels/index.ts";
 import { LlariatError, aborted } from "../error.ts";
 import { dependsOnLength, effectiveLength } from "../rope/index.ts";
+import { onAbort } from "../text/abort.ts";
 import type { Angles } from "./angles.ts";
 import { GONE, type PrefixCache, type PrefixPage, pagesBefore } from "./prefix.ts";
 
@@ -124,8 +125,7 @@ export class Sequence {
         reject(aborted(signal!, "computing a request"));
       };
       if (signal?.aborted) return stop();
-      signal?.addEventListener("abort", stop, { once: true });
-      const over = () => signal?.removeEventListener("abort", stop);
+      const over = onAbort(signal, stop);
       this.submit({
         ids,
         rows,

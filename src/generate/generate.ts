@@ -5,9 +5,12 @@ import { CANDIDATES, type Candidates } from "../../kernels/index.ts";
 import type { Output, Sequence, Turn } from "../engine/sequence.ts";
 import { LlariatError, aborted, checkAborted } from "../error.ts";
 import { dependsOnLength, describeRope } from "../rope/index.ts";
+import { onAbort } from "../text/abort.ts";
+import { checkOptions } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import { type TextStream, continuation } from "./continuation.ts";
-import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./options.ts";
+import { GENERATE_OPTIONS, type GenerateOptions, type Piece, type Prompt, type RequestContext } from "./options.ts";
+import type { Completion } from "./options.ts";
 import { Queue } from "./queue.ts";
 import { Random } from "./random.ts";
 import { checkRequest, endingIds, isChat, readRequest, stopStrings, topLogprobs } from "./request.ts";
@@ -20,6 +23,9 @@ import { StopMatcher } from "./stop.ts";
  * the step up; few enough that little is computed in vain for one who leaves.
  */
 const AHEAD = 16;
+
+/** Answers to one prompt; all are begun at once. OpenAI's API gives 128. */
+const MOST_ANSWERS = 1024;
 
 const WHAT = "computing a request";
 
@@ -46,19 +52,20 @@ export async function* request(
 export async function answers(
   context: RequestContext,
   prompt: Prompt,
-  n: number,
-  options: GenerateOptions,
+  given: GenerateOptions & { readonly n: number },
 ): Promise<Completion[]> {
-  if (!(Number.isSafeInteger(n) && n >= 1)) {
-    throw new LlariatError("request", `must be a whole number ≥ 1, got ${display(n)}`, { subject: "n" });
+  const { n, ...options } = checkOptions<typeof given>(given, { n: "any", ...GENERATE_OPTIONS });
+  if (!(Number.isSafeInteger(n) && n >= 1 && n <= MOST_ANSWERS)) {
+    throw new LlariatError("request", `must be a whole number ≥ 1 and ≤ ${MOST_ANSWERS}, got ${display(n)}`, {
+      subject: "n",
+    });
   }
-  checkRequest(options);
-  const { seed, signal, onAllocate: _, onPrefill: __, ...common } = options;
+  const { seed, signal, onAllocate: _, onPrefill: __, ...common } = checkRequest(options);
   // Who fails ends the others: nobody would see their answers.
   const stop = new AbortController();
   const relay = () => stop.abort(signal!.reason);
   if (signal?.aborted) relay();
-  signal?.addEventListener("abort", relay, { once: true });
+  const over = onAbort(signal, relay);
   const complete = async (own: GenerateOptions, computed?: () => void): Promise<Completion> => {
     const pieces = request(context, prompt, { ...own, signal: stop.signal });
     for (;;) {
@@ -79,7 +86,7 @@ export async function answers(
     await Promise.allSettled(all);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", relay);
+    over();
   }
 }
 
@@ -101,18 +108,19 @@ class Generation {
   readonly #k: number | undefined;
   readonly #out = { text: "", ids: [] as number[], logprobs: [] as number[], top: [] as Likely[][] };
   readonly #times = { called: performance.now(), started: 0, first: 0, last: 0 };
-  readonly #onAbort = () => this.#fail(aborted(this.#options.signal!, WHAT));
+  /** Stops waiting for the signal. */
+  #over = (): void => {};
   #finishReason: Completion["finishReason"] = "length";
   #cachedTokens = 0;
   /** The turn that waits for the consumer. */
   #next: Turn | undefined;
 
   /** Checks everything that can be checked; opens a sequence, which takes no memory yet. */
-  constructor(context: RequestContext, prompt: Prompt, options: GenerateOptions) {
+  constructor(context: RequestContext, prompt: Prompt, given: GenerateOptions) {
+    const options = checkRequest(given);
     const { scheduler, tokenizer, generation } = context;
     const { config, memory } = scheduler.engine;
     this.#options = options;
-    checkRequest(options);
     this.#sampling = samplingOptions(options, generation, config.vocab);
     this.#request = readRequest(context, prompt, options);
     const { ids, rope, capacity, meaning, planned } = this.#request;
@@ -144,7 +152,7 @@ class Generation {
     const { ids } = this.#request;
     const { signal, onPrefill } = this.#options;
     checkAborted(signal, WHAT); // perhaps by onAllocate
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#over = onAbort(signal, () => this.#fail(aborted(signal!, WHAT)));
     this.#sequence.submit({
       ...this.#turn(ids),
       onStart: (cached) => {
@@ -157,7 +165,7 @@ class Generation {
 
   /** Gives back what the request holds; what it has computed of its tokens stays known to others. */
   close(): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#over();
     this.#sequence.close();
   }
 

@@ -1,9 +1,9 @@
 // logits.ts — whole rows of logits, and the log-probabilities of a text: one pass, nothing generated.
 
 import type { Output } from "../engine/sequence.ts";
-import { LlariatError, checkAborted } from "../error.ts";
+import { checkAborted } from "../error.ts";
 import { type RopeChoice, parseRopeScaling } from "../rope/index.ts";
-import { display } from "../text/wording.ts";
+import { type Kinds, checkOptions, reading } from "../text/options.ts";
 import type { RequestContext } from "./options.ts";
 import { contiguous, promptIds } from "./request.ts";
 import { logProbability } from "./sample.ts";
@@ -21,6 +21,9 @@ export interface LogitsOptions {
 /** Options of `score`. */
 export type ScoreOptions = Omit<LogitsOptions, "rows" | "positions">;
 
+const SCORE_OPTIONS: Kinds<ScoreOptions> = { ropeScaling: "any", signal: "signal" };
+const LOGITS_OPTIONS: Kinds<LogitsOptions> = { ...SCORE_OPTIONS, rows: ["all", "last"], positions: "any" };
+
 /**
  * Logits of a prompt, computed in one pass with nothing cached before: Float32Array [ids.length or 1, vocab], the
  * caller's. Length-dependent RoPE uses ids.length. Any length that fits the device is computed.
@@ -31,13 +34,10 @@ export async function logits(
   options: LogitsOptions = {},
 ): Promise<Float32Array> {
   const { scheduler } = context;
-  const { rows = "all", signal } = options;
-  if (rows !== "all" && rows !== "last") {
-    throw new LlariatError("request", `must be all or last, got ${display(rows)}`, { subject: "rows" });
-  }
+  const { rows = "all", positions, ropeScaling, signal } = checkOptions<LogitsOptions>(options, LOGITS_OPTIONS);
   const tokens = promptIds(context, ids);
-  const rope = parseRopeScaling(options.ropeScaling, context.rope);
-  const runs = contiguous(tokens, options.positions);
+  const rope = parseRopeScaling(ropeScaling, context.rope);
+  const runs = reading("positions", () => contiguous(tokens, positions));
   const n = runs[runs.length - 1].position + runs[runs.length - 1].ids.length;
   const gaps = runs.length > 1 || runs[0].position > 0;
   checkAborted(signal, "computing logits");
@@ -70,10 +70,10 @@ export async function score(
 ): Promise<Float64Array> {
   const { scheduler } = context;
   const { maxOutputs } = scheduler.engine;
+  const { ropeScaling, signal } = checkOptions<ScoreOptions>(options, SCORE_OPTIONS);
   const tokens = promptIds(context, ids);
-  const rope = parseRopeScaling(options.ropeScaling, context.rope);
+  const rope = parseRopeScaling(ropeScaling, context.rope);
   const n = tokens.length;
-  const { signal } = options;
   checkAborted(signal, "computing logits");
   const sequence = scheduler.open({ capacity: n, rope, meaning: "planned", planned: n });
   const scores = new Float64Array(n - 1);

@@ -8,7 +8,9 @@ import { CANDIDATES } from "../../kernels/index.ts";
 import { samplingOptions } from "./sampling.ts";
 import { checkStops } from "./stop.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
-import { checkOptions } from "../text/options.ts";
+import { CHAT_OPTIONS } from "../../tokenizer/chat.ts";
+import { checkOptions, reading } from "../text/options.ts";
+import { isObject } from "../text/json.ts";
 import { display } from "../text/wording.ts";
 
 /** Whether a prompt is chat messages. */
@@ -17,6 +19,10 @@ export const isChat = (prompt: Prompt): prompt is readonly Message[] =>
 
 /** Token ids of a prompt. Throws `request` for an empty one or an id outside the vocabulary, `tokenizer` without one. */
 export function promptIds(context: RequestContext, prompt: Prompt, chat: GenerateOptions["chat"] = {}): Uint32Array {
+  return reading("prompt", () => readPrompt(context, prompt, chat));
+}
+
+function readPrompt(context: RequestContext, prompt: Prompt, chat: NonNullable<GenerateOptions["chat"]>): Uint32Array {
   const { tokenizer, scheduler } = context;
   const { vocab } = scheduler.engine.config;
   let ids: Ids;
@@ -43,13 +49,14 @@ const isList = (value: unknown): value is Ids =>
   Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 
 /** Ids of the vocabulary, copied. Throws `request` naming `subject` for any that is none. */
-function readIds(ids: Ids, vocab: number, subject: string): Uint32Array {
+function readIds(ids: unknown, vocab: number, subject: string): Uint32Array {
+  if (!isList(ids)) throw new LlariatError("request", `must be a list of ids, got ${display(ids)}`, { subject });
   const read = new Uint32Array(ids.length);
   for (let i = 0; i < ids.length; i++) {
     const id: unknown = ids[i];
     const number = typeof id === "bigint" ? Number(id) : id;
-    if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= vocab) {
-      const problem = `id ${display(id)} at ${i} is outside the vocabulary of ${vocab}`;
+    if (typeof number !== "number" || !Number.isInteger(number) || number < 0 || number >= Math.min(vocab, 2 ** 32)) {
+      const problem = `id ${display(id)} at ${i} is ${vocab === Infinity ? "no id" : `outside the vocabulary of ${vocab}`}`;
       throw new LlariatError("request", problem, { subject });
     }
     read[i] = number;
@@ -77,18 +84,39 @@ function checkNewTokens(maxNewTokens: number): void {
   throw new LlariatError("request", `must be a whole number ≥ 1, got ${got}`, { subject: "maxNewTokens" });
 }
 
-/** Refuses what no model could be asked: unknown names, values of another kind. Throws `request` naming the option. */
-export function checkRequest(options: GenerateOptions): void {
-  checkOptions(options, GENERATE_OPTIONS);
-  samplingOptions(options);
-  checkStops(stopStrings(options));
-  if (options.maxNewTokens !== undefined) checkNewTokens(options.maxNewTokens);
+/**
+ * Refuses what no model could be asked: unknown names, values of another kind. Gives back a copy, read once. Throws `request`
+ * naming the option.
+ */
+export function checkRequest(given: GenerateOptions): GenerateOptions {
+  const options = checkOptions<GenerateOptions>(given, GENERATE_OPTIONS);
+  const { chat, maxNewTokens, stop, stopIds } = options;
+  const logitBias = reading("logitBias", () =>
+    isObject(options.logitBias) ? { ...options.logitBias } : options.logitBias,
+  );
+  samplingOptions({ ...options, logitBias });
+  if (maxNewTokens !== undefined) checkNewTokens(maxNewTokens);
+  topLogprobs(options);
+  angleOptions(options, 1);
+  return {
+    ...options,
+    ...(logitBias !== undefined && { logitBias }),
+    ...(stop !== undefined && { stop: reading("stop", () => stopStrings(options)) }),
+    ...(stopIds !== undefined && { stopIds: reading("stopIds", () => readIds(stopIds, Infinity, "stopIds")) }),
+    ...(chat !== undefined && { chat: checkOptions<typeof chat>(chat, CHAT_OPTIONS, "chat") }),
+  };
 }
 
-/** The stop strings of a request. */
+/** The stop strings of a request. Throws `request` for what is no text or an empty one. */
 export function stopStrings({ stop = [] }: GenerateOptions): readonly string[] {
-  if (typeof stop === "string") return [stop];
-  if (Array.isArray(stop)) return stop;
+  if (typeof stop === "string" || Array.isArray(stop)) {
+    const stops: string[] = [];
+    for (const each of typeof stop === "string" ? [stop] : (stop as readonly string[])) {
+      checkStops([each]); // before the next: a list of holes may be of any length
+      stops.push(each);
+    }
+    return stops;
+  }
   throw new LlariatError("request", `must be a text or a list of texts, got ${display(stop)}`, { subject: "stop" });
 }
 
@@ -102,9 +130,6 @@ export function endingIds(
   { eosIds, scheduler }: RequestContext,
   { stopIds = [], ignoreEos }: GenerateOptions,
 ): Set<number> {
-  if (!isList(stopIds)) {
-    throw new LlariatError("request", `must be a list of ids, got ${display(stopIds)}`, { subject: "stopIds" });
-  }
   const own = readIds(stopIds, scheduler.engine.config.vocab, "stopIds");
   return new Set([...own, ...(ignoreEos ? [] : eosIds)]);
 }
@@ -175,7 +200,11 @@ export function readRequest(context: RequestContext, prompt: Prompt, options: Ge
 
 /** The ids in runs of neighbouring positions. Throws `request` unless positions are whole, increasing and one per id. */
 export function contiguous(ids: Uint32Array, positions?: ArrayLike<number>): { ids: Uint32Array; position: number }[] {
-  if (!positions) return [{ ids, position: 0 }];
+  if (positions === undefined) return [{ ids, position: 0 }];
+  if (!isList(positions)) {
+    const problem = `must be a list of whole numbers, got ${display(positions)}`;
+    throw new LlariatError("request", problem, { subject: "positions" });
+  }
   if (positions.length !== ids.length) {
     const problem = `needs one per id, got ${positions.length} for ${ids.length} ids`;
     throw new LlariatError("request", problem, { subject: "positions" });

@@ -7,6 +7,7 @@ import { byteSource, checkName } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
 import { isWeights, singleName } from "../checkpoint/names.ts";
 import { LlariatError, checkAborted } from "../error.ts";
+import { display } from "../text/wording.ts";
 
 /**
  * The files of a checkpoint folder, or of the folder around one .safetensors or .bin file, which then stands for
@@ -14,6 +15,8 @@ import { LlariatError, checkAborted } from "../error.ts";
  * in the blobs folder of the same repository. The caller closes it. Throws LlariatError "source" if there is no such path.
  */
 export async function folderFiles(path: string): Promise<FileSet> {
+  if (typeof path !== "string")
+    throw new LlariatError("source", `needs a path, got ${display(path)}`, { subject: "path" });
   const full = resolve(path);
   const info = await stat(full).catch((cause: NodeJS.ErrnoException) => {
     throw new LlariatError(

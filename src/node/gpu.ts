@@ -3,6 +3,7 @@
 import { LlariatError } from "../error.ts";
 import { type AdapterInfo, type DeviceHandle, SOFTWARE, isSoftware, useWait } from "../device/handle.ts";
 import { deviceDescriptor } from "../device/limits.ts";
+import { checkOptions } from "../text/options.ts";
 import { fasterAdvice, noAdapterMessage } from "./advice.ts";
 import { hasVulkanLoader, useSwiftShader } from "./software.ts";
 import { napWhile } from "./waiting.ts";
@@ -55,7 +56,8 @@ const instances = new Map<string, GPU>();
  * @throws LlariatError("device") if npm `webgpu` is missing or cannot be loaded, if the adapter asked for does not exist,
  * or if there is none at all; the sentence says what to install.
  */
-export async function requestDevice(options: DeviceOptions = {}): Promise<GpuHandle> {
+export async function requestDevice(given: DeviceOptions = {}): Promise<GpuHandle> {
+  const options = checkOptions<DeviceOptions>(given, { adapter: "text", profiling: "flag", log: "function" });
   const wanted = options.adapter ?? (process.env["LLARIAT_ADAPTER"] || undefined);
   const create = await loadDawn();
   const flags = options.profiling ? ["disable-dawn-features=timestamp_quantization"] : [];

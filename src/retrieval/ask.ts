@@ -69,16 +69,20 @@ export async function ask(
   }
 }
 
+/** More prompts at once keep no engine busier, and each is held in memory. */
+const MOST_IN_FLIGHT = 4096;
+
 /**
  * Works on items in their order, at most `limit` at the same time. After a failure no further item is begun; those in
  * flight end, then the first failure is thrown.
  */
 export async function inFlight<T>(limit: number, items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
   const iterator = items[Symbol.iterator]();
-  let failed = false;
+  let [failed, ended] = [false, false];
   const worker = async (): Promise<void> => {
     while (!failed) {
       const next = iterator.next();
+      ended = next.done === true;
       if (next.done) return;
       try {
         await work(next.value);
@@ -88,7 +92,9 @@ export async function inFlight<T>(limit: number, items: Iterable<T>, work: (item
       }
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: limit }, worker));
+  const workers: Promise<void>[] = [];
+  while (workers.length < Math.min(limit, MOST_IN_FLIGHT) && !ended) workers.push(worker());
+  const ends = await Promise.allSettled(workers);
   const broken = ends.find((end) => end.status === "rejected");
   if (broken) throw broken.reason;
 }

@@ -1,6 +1,8 @@
 // client.ts — a server as an engine: anything with OpenAI's completions endpoint.
 
 import { LlariatError, checkAborted } from "../error.ts";
+import { type Kinds, checkOptions } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import type { Answer, CompleteOptions, Engine } from "./engine.ts";
 
 /** How to reach a server. */
@@ -22,6 +24,17 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
 }
 
+const KINDS: Kinds<ClientOptions> = {
+  url: "text",
+  model: "text",
+  key: "text",
+  tokenizer: "object",
+  rope: "object",
+  retries: "any",
+  pauseMs: "any",
+  fetch: "function",
+};
+
 /** Statuses that say "later", not "no". */
 const LATER = new Set([429, 502, 503, 504]);
 
@@ -31,7 +44,7 @@ export function completionsUrl(base: string): string {
   try {
     url = new URL(base);
   } catch (cause) {
-    throw new LlariatError("request", `${JSON.stringify(base)} is no address`, {
+    throw new LlariatError("request", `${display(base)} is no address`, {
       subject: "url",
       advice: "write http://HOST:PORT",
       cause,
@@ -50,7 +63,15 @@ export function completionsUrl(base: string): string {
  * be echoed as `rope`: servers that do not know the field ignore it, and a measurement of the wrong setting is worse than
  * none. With the setting "own" nothing is sent, so any server can be measured as it was started.
  */
-export function viaUrl(options: ClientOptions): Engine {
+export function viaUrl(given: ClientOptions): Engine {
+  const options = checkOptions<ClientOptions>(given, KINDS);
+  for (const [subject, value] of [
+    ["retries", options.retries],
+    ["pauseMs", options.pauseMs],
+  ] as const) {
+    if (value === undefined || (typeof value === "number" && value >= 0 && value < Infinity)) continue;
+    throw new LlariatError("request", `must be a number ≥ 0, got ${display(value)}`, { subject });
+  }
   const url = completionsUrl(options.url);
   const { tokenizer, rope } = options;
   return {

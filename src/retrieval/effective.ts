@@ -3,9 +3,11 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
+import { type Kinds, checkOptions, reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { CountTokens, Engine } from "./engine.ts";
-import { tokenCounter } from "./engine.ts";
+import { MOST_TOKENS, checkEngine, tokenCounter } from "./engine.ts";
 import { ANSWER_TOKENS } from "./judge.ts";
 import type { Prompt } from "./prompts/index.ts";
 import { prompts } from "./prompts/index.ts";
@@ -72,8 +74,31 @@ export interface EffectiveProgress {
   readonly of: number;
 }
 
-/** Refuses settings that cannot be meant, without an engine. @throws LlariatError("request") naming the setting. */
-export function checkEffective(settings: Partial<EffectiveSettings>): void {
+const KINDS: Kinds<EffectiveSettings> = {
+  window: "any",
+  points: "any",
+  tries: "any",
+  least: "any",
+  ropeScalings: "list",
+  answerRoom: "any",
+  fit: ["exact", "whole"],
+  seed: "any",
+  batch: "any",
+  countTokens: "function",
+};
+
+/** All are built before the first is asked: of a thousand characters each, these fill a gigabyte. */
+const MOST_PROMPTS = 2 ** 20;
+
+/** How a measurement is followed and ended. */
+export interface EffectiveOptions {
+  readonly onProgress?: (progress: EffectiveProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Refuses settings that cannot be meant, without an engine; gives back a copy, read once. @throws LlariatError("request") naming the setting. */
+export function checkEffective(given: Partial<EffectiveSettings>): Partial<EffectiveSettings> {
+  const settings = checkOptions<EffectiveSettings>(given, KINDS);
   for (const [name, smallest] of [
     ["window", 1],
     ["points", 2],
@@ -82,13 +107,40 @@ export function checkEffective(settings: Partial<EffectiveSettings>): void {
     ["batch", 1],
   ] as const) {
     const value = settings[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= smallest)) {
-      throw new LlariatError("request", `must be a whole number ≥ ${smallest}, got ${value}`, { subject: name });
+    if (value !== undefined && !(Number.isInteger(value) && value >= smallest && value <= MOST_TOKENS)) {
+      const needed =
+        typeof value === "number" && value > MOST_TOKENS ? `at most ${MOST_TOKENS}` : `a whole number ≥ ${smallest}`;
+      throw new LlariatError("request", `must be ${needed}, got ${display(value)}`, {
+        subject: name,
+      });
     }
   }
-  const { least = 1 } = settings;
-  if (!(least > 0 && least <= 1))
-    throw new LlariatError("request", `must be a rate above 0 and at most 1, got ${least}`, { subject: "least" });
+  const {
+    least = 1,
+    seed = 0,
+    points = 32,
+    tries = 10,
+    window,
+    answerRoom = 0,
+  } = settings as Partial<EffectiveSettings>;
+  if (points * tries > MOST_PROMPTS) {
+    const problem = `${points} points with ${tries} tries are more than ${MOST_PROMPTS} prompts`;
+    throw new LlariatError("request", problem, { subject: "tries" });
+  }
+  if (window !== undefined && answerRoom >= window) {
+    throw new LlariatError("request", `must be less than the window of ${window}, got ${answerRoom}`, {
+      subject: "answerRoom",
+    });
+  }
+  if (!(typeof least === "number" && least > 0 && least <= 1)) {
+    throw new LlariatError("request", `must be a rate above 0 and at most 1, got ${display(least)}`, {
+      subject: "least",
+    });
+  }
+  if (typeof seed !== "string" && !Number.isFinite(seed)) {
+    throw new LlariatError("request", `must be a number or a text, got ${display(seed)}`, { subject: "seed" });
+  }
+  return settings;
 }
 
 /**
@@ -98,13 +150,16 @@ export function checkEffective(settings: Partial<EffectiveSettings>): void {
  */
 export async function effectiveContext(
   engine: Engine,
-  settings: EffectiveSettings,
-  options: { readonly onProgress?: (progress: EffectiveProgress) => void; readonly signal?: AbortSignal } = {},
+  given: EffectiveSettings,
+  also: EffectiveOptions = {},
 ): Promise<EffectiveContext> {
+  const options = checkOptions<EffectiveOptions>(also, { onProgress: "function", signal: "signal" });
+  checkEngine(engine);
+  const settings = { window: 0, ...checkEffective(given) };
+  checkEffective({ window: settings.window }); // left out
   const { window, points = 32, tries = 10, least = 0.2, answerRoom = 8, fit = "whole", seed = 0, batch = 4 } = settings;
-  checkEffective(settings);
   const count = tokenCounter(engine, settings.countTokens);
-  const scalings = (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each));
+  const scalings = reading("ropeScalings", () => (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each)));
   const tokens = window - answerRoom;
   const distances = new Map<number, Prompt[]>(); // few repetitions of the filler allow fewer distances than asked for
   for (let i = 0; i < points; i++) {
@@ -132,7 +187,7 @@ interface Measurement {
 async function measure(
   engine: Engine,
   { scaling, sorted, least, batch }: Measurement,
-  { onProgress, signal }: { onProgress?: (progress: EffectiveProgress) => void; signal?: AbortSignal },
+  { onProgress, signal }: EffectiveOptions,
 ): Promise<EffectiveRow> {
   const started = performance.now();
   const questions = sorted.flatMap(([distance, built]) => built.map((prompt, index) => ({ distance, prompt, index })));

@@ -3,6 +3,9 @@
 
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeAngles, RopeChoice } from "../rope/index.ts";
+import { isObject } from "../text/json.ts";
+import { reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import { logProbability } from "../generate/sample.ts";
 
 /** What the suite sends with a prompt. Always greedy: an answer must not depend on luck. */
@@ -59,6 +62,15 @@ export interface ScoreOptions {
 /** Counts the tokens of a prompt as the engine does. */
 export type CountTokens = (text: string) => number;
 
+/** Longest prompt that is built: a prompt is one text, of which V8 holds 2^29 characters, and a token may have 32. */
+export const MOST_TOKENS = 2 ** 24;
+
+/** @throws LlariatError("request") for what cannot complete a prompt. */
+export function checkEngine(engine: unknown): void {
+  if (reading("engine", () => isObject(engine) && typeof engine["complete"] === "function")) return;
+  throw new LlariatError("request", `needs an object with complete(), got ${display(engine)}`, { subject: "engine" });
+}
+
 /** @throws LlariatError("tokenizer") if the engine cannot count. */
 export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
   if (count) return count;
@@ -74,7 +86,7 @@ export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
 export function trainedLength(engine: Engine, given?: number): number {
   const length = given ?? engine.rope?.originalMaxPositions;
   if (length !== undefined && Number.isInteger(length) && length >= 1) return length;
-  throw new LlariatError("request", `needs the tokens the model was trained for, got ${length}`, {
+  throw new LlariatError("request", `needs the tokens the model was trained for, got ${display(length)}`, {
     subject: "trainedLength",
     advice: "it is max_position_embeddings of config.json",
   });

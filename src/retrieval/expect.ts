@@ -3,6 +3,7 @@
 //   uuid/none<=0.1@>1x#0.2  uuid only, all lengths beyond the trained one, only the secrets at position 0.2
 
 import { LlariatError } from "../error.ts";
+import { display } from "../text/wording.ts";
 import type { Cell } from "./cell.ts";
 
 /** How a measured rate or a length is compared with a stated one. */
@@ -47,10 +48,13 @@ const LENGTH = /^(>=|<=|>|<)?\s*(\d*\.?\d+)(x?)$/;
  * @throws LlariatError("request") for anything else.
  */
 export function parseExpectation(text: string): Condition {
+  if (typeof text !== "string") {
+    throw new LlariatError("request", `must be a text, got ${display(text)}`, { subject: "expect" });
+  }
   const refuse = (what: string): never => {
     throw new LlariatError(
       "request",
-      `expectation ${JSON.stringify(text)}: ${what}; write SETTING>=RATE@LENGTH, for example dynamic:2>=0.9@1.5x`,
+      `expectation ${display(text)}: ${what}; write SETTING>=RATE@LENGTH, for example dynamic:2>=0.9@1.5x`,
     );
   };
   const match = SHAPE.exec(text.trim());
@@ -67,7 +71,7 @@ export function parseExpectation(text: string): Condition {
     comparison: comparison as Comparison,
     rate: Number(rate),
     lengths: bounds.map((bound) => {
-      const [, how = "=", value, times] = LENGTH.exec(bound.trim()) ?? refuse(`${JSON.stringify(length)} is no length`);
+      const [, how = "=", value, times] = LENGTH.exec(bound.trim()) ?? refuse(`${display(length)} is no length`);
       return { comparison: how as Comparison, value: Number(value), times: times === "x" };
     }),
     whole: length === "whole",

@@ -2,6 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { isObject, show } from "../text/json.ts";
+import { reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
 import { tally } from "./grid.ts";
@@ -15,6 +16,10 @@ const refuse = (sentence: string): never => {
 
 /** Checks that parsed JSON is a report of this format. @throws LlariatError("request") saying what is wrong. */
 export function parseReport(json: unknown, name = "report.json"): Report {
+  return reading(name, () => checkReport(json, name));
+}
+
+function checkReport(json: unknown, name: string): Report {
   if (typeof json !== "object" || json === null) return refuse(`${name}: needs an object, got ${display(json)}`);
   const report = json as Readonly<Record<string, unknown>>;
   if (report["format"] !== REPORT_FORMAT) {
@@ -65,8 +70,13 @@ export function checkSaved(
  * @throws LlariatError("request") for reports of different runs, or two different answers to the same prompt.
  */
 export function mergeReports(reports: readonly Report[]): Report {
+  return reading("reports", () => merge(reports));
+}
+
+function merge(reports: readonly Report[]): Report {
+  if (!Array.isArray(reports)) refuse(`merge: needs a list of reports, got ${display(reports)}`);
   if (reports.length === 0) refuse("merge: needs at least one report");
-  reports.forEach((report, i) => parseReport(report, `report ${i + 1}`));
+  Array.from(reports).forEach((report, i) => parseReport(report, `report ${i + 1}`));
   const [first] = reports;
   const other = reports.find((report) => report.fingerprint !== first.fingerprint);
   if (other) {

@@ -3,6 +3,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
+import { type Kinds, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Encoder, ScoringEngine } from "./engine.ts";
 import { score } from "./engine.ts";
@@ -65,12 +66,30 @@ export type PerplexityEngine = ScoringEngine & {
   readonly tokenizer?: Encoder | undefined;
 };
 
+const KINDS: Kinds<PerplexitySettings> = {
+  text: "any",
+  name: "text",
+  windows: "list",
+  stride: "any",
+  ropeScalings: "list",
+  maxTokens: "any",
+};
+
+/** How a measurement is followed and ended. */
+export interface PerplexityOptions {
+  readonly onProgress?: (progress: PerplexityProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** Refuses windows, a stride and a maxTokens that cannot be meant. @throws LlariatError("request") naming the setting. */
 export function checkWindows({
   windows,
   stride = 256,
   maxTokens = Infinity,
 }: Pick<PerplexitySettings, "windows" | "stride" | "maxTokens">): void {
+  if (!Array.isArray(windows)) {
+    throw new LlariatError("request", `must be a list, got ${display(windows)}`, { subject: "windows" });
+  }
   if (windows.length === 0) throw new LlariatError("request", "needs at least one", { subject: "windows" });
   const all = ["maxTokens", maxTokens] as const;
   for (const [subject, value] of [
@@ -91,16 +110,23 @@ export function checkWindows({
  */
 export async function perplexity(
   engine: PerplexityEngine,
-  settings: PerplexitySettings,
-  options: { readonly onProgress?: (progress: PerplexityProgress) => void; readonly signal?: AbortSignal } = {},
+  given: PerplexitySettings,
+  also: PerplexityOptions = {},
 ): Promise<Perplexity> {
-  checkWindows(settings);
+  const settings = checkOptions<PerplexitySettings>(given, KINDS);
+  const options = checkOptions<PerplexityOptions>(also, { onProgress: "function", signal: "signal" });
+  reading("windows", () => checkWindows(settings));
   const { windows, stride = 256, maxTokens = Infinity, name = "text" } = settings;
-  const whole = encode(engine, settings.text);
+  if (reading("engine", () => typeof engine.score !== "function" && typeof engine.logits !== "function")) {
+    throw new LlariatError("request", "needs an object with score() or logits(); a server's completions give neither", {
+      subject: "engine",
+    });
+  }
+  const whole = reading("text", () => encode(engine, settings.text));
   const ids = whole.slice(0, maxTokens);
   if (ids.length < 2)
     throw new LlariatError("request", `${name}: perplexity needs at least 2 tokens, got ${ids.length}`);
-  const scalings = (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each));
+  const scalings = reading("ropeScalings", () => (settings.ropeScalings ?? ["own"]).map((each) => parseScaling(each)));
   const rows: PerplexityRow[] = [];
   for (const scaling of scalings) {
     for (const window of windows) {
@@ -118,7 +144,14 @@ export async function perplexity(
 }
 
 function encode(engine: PerplexityEngine, text: PerplexitySettings["text"]): number[] {
-  if (typeof text !== "string") return Array.from(text);
+  if (typeof text !== "string") {
+    const isList = Array.isArray(text) || (ArrayBuffer.isView(text) && !(text instanceof DataView));
+    const ids: number[] = [];
+    for (let i = 0; isList && i < text.length && Number.isInteger(text[i]); i++) ids.push(text[i]);
+    if (isList && ids.length === text.length) return ids;
+    const got = isList ? `${display(text[ids.length])} at ${ids.length}` : display(text);
+    throw new LlariatError("request", `must be a text or token ids, got ${got}`, { subject: "text" });
+  }
   if (engine.tokenizer) return Array.from(engine.tokenizer.encode(text));
   throw new LlariatError("tokenizer", "this engine has no tokenizer, so a text cannot be encoded; give token ids");
 }

@@ -1,7 +1,7 @@
 // presets.ts — the conditions of h2oGPT's tests/test_long_context.py as data. What the caller sets besides wins.
 
 import { LlariatError } from "../error.ts";
-import { nearest } from "../text/wording.ts";
+import { display, nearest } from "../text/wording.ts";
 import type { RetrievalSettings } from "./settings.ts";
 
 /** A named set of settings and where it is from. */
@@ -50,11 +50,11 @@ export const presets: Readonly<Record<string, Preset>> = {
 
 /** @throws LlariatError("request") for a name that is no preset's. */
 export function preset(name: string): Preset {
-  if (Object.hasOwn(presets, name)) return presets[name];
-  const near = nearest(name, Object.keys(presets));
+  if (typeof name === "string" && Object.hasOwn(presets, name)) return presets[name];
+  const near = typeof name === "string" ? nearest(name, Object.keys(presets)) : undefined;
   throw new LlariatError(
     "request",
-    `${JSON.stringify(name)} is none of ${Object.keys(presets).join(", ")}${near ? `; did you mean ${near}?` : ""}`,
+    `${display(name)} is none of ${Object.keys(presets).join(", ")}${near ? `; did you mean ${near}?` : ""}`,
     { subject: "preset" },
   );
 }

@@ -2,9 +2,10 @@
 
 import { checkAborted } from "../error.ts";
 import { parseRopeScaling } from "../rope/index.ts";
+import { type Kinds, checkOptions } from "../text/options.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { Engine } from "./engine.ts";
-import { tokenCounter } from "./engine.ts";
+import { checkEngine, tokenCounter } from "./engine.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
 import type { PlannedCell } from "./grid.ts";
 import { echo, plan, tally } from "./grid.ts";
@@ -44,17 +45,27 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, unknown>>;
 }
 
+const RUN_OPTIONS: Kinds<RunOptions> = {
+  onProgress: "function",
+  onSave: "function",
+  resume: "object",
+  signal: "signal",
+  environment: "object",
+};
+
 /**
  * Measures how much of its context an engine uses: runs the grid of the settings and returns the report, expectations
  * checked. Attempts without an answer are kept with their error. The engine stays the caller's.
  * @throws LlariatError: "request" or "rope" for settings, "tokenizer" without a way to count tokens, "aborted" for the
  * signal, or the engine's own error if it cannot go on; what was done until then has gone to `onSave`.
  */
-export async function retrieve(engine: Engine, given: RetrievalSettings, options: RunOptions = {}): Promise<Report> {
+export async function retrieve(engine: Engine, given: RetrievalSettings, also: RunOptions = {}): Promise<Report> {
+  const options = checkOptions<RunOptions>(also, RUN_OPTIONS);
+  checkEngine(engine);
   const settings = resolveSettings(engine, given);
   const conditions = settings.expect.map(parseExpectation);
   if (engine.rope) for (const { ropeScaling } of settings.scalings) parseRopeScaling(ropeScaling, engine.rope);
-  const count = tokenCounter(engine, given.countTokens);
+  const count = tokenCounter(engine, settings.countTokens);
   const planned = plan(settings, engine);
   const echoed = echo(settings);
   const fingerprint = fnv1a(JSON.stringify([settings.model, echoed]))

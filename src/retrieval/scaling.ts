@@ -3,6 +3,8 @@
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeAngles, RopeChoice, RopeScaling } from "../rope/index.ts";
 import { ROPE_ANGLES, maxContext, parseRopeOption, parseRopeScaling, showOption } from "../rope/index.ts";
+import { reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
 export interface Scaling {
@@ -21,11 +23,22 @@ export function parseScaling(
   given: string | RopeScaling | Scaling | null,
   readFile?: (path: string) => string,
 ): Scaling {
+  return reading("ropeScalings", () => readScaling(given, readFile));
+}
+
+function readScaling(given: Parameters<typeof parseScaling>[0], readFile?: (path: string) => string): Scaling {
   if (given === null) return { label: "none", ropeScaling: null };
   if (typeof given === "object") {
+    if ("label" in given && typeof given.label !== "string") {
+      throw new LlariatError("rope", `must be a text, got ${display(given.label)}`, { subject: "ropeScalings.label" });
+    }
     const scaling = "label" in given ? given : { label: showOption(given), ropeScaling: given };
     refusePointless(scaling);
     return scaling;
+  }
+  if (typeof given !== "string") {
+    const problem = `needs a text, a setting or null, got ${display(given)}`;
+    throw new LlariatError("rope", problem, { subject: "ropeScalings" });
   }
   const text = given.trim();
   const ropeAngles = ROPE_ANGLES.find((angles) => text.endsWith(`/${angles}`));

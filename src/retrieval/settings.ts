@@ -2,9 +2,11 @@
 
 import { LlariatError } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
-import { nearest } from "../text/wording.ts";
+import { isObject } from "../text/json.ts";
+import { type Kinds, checkOptions, reading } from "../text/options.ts";
+import { display, nearest } from "../text/wording.ts";
 import type { CountTokens, Engine } from "./engine.ts";
-import { trainedLength } from "./engine.ts";
+import { MOST_TOKENS, trainedLength } from "./engine.ts";
 import type { Document, FixturePrompt, Needle, TaskName } from "./prompts/index.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
@@ -81,26 +83,36 @@ export interface ResolvedSettings {
   readonly needle: Needle | undefined;
   readonly fixture: readonly FixturePrompt[] | undefined;
   readonly model: string;
+  readonly countTokens: CountTokens | undefined;
 }
 
 const TASKS: readonly TaskName[] = ["uuid", "passkey", "title", "needle"];
 
-const KEYS: readonly (keyof RetrievalSettings)[] = [
-  ...(["tasks", "ropeScalings", "promptLengths", "positions", "tries", "seed", "trainedLength", "answerRoom"] as const),
-  ...([
-    "maxNewTokens",
-    "fit",
-    "batch",
-    "runHopeless",
-    "sequential",
-    "shard",
-    "expect",
-    "documents",
-    "titles",
-    "leastTokens",
-  ] as const),
-  ...(["filler", "needle", "fixture", "countTokens", "model"] as const),
-];
+const KINDS: Kinds<RetrievalSettings> = {
+  tasks: "list",
+  ropeScalings: "list",
+  promptLengths: "list",
+  positions: "list",
+  tries: "any",
+  seed: "any",
+  trainedLength: "any",
+  answerRoom: "any",
+  maxNewTokens: "any",
+  fit: ["exact", "whole"],
+  batch: "any",
+  runHopeless: "flag",
+  sequential: "any",
+  shard: "object",
+  expect: "list",
+  documents: "list",
+  titles: ["own", "made"],
+  leastTokens: "any",
+  filler: "text",
+  needle: "object",
+  fixture: "list",
+  countTokens: "function",
+  model: "text",
+};
 
 const refuse = (problem: string, subject?: string): never => {
   throw new LlariatError("request", problem, { subject });
@@ -109,7 +121,7 @@ const refuse = (problem: string, subject?: string): never => {
 function whole(name: string, value: number, least: number): number {
   return Number.isInteger(value) && value >= least
     ? value
-    : refuse(`must be a whole number ≥ ${least}, got ${value}`, name);
+    : refuse(`must be a whole number ≥ ${least}, got ${display(value)}`, name);
 }
 
 /** Refuses an empty list and repeated items, which would make cells of the same name. */
@@ -123,14 +135,40 @@ function list<T>(name: string, items: readonly T[], label: (item: T) => string):
 /** A length in tokens: a number, "6000", "1.5x" (times the trained length), or "whole". */
 export function parseLength(given: number | string, trained: number): number | "whole" {
   if (given === "whole") return given;
-  const text = String(given).trim();
+  const text = typeof given === "string" || typeof given === "number" ? String(given).trim() : "";
   const times = /^(\d+(?:\.\d+)?)x$/.exec(text);
   const tokens = times ? Math.floor(Number(times[1]) * trained) : Number(text);
+  if (tokens > MOST_TOKENS) refuse(`at most ${MOST_TOKENS} tokens, got ${display(given)}`, "promptLengths");
   if (Number.isInteger(tokens) && tokens >= 1 && text !== "") return tokens;
   return refuse(
-    `needs tokens, "1.5x" (times the trained length ${trained}) or "whole", got ${JSON.stringify(given)}`,
+    `needs tokens, "1.5x" (times the trained length ${trained}) or "whole", got ${display(given)}`,
     "promptLengths",
   );
+}
+
+/** Refuses lists and objects whose parts are of another kind. */
+function checkParts({ documents = [], expect = [], fixture = [], needle, seed = 0 }: RetrievalSettings): void {
+  for (const document of documents) {
+    const { name, text, title } = checkOptions<Document>(
+      document,
+      { name: "text", text: "text", title: "text" },
+      "documents",
+    );
+    if (name === undefined || text === undefined)
+      refuse(`needs name and text, got ${display({ name, text, title })}`, "documents");
+  }
+  for (const each of expect) if (typeof each !== "string") refuse(`holds texts, got ${display(each)} in it`, "expect");
+  for (const each of fixture) {
+    if (!isObject(each) || !isObject(each.prompt) || typeof each.prompt.text !== "string")
+      refuse(`holds prompts as prompts.fromFixture gives them, got ${display(each)} in it`, "fixture");
+  }
+  if (needle) {
+    const kinds = { fact: "text", question: "text", values: "list" } as const;
+    const { fact, question } = checkOptions<Needle>(needle, kinds, "needle");
+    if (fact === undefined || question === undefined) refuse("needs fact and question", "needle");
+  }
+  if (typeof seed !== "string" && !Number.isFinite(seed))
+    refuse(`must be a number or a text, got ${display(seed)}`, "seed");
 }
 
 /** h2oGPT leaves 256 of 4096 tokens for the answer. */
@@ -138,24 +176,25 @@ const roomFor = (trained: number): number => Math.min(256, Math.floor(trained / 
 
 /** Checks settings against an engine. @throws LlariatError("request" or "rope") naming the setting. */
 export function resolveSettings(engine: Engine, given: RetrievalSettings): ResolvedSettings {
-  for (const key of Object.keys(given)) {
-    if ((KEYS as readonly string[]).includes(key)) continue;
-    const near = nearest(key, KEYS);
-    refuse(`${key} is no setting of retrieve${near ? `; did you mean ${near}?` : `; known are ${KEYS.join(", ")}`}`);
-  }
+  const settings = checkOptions<RetrievalSettings>(given, KINDS);
+  return reading("settings", () => resolve(engine, settings));
+}
+
+function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
+  checkParts(given);
   const trained = trainedLength(engine, given.trainedLength);
   const { fixture, documents = [], positions = [0.2, 0.5, 0.8], sequential = false } = given;
   for (const task of given.tasks ?? []) {
     if (TASKS.includes(task)) continue;
-    const near = nearest(task, TASKS);
-    refuse(`${JSON.stringify(task)} is none of ${TASKS.join(", ")}${near ? `; did you mean ${near}?` : ""}`, "tasks");
+    const near = typeof task === "string" ? nearest(task, TASKS) : undefined;
+    refuse(`${display(task)} is none of ${TASKS.join(", ")}${near ? `; did you mean ${near}?` : ""}`, "tasks");
   }
   if (fixture && (given.tasks ?? given.promptLengths ?? given.positions ?? given.tries) !== undefined) {
     refuse("a fixture brings its own tasks, promptLengths, positions and tries; leave these out");
   }
   const tasks = fixture
     ? [...new Set(fixture.map((each) => each.prompt.task))]
-    : list<TaskName>("tasks", given.tasks ?? ["uuid"], String);
+    : list<TaskName>("tasks", given.tasks ?? ["uuid"], display);
   const promptLengths = list(
     "promptLengths",
     fixture
@@ -172,9 +211,12 @@ export function resolveSettings(engine: Engine, given: RetrievalSettings): Resol
       refuse('"whole" is a whole document, so only the title task has it', "promptLengths");
     }
   }
-  for (const position of list("positions", positions, String)) {
-    if (!(position >= 0 && position <= 1)) refuse(`must be between 0 and 1, got ${position}`, "positions");
+  for (const position of list("positions", positions, display)) {
+    if (!(typeof position === "number" && position >= 0 && position <= 1))
+      refuse(`must be between 0 and 1, got ${display(position)}`, "positions");
   }
+  if (typeof sequential !== "boolean" && !isObject(sequential))
+    refuse(`must be true, false or a rule, got ${display(sequential)}`, "sequential");
   const rule = sequential === true ? DEFAULT_SEQUENTIAL : sequential || null;
   if (rule) settled(0, 0, rule);
   const shard = given.shard ?? { index: 1, count: 1 };
@@ -203,10 +245,11 @@ export function resolveSettings(engine: Engine, given: RetrievalSettings): Resol
     expect: given.expect ?? [],
     documents,
     titles: given.titles ?? "own",
-    leastTokens: given.leastTokens ?? 0,
+    leastTokens: whole("leastTokens", given.leastTokens ?? 0, 0),
     filler,
     needle: given.needle,
     fixture,
     model: given.model ?? "model",
+    countTokens: given.countTokens,
   };
 }

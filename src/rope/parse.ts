@@ -7,6 +7,7 @@
 // an effect or is refused.
 
 import { isObject } from "../text/json.ts";
+import { reading } from "../text/options.ts";
 import type { Rope, RopeType } from "./frequencies.ts";
 import { display } from "../text/wording.ts";
 import type { Surroundings } from "./build.ts";
@@ -67,6 +68,11 @@ const inConfig = (key: string) => `config.json: ${key}`;
  * @throws LlariatError naming the key: "rope" for the setting, "config" for the head dimension and the context.
  */
 export function parseRope(config: Readonly<Record<string, unknown>>, dialect: RopeDialect = {}): Rope {
+  return reading("config.json", () => readRope(config, dialect));
+}
+
+function readRope(config: Readonly<Record<string, unknown>>, dialect: RopeDialect): Rope {
+  if (!isObject(config)) return refuse("config.json", `must be an object, got ${display(config)}`, "config");
   // transformers takes one of the two as a whole; nothing of the other is merged, not even rope_theta.
   const [scaling, parameters] = [section(config, "rope_scaling"), section(config, "rope_parameters")];
   const values = scaling ?? parameters ?? {};
@@ -156,6 +162,10 @@ function section(config: Dict, key: string): Dict | undefined {
  */
 export function parseRopeScaling(setting: RopeChoice, model: Rope): Rope {
   if (setting === undefined) return model;
+  return reading("ropeScaling", () => readSetting(setting, model));
+}
+
+function readSetting(setting: Exclude<RopeChoice, undefined>, model: Rope): Rope {
   const where = "ropeScaling";
   const values: unknown = setting === null || setting === "none" ? { rope_type: "default" } : setting;
   if (!isObject(values))

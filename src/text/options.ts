@@ -1,48 +1,123 @@
 // options.ts — the options of a public call, checked before anything starts: known names only, each of its kind.
 
 import { LlariatError } from "../error.ts";
-import { display, nearest } from "./wording.ts";
+import { isSignal } from "./abort.ts";
+import { isObject } from "./json.ts";
+import { display, nearest, said, short } from "./wording.ts";
 
-/** What an option must be, as far as one can see without knowing what it is for. `any`: whoever reads it checks it. */
-export type Kind = "any" | "flag" | "function" | "object" | "signal";
+/**
+ * What an option must be, as far as one can see without knowing what it is for; a list holds the words that it may be.
+ * `any`: whoever reads it checks it.
+ */
+export type Kind = "any" | keyof typeof NEEDED | readonly string[];
 
 /** Every option of a call by name; `Record<keyof Options, Kind>` makes the compiler see that none is forgotten. */
 export type Kinds<Options> = Readonly<Record<keyof Required<Options>, Kind>>;
 
-const NEEDED: Readonly<Record<Exclude<Kind, "any">, string>> = {
+const NEEDED = {
   flag: "true or false",
+  text: "a text",
+  list: "a list without holes",
   function: "a function",
   object: "an object",
   signal: "an AbortSignal",
-};
+  device: "a GPUDevice",
+  "flag or text": "true, false or a text",
+  "list or null": "a list without holes, or null",
+} as const;
 
 /**
  * Refuses options that are no object, names that are not known, and values of another kind; undefined counts as left out.
+ * Gives back a copy that holds what was checked: each option is read once, so that none can be another thing later.
+ * `within`: the option that these are part of, for the names in errors.
  * @throws LlariatError("request") naming the option, and the known name nearest to an unknown one.
  */
-export function checkOptions<Options>(options: unknown, kinds: Kinds<Options>): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new LlariatError("request", `must be an object, got ${display(options)}`, { subject: "options" });
-  }
-  for (const name of Reflect.ownKeys(options)) {
-    const value = (options as Record<PropertyKey, unknown>)[name];
-    if (typeof name === "symbol" || !Object.hasOwn(kinds, name)) {
-      if (value === undefined) continue;
+export function checkOptions<Options extends object>(
+  options: unknown,
+  kinds: Kinds<Options>,
+  within?: string,
+): Options {
+  const at = (name: string) => (within === undefined ? name : `${within}.${name}`);
+  return reading(within ?? "options", () => {
+    if (!isObject(options)) {
+      throw new LlariatError("request", `must be an object, got ${display(options)}`, { subject: within ?? "options" });
+    }
+    for (const name of Reflect.ownKeys(options)) {
+      if (typeof name === "string" && Object.hasOwn(kinds, name)) continue;
+      if (reading(at(String(name)), () => (options as Record<PropertyKey, unknown>)[name]) === undefined) continue;
       const known = nearest(String(name), Object.keys(kinds));
       const advice = known === undefined ? `known are ${Object.keys(kinds).join(", ")}` : `did you mean ${known}?`;
-      throw new LlariatError("request", "there is no such option", { subject: String(name), advice });
+      throw new LlariatError("request", "there is no such option", { subject: at(short(String(name))), advice });
     }
-    const kind = (kinds as Record<string, Kind>)[name];
-    if (kind === "any" || value === undefined || isOf(value, kind)) continue;
-    throw new LlariatError("request", `must be ${NEEDED[kind]}, got ${display(value)}`, { subject: name });
+    const copy: Record<string, unknown> = {};
+    for (const [name, kind] of Object.entries<Kind>(kinds)) {
+      const value = reading(at(name), () => options[name]);
+      if (value === undefined) continue;
+      if (kind !== "any" && !reading(at(name), () => isOf(value, kind))) {
+        throw new LlariatError("request", `must be ${needed(kind)}, got ${display(value)}`, { subject: at(name) });
+      }
+      copy[name] = value;
+    }
+    return copy as Options;
+  });
+}
+
+/**
+ * Runs what reads a value of the caller's, whose getters, iterators and conversions may throw anything.
+ * @throws LlariatError as it comes; anything else as LlariatError("request") that names `subject`.
+ */
+export function reading<T>(subject: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof LlariatError) throw cause;
+    throw new LlariatError("request", `cannot be read: ${said(cause)}`, { subject, cause });
   }
 }
 
+const needed = (kind: Exclude<Kind, "any">): string => {
+  if (typeof kind === "string") return NEEDED[kind];
+  return kind.length === 1 ? kind[0] : `${kind.slice(0, -1).join(", ")} or ${kind.at(-1)}`;
+};
+
 function isOf(value: unknown, kind: Exclude<Kind, "any">): boolean {
-  if (kind === "flag") return typeof value === "boolean";
-  if (kind === "function") return typeof value === "function";
-  if (typeof value !== "object" || value === null) return false;
-  if (kind === "object") return !Array.isArray(value);
-  const signal = value as Partial<AbortSignal>;
-  return typeof signal.aborted === "boolean" && typeof signal.addEventListener === "function";
+  switch (kind) {
+    case "flag":
+      return typeof value === "boolean";
+    case "text":
+      return typeof value === "string";
+    case "list":
+      return Array.isArray(value) && isWhole(value);
+    case "function":
+      // A class is called with `new` only.
+      return typeof value === "function" && !/^class\b/.test(Function.prototype.toString.call(value));
+    case "object":
+      return isObject(value);
+    case "signal":
+      return isSignal(value);
+    case "device":
+      return isDevice(value);
+    case "flag or text":
+      return typeof value === "boolean" || typeof value === "string";
+    case "list or null":
+      return value === null || (Array.isArray(value) && isWhole(value));
+    default:
+      return typeof value === "string" && kind.includes(value);
+  }
+}
+
+/** A list of holes may be of any length, and take for ever. */
+function isWhole(list: readonly unknown[]): boolean {
+  for (let i = 0; i < list.length; i++) if (!(i in list)) return false;
+  return true;
+}
+
+/** Whatever acts as a device: one may be wrapped, and there may be several implementations in a process. */
+function isDevice(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { queue, limits, features, lost, createBuffer, addEventListener } = value;
+  return (
+    [queue, limits, features, lost].every((part) => typeof part === "object" && part !== null) &&
+    [createBuffer, addEventListener].every((part) => typeof part === "function")
+  );
 }

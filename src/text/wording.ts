@@ -4,9 +4,22 @@ import { isObject, show } from "./json.ts";
 
 /** Any value of a caller, not only JSON, as it may stand in an error: short, and never an error itself. */
 export function display(value: unknown): string {
-  if (typeof value === "string" || isObject(value)) return show(value);
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+  try {
+    if (typeof value === "string" || isObject(value)) return show(value);
+    if (Array.isArray(value)) return `a list of ${value.length}`;
+    return typeof value === "function" || typeof value === "symbol" ? `a ${typeof value}` : String(value);
+  } catch {
+    return "an object that cannot be read"; // a proxy may throw at every touch
+  }
+}
+
+/** What an error says, or whatever else was thrown. */
+export function said(thrown: unknown): string {
+  try {
+    return short(thrown instanceof Error ? thrown.message : display(thrown));
+  } catch {
+    return "an error that cannot be read";
+  }
 }
 
 /** A name from a file, cut for a sentence. */

@@ -1,0 +1,37 @@
+// The public surface, misused: options and arguments of every wrong kind are accepted or refused by name, and harm nobody.
+// `npm run test:misuse` makes 12,000 of them; here it is a share. LLARIAT_MISUSES and LLARIAT_SEED choose others.
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Llama } from "../src/node/index.ts";
+import { misuse } from "./tools/misuse.ts";
+import { folder, openDevice } from "./tools/models.ts";
+import { nothingHeld } from "./tools/steps.ts";
+
+const tests = suite("misuse");
+const handle = await openDevice();
+const { device } = handle;
+const kv = folder("/models/kv-llama");
+const unhandled: unknown[] = [];
+process.on("unhandledRejection", (reason) => unhandled.push(reason));
+
+tests("no misuse ends in an error of another kind, in a rejection that nobody sees, or harms a request", async () => {
+  const count = Number(process.env["LLARIAT_MISUSES"] ?? 1000);
+  const seed = Number(process.env["LLARIAT_SEED"] ?? 1);
+  using llama = await Llama.load(kv, { device });
+  const prompt = "The value of the key";
+  const control = await llama.complete(prompt, { maxNewTokens: 8, ignoreEos: true });
+  const { accepted, refused, faults } = await misuse(
+    { llama, device, folder: folder("goldens/models/mqa-f16") },
+    { seed, count },
+  );
+  console.log(`note: ${count} misuses from seed ${seed}: ${accepted} accepted, ${refused} refused`);
+  assert.is(faults.length, 0, `${faults.length} faults, the first:\n${faults.slice(0, 10).join("\n")}`);
+  assert.equal(unhandled, []);
+  assert.ok(refused > count / 3, "most are refused");
+  assert.ok(accepted > 0, "some mean something");
+  assert.equal((await llama.complete(prompt, { maxNewTokens: 8, ignoreEos: true })).ids, control.ids);
+  nothingHeld(llama.engine.memory, "after misuse");
+});
+
+tests.after(() => handle.release());
+tests.run();
