@@ -4,7 +4,7 @@ import type { LlariatError } from "../error.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/generation.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
-import { ROPE_ANGLES, type Rope, type RopeAngles, type RopeChoice, type describeRope } from "../rope/index.ts";
+import type { Rope, RopeAngles, RopeChoice, describeRope } from "../rope/index.ts";
 import type { Kinds } from "../text/options.ts";
 import type { Likely } from "./sample.ts";
 import type { SamplingOptions } from "./sampling.ts";
@@ -70,7 +70,7 @@ export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
   topLogprobs: "any",
   signal: "signal",
   ropeScaling: "any",
-  ropeAngles: ROPE_ANGLES,
+  ropeAngles: "any",
   ropeLength: "any",
   allowBeyond: "flag",
   chat: "object",

@@ -92,6 +92,13 @@ export function trainedLength(engine: Engine, given?: number): number {
   });
 }
 
+/** The error for an engine that cannot score. */
+export const unscored = (): LlariatError =>
+  new LlariatError(
+    "request",
+    "perplexity needs an engine with score() or logits(); a server's completions give neither",
+  );
+
 /**
  * Log-probabilities [ids.length - 1] of each next token, by the engine's `score`, else from its `logits`.
  * @throws LlariatError("request") if it has neither, or gives another number of values, or one that is no probability.
@@ -110,10 +117,7 @@ export async function score(
       logProbability(logits.subarray(i * vocab, (i + 1) * vocab), ids[i + 1]),
     );
   } else {
-    throw new LlariatError(
-      "request",
-      "perplexity needs an engine with score() or logits(); a server's completions give neither",
-    );
+    throw unscored();
   }
   if (found.length !== ids.length - 1) {
     throw new LlariatError(

@@ -6,7 +6,7 @@ import type { RopeScaling } from "../rope/index.ts";
 import { type Kinds, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Encoder, ScoringEngine } from "./engine.ts";
-import { score } from "./engine.ts";
+import { score, unscored } from "./engine.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
 import { clusterError } from "./stats.ts";
@@ -118,9 +118,7 @@ export async function perplexity(
   reading("windows", () => checkWindows(settings));
   const { windows, stride = 256, maxTokens = Infinity, name = "text" } = settings;
   if (reading("engine", () => typeof engine.score !== "function" && typeof engine.logits !== "function")) {
-    throw new LlariatError("request", "needs an object with score() or logits(); a server's completions give neither", {
-      subject: "engine",
-    });
+    throw unscored();
   }
   const whole = reading("text", () => encode(engine, settings.text));
   const ids = whole.slice(0, maxTokens);

@@ -15,7 +15,7 @@ import {
   viaUrl,
 } from "../../src/retrieval/index.ts";
 import { parseRope, parseRopeScaling } from "../../src/rope/index.ts";
-import { seeded } from "./damage.ts";
+import { whole } from "./random.ts";
 
 /** A wrong value and how to tell which in a failure. */
 type Bad = readonly [name: string, make: () => unknown];
@@ -182,7 +182,7 @@ export async function misuse(
   { llama, device, folder }: { readonly llama: Llama; readonly device: GPUDevice; readonly folder: string },
   { seed, count }: { readonly seed: number; readonly count: number },
 ): Promise<Misused> {
-  const random = seeded(seed);
+  const random = whole(seed);
   const all = targets(llama, device, folder);
   const drawn = all.flatMap((target) => Array.from({ length: Math.round(target.weight * 10) }, () => target));
   const pick = <T>(list: readonly T[]): T => list[random(list.length)];
