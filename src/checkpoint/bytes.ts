@@ -119,6 +119,18 @@ function shortRead(name: string, start: number, end: number, got: number): Llari
   );
 }
 
+/** A whole file. Throws `code` if it is longer than `maxBytes`, before it is read. */
+export async function readWhole(
+  source: ByteSource,
+  maxBytes: number,
+  code: ErrorCode,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (source.size <= maxBytes) return source.read(0, source.size, signal);
+  const problem = `got ${source.size} bytes, needed at most ${maxBytes} for a file that is read whole`;
+  throw new LlariatError(code, `${source.name}: ${problem}`);
+}
+
 /**
  * A whole file as text. Throws `code` if it is longer than `maxBytes` (checked before reading) or not UTF-8,
  * so that a binary file under a text name is named instead of becoming U+FFFD.
@@ -129,13 +141,7 @@ export async function readText(
   code: ErrorCode,
   signal?: AbortSignal,
 ): Promise<string> {
-  if (source.size > maxBytes) {
-    throw new LlariatError(
-      code,
-      `${source.name}: got ${source.size} bytes, needed at most ${maxBytes} for a text file of a checkpoint`,
-    );
-  }
-  const bytes = await source.read(0, source.size, signal);
+  const bytes = await readWhole(source, maxBytes, code, signal);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -2,7 +2,7 @@
 
 import { Tokenizer } from "../../tokenizer/index.ts";
 import { LlariatError } from "../error.ts";
-import type { FileSet } from "./bytes.ts";
+import { type FileSet, readWhole } from "./bytes.ts";
 import { MAX_TEXT_BYTES, textOf } from "./shards.ts";
 
 /** The files of a checkpoint that the tokenizer reads, as they are; undefined where there is no such file. */
@@ -36,12 +36,7 @@ export async function readTexts(files: FileSet, signal?: AbortSignal): Promise<C
     if (text !== undefined) texts[key] = text;
   }
   const model = texts["tokenizer"] === undefined ? await files.open(MODEL, signal) : undefined;
-  if (model) {
-    if (model.size > MAX_TEXT_BYTES) {
-      throw new LlariatError("tokenizer", `${MODEL}: got ${model.size} bytes, needed at most ${MAX_TEXT_BYTES}`);
-    }
-    texts["tokenizerModel"] = await model.read(0, model.size, signal);
-  }
+  if (model) texts["tokenizerModel"] = await readWhole(model, MAX_TEXT_BYTES, "tokenizer", signal);
   const folder = await files.folder?.(FURTHER_TEMPLATES, signal);
   if (folder) texts["additionalChatTemplates"] = await furtherTemplates(folder, signal);
   return Object.freeze(texts);

@@ -1,9 +1,9 @@
 // command.ts — what a command of the command line is, how its arguments are read, and how its help is written.
 
 import { parseArgs } from "node:util";
-import type pc from "picocolors";
 import { LlariatError } from "../error.ts";
 import { nearest } from "../text/wording.ts";
+import type { Colors } from "./colors.ts";
 
 /** One option. `kind` is what its value must be; without it the option is a switch. */
 export interface Option {
@@ -89,7 +89,17 @@ export class Arguments {
     const text = this.text(name);
     return text === undefined ? undefined : Number(text);
   }
+
+  /** Those of these settings of the library whose options, numbers, were given. */
+  given<Setting extends string>(...settings: readonly Setting[]): Partial<Record<Setting, number>> {
+    const values = settings.map((setting) => [setting, this.number(optionName(setting))] as const);
+    return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as Partial<Record<Setting, number>>;
+  }
 }
+
+/** The option for a setting of the library: `top-k` for `topK`. */
+export const optionName = (setting: string): string =>
+  setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /**
  * Reads a command's arguments. `help` is allowed everywhere.
@@ -150,8 +160,6 @@ function similar(name: string, command: Command): string {
   const known = nearest(name, names) ?? names.find((each) => each.startsWith(name) || name.startsWith(each));
   return known ? `; did you mean --${known}?` : "";
 }
-
-type Colors = ReturnType<typeof pc.createColors>;
 
 /** The help of one command. */
 export function commandHelp(command: Command, colors: Colors): string {

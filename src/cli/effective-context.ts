@@ -54,11 +54,7 @@ export const effectiveContext: Command = {
 /** What the options of `llariat effective-context` ask for; what is not given is left out. */
 export function readEffective(args: Arguments): Partial<EffectiveSettings> {
   return {
-    ...Object.fromEntries(
-      (["window", "points", "tries", "least", "batch"] as const)
-        .filter((key) => args.has(key))
-        .map((key) => [key, args.number(key)!]),
-    ),
+    ...args.given("window", "points", "tries", "least", "batch"),
     ...(args.has("seed") ? { seed: args.text("seed")! } : {}),
   };
 }

@@ -1,10 +1,10 @@
 // generate.ts — `llariat generate`: a prompt in, text out, token by token.
 
-import pc from "picocolors";
 import { LlariatError, checkAborted } from "../error.ts";
 import { checkRequest, isChat } from "../generate/request.ts";
 import type { Completion, GenerateOptions, Llama, Prompt } from "../index.ts";
 import { formatBytes, startProgress } from "./progress.ts";
+import { colorsOf } from "./colors.ts";
 import type { Arguments, Command, Option, Terminal } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
 import { checkpointPaths, load, loadOptions } from "./load.ts";
@@ -88,23 +88,10 @@ export const generate: Command = {
 
 /** What the options of `llariat generate` ask of a request; what is not given is left out. Throws a usage error. */
 export function requestOptions(args: Arguments, scaling: NamedScaling | undefined): GenerateOptions {
-  const numbers = {
-    maxNewTokens: args.number("max-new-tokens"),
-    temperature: args.number("temperature"),
-    topK: args.number("top-k"),
-    topP: args.number("top-p"),
-    minP: args.number("min-p"),
-    typicalP: args.number("typical-p"),
-    repetitionPenalty: args.number("repetition-penalty"),
-    frequencyPenalty: args.number("frequency-penalty"),
-    presencePenalty: args.number("presence-penalty"),
-    noRepeatNgramSize: args.number("no-repeat-ngram-size"),
-    minNewTokens: args.number("min-new-tokens"),
-    seed: args.number("seed"),
-  };
   const [ropeAngles, ropeLength] = [readAngles(args), readLength(args)];
   return {
-    ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)),
+    ...args.given("maxNewTokens", "minNewTokens", "temperature", "topK", "topP", "minP", "typicalP"),
+    ...args.given("repetitionPenalty", "frequencyPenalty", "presencePenalty", "noRepeatNgramSize", "seed"),
     ...(args.has("stop") && { stop: args.texts("stop") }),
     ...(args.has("stop-ids") && { stopIds: idList("stop-ids", args.text("stop-ids")!) }),
     ...(args.has("logit-bias") && { logitBias: readBiases(args.texts("logit-bias")) }),
@@ -218,8 +205,7 @@ async function answer(
     return;
   }
   if (ids.length > 0 && !text.join("").endsWith("\n")) stdout.write("\n");
-  if (!style.quiet)
-    stderr.write(`${pc.createColors(pc.isColorSupported && stderr.isTTY === true).dim(summary(done))}\n`);
+  if (!style.quiet) stderr.write(`${colorsOf(stderr).dim(summary(done))}\n`);
 }
 
 /** One line of figures about a finished request. */

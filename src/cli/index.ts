@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 // index.ts — the command `llariat`. Commands are files beside this one; what they load comes in only when they run.
 
-import { createRequire } from "node:module";
-import pc from "picocolors";
 import { LlariatError } from "../error.ts";
+import { type Colors, colorsOf } from "./colors.ts";
 import { type Command, type Terminal, commandHelp, isUsageError, readArguments, table, usageError } from "./command.ts";
 import { effectiveContext } from "./effective-context.ts";
 import { generate } from "./generate.ts";
@@ -11,6 +10,7 @@ import { info } from "./info.ts";
 import { perplexity } from "./perplexity.ts";
 import { report } from "./report.ts";
 import { retrieve } from "./retrieve.ts";
+import { version } from "./version.ts";
 import { inOptions } from "./words.ts";
 
 const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report];
@@ -18,7 +18,7 @@ const commands: readonly Command[] = [generate, info, retrieve, perplexity, effe
 /** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-function help(colors: ReturnType<typeof pc.createColors>): string {
+function help(colors: Colors): string {
   const rows = commands.map(({ name, summary }) => [name, summary] as const);
   const general = [
     ["llariat COMMAND --help", "options of a command"],
@@ -35,19 +35,16 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
   try {
     if (command) {
       const args = readArguments(command, others);
-      if (args.has("help"))
-        stdout.write(commandHelp(command, pc.createColors(pc.isColorSupported && stdout.isTTY === true)));
+      if (args.has("help")) stdout.write(commandHelp(command, colorsOf(stdout)));
       else await command.run(args, terminal);
       return 0;
     }
     if (first === "--version" || first === "-v") {
-      // The package by its own name: the same file from src/ and from dist/src/.
-      const { version } = createRequire(import.meta.url)("llariat/package.json") as { version: string };
-      stdout.write(`${version}\n`);
+      stdout.write(`${version()}\n`);
       return 0;
     }
     if (first === "--help" || first === "-h" || first === "help") {
-      stdout.write(help(pc.createColors(pc.isColorSupported && stdout.isTTY === true)));
+      stdout.write(help(colorsOf(stdout)));
       return 0;
     }
     const names = commands.map(({ name }) => name).join(", ");
@@ -55,7 +52,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
       first === undefined ? `which command? ${names}` : `unknown command "${first}"; there are ${names}`,
     );
   } catch (error) {
-    const colors = pc.createColors(pc.isColorSupported && stderr.isTTY === true);
+    const colors = colorsOf(stderr);
     if (error instanceof LlariatError && error.code === "aborted") {
       stderr.write("stopped\n");
       return INTERRUPTED;

@@ -1,8 +1,8 @@
 // live.ts — a run while it goes on: on a terminal its table, filling up; elsewhere a line per finished cell.
 
 import { stripVTControlCharacters } from "node:util";
-import pc from "picocolors";
 import { type Paint, type Progress, terminalTable } from "../retrieval/index.ts";
+import { colorsOf } from "./colors.ts";
 import type { Terminal } from "./command.ts";
 
 /** Redrawn at most this often, in milliseconds. */
@@ -10,7 +10,7 @@ const REDRAW_MS = 100;
 
 /** How tables are coloured on a stream. */
 export function paintOf(stream: { isTTY?: boolean }): Paint {
-  const { green, red, dim, bold } = pc.createColors(pc.isColorSupported && stream.isTTY === true);
+  const { green, red, dim, bold } = colorsOf(stream);
   return { good: green, bad: red, dim, bold };
 }
 

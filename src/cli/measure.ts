@@ -1,6 +1,5 @@
 // measure.ts — what the measuring commands have in common: the engine they ask, settings as lists, texts from files.
 
-import { createRequire } from "node:module";
 import { basename, resolve } from "node:path";
 import { checkPrompts, readTexts, tokenizerOf } from "../checkpoint/tokenizer.ts";
 import { readConfig } from "../model/checkpoint.ts";
@@ -17,6 +16,7 @@ import type { Arguments, Option, Terminal } from "./command.ts";
 import { asUsage, inUsage, usageError } from "./command.ts";
 import { readText } from "./files.ts";
 import { checkpointFiles, checkpointPaths, load, loadOptions } from "./load.ts";
+import { version } from "./version.ts";
 
 /** Options of every measuring command. */
 export const measureOptions = {
@@ -68,9 +68,6 @@ export const numbers = (args: Arguments, name: string): number[] | undefined =>
     if (!Number.isFinite(value)) throw usageError(`--${name} needs numbers separated by commas, got "${item}"`);
     return value;
   });
-
-/** This package's version. */
-const version = (): string => (createRequire(import.meta.url)("llariat/package.json") as { version: string }).version;
 
 /** The command as it can be typed again. */
 const command = (): string =>

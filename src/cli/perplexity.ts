@@ -61,10 +61,5 @@ export const perplexity: Command = {
 
 /** What the options of `llariat perplexity` say of windows; what is not given is left out. */
 export function readWindows(args: Arguments): Pick<PerplexitySettings, "windows" | "stride" | "maxTokens"> {
-  const [stride, maxTokens] = [args.number("stride"), args.number("max-tokens")];
-  return {
-    windows: numbers(args, "window") ?? [256, 512, 1024],
-    ...(stride === undefined ? {} : { stride }),
-    ...(maxTokens === undefined ? {} : { maxTokens }),
-  };
+  return { windows: numbers(args, "window") ?? [256, 512, 1024], ...args.given("stride", "maxTokens") };
 }

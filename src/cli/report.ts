@@ -2,7 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { type Report, checkExpectation, mergeReports, parseExpectation } from "../retrieval/index.ts";
-import { readReport } from "./reports.ts";
+import { hasReport, readReport } from "./reports.ts";
 import type { Command, Option } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
 import { finish } from "./retrieve.ts";
@@ -31,6 +31,10 @@ export const report: Command = {
     const conditions = inUsage(() => args.texts("expect").map(parseExpectation));
     const read: Report[] = [];
     for (const path of paths) read.push(await readReport(path));
+    const folder = out.endsWith(".json") ? out.replace(/[^/\\]*$/, ".") : out;
+    // A file of another name is drawn into its folder too, where the report of another run must stay.
+    if (!args.has("out") && (await hasReport(folder)) && (await readReport(folder)).created !== read[0].created)
+      throw usageError(`${folder} holds a report already; choose another --out`);
     const whole = args.has("merge") ? mergeReports(read) : read[0];
     const checked: Report =
       conditions.length === 0
@@ -39,7 +43,6 @@ export const report: Command = {
             ...whole,
             expectations: conditions.map((each) => checkExpectation(each, whole.cells, whole.model.trainedLength)),
           };
-    const folder = out.endsWith(".json") ? out.replace(/[^/\\]*$/, ".") : out;
     await finish(checked, { out: folder, json: args.has("json"), shard: false, terminal });
     const open = checked.cells.filter((cell) => cell.status === "pending" || cell.status === "partial");
     if (open.length > 0)

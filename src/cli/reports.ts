@@ -1,8 +1,9 @@
 // reports.ts — a report as a folder: report.json (resumable), report.html, junit.xml.
 
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlariatError } from "../error.ts";
+import { readText } from "./files.ts";
 import { REPORT_FORMAT, type Report, html, junit, parseReport } from "../retrieval/index.ts";
 
 /** The file that a run is resumed from. */
@@ -50,10 +51,7 @@ export const hasReport = (folder: string): Promise<boolean> =>
 /** Reads a report from its folder, or from the file itself. @throws LlariatError: "source" or "request". */
 export async function readReport(path: string): Promise<Report> {
   const file = path.endsWith(".json") ? path : join(path, JSON_FILE);
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    const what = cause.code === "ENOENT" ? "there is no such file" : cause.message;
-    throw new LlariatError("source", `${file}: ${what}, needed the report of an earlier run`, { cause });
-  });
+  const text = readText(file, "the report of an earlier run");
   let json: unknown;
   try {
     json = JSON.parse(text);

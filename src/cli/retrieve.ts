@@ -190,13 +190,6 @@ export function readSettings(args: Arguments): RetrievalSettings {
   const base = args.has("preset") ? inUsage(() => preset(args.text("preset")!)).settings : {};
   const documents = readDocuments(args);
   const [tasks, lengths, positions] = [list(args, "task"), list(args, "prompt-len"), numbers(args, "secret-pos")];
-  const numeric = {
-    tries: args.number("tries"),
-    trainedLength: args.number("trained-length"),
-    answerRoom: args.number("answer-room"),
-    maxNewTokens: args.number("max-new-tokens"),
-    batch: args.number("batch"),
-  };
   const fit = args.text("fit");
   if (fit !== undefined && fit !== "exact" && fit !== "whole")
     throw usageError(`--fit needs exact or whole, got "${fit}"`);
@@ -205,7 +198,7 @@ export function readSettings(args: Arguments): RetrievalSettings {
     throw usageError("--needle-fact and --needle-question go together");
   return {
     ...base,
-    ...Object.fromEntries(Object.entries(numeric).filter(([, value]) => value !== undefined)),
+    ...args.given("tries", "trainedLength", "answerRoom", "maxNewTokens", "batch"),
     ...(tasks && { tasks: tasks as NonNullable<RetrievalSettings["tasks"]> }),
     ...(lengths && { promptLengths: lengths }),
     ...(positions && { positions }),

@@ -2,7 +2,7 @@
 
 import type { LlariatError } from "../error.ts";
 import { showOption } from "../rope/index.ts";
-import type { Option } from "./command.ts";
+import { type Option, optionName } from "./command.ts";
 
 /** Settings of the library whose option is not the same words in lower case with dashes. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const NAMES: Readonly<Record<string, string>> = {
 function optionOf(subject: string, options: Readonly<Record<string, Option>>): string {
   if (subject === "prompt") return subject;
   const [setting] = /^\w*/.exec(subject)!;
-  const name = NAMES[setting] ?? setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const name = NAMES[setting] ?? optionName(setting);
   return Object.hasOwn(options, name) ? `--${name}${subject.slice(setting.length)}` : subject;
 }
 
