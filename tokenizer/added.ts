@@ -4,6 +4,7 @@
 import type { Normalizer } from "./normalize.ts";
 import { original, slice } from "./piece.ts";
 import type { Piece } from "./piece.ts";
+import { refuse } from "./read.ts";
 import type { NewToken } from "./special.ts";
 
 /** An added token with its id. */
@@ -23,6 +24,9 @@ export interface Section {
 const ENDS_WITH_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
 const STARTS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const IS_SPACE = /^\p{White_Space}$/u;
+
+/** Published files have up to 100,000; every place of a text is compared with those that begin as it does. */
+const MAX_WORDS = 2 ** 20;
 
 function spaceStart(text: string, end: number): number {
   while (end > 0 && IS_SPACE.test(text[end - 1])) end--;
@@ -45,7 +49,11 @@ class Finder {
     // of the alternatives of a regular expression the first one that matches counts: longest first
     const words = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
     const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`));
-    this.#pattern = words.length > 0 ? new RegExp(escaped.join("|"), "g") : undefined;
+    const source = escaped.join("|");
+    if (source.length > MAX_WORDS) {
+      refuse(`the added tokens have ${source.length} characters, needed at most ${MAX_WORDS} in all`);
+    }
+    this.#pattern = words.length > 0 ? new RegExp(source, "g") : undefined;
   }
 
   split(piece: Piece, parseSpecial: boolean): Section[] {

@@ -2,10 +2,14 @@
 // each with the next free id (special.ts).
 
 import type { AddedToken } from "./added.ts";
+import { checkGrowth, longestFrom } from "./growth.ts";
 import type { Normalizer } from "./normalize.ts";
 import { original } from "./piece.ts";
 import { count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
 import type { NewToken } from "./special.ts";
+
+/** Published ones have up to 60 characters. */
+const MAX_CONTENT = 4096;
 
 /** The model's vocabulary: piece → id and back. */
 export interface Vocabulary {
@@ -42,6 +46,9 @@ export class AddedList {
       const content = text(token["content"], `${where}.content`);
       const id = count(token["id"], `${where}.id`, MAX_VOCABULARY);
       if (content === "") continue;
+      if (content.length > MAX_CONTENT) {
+        refuse(`${where}.content has ${content.length} characters, needed at most ${MAX_CONTENT}`);
+      }
       const owner = this.#owners.get(id) ?? this.#model.pieces[id];
       if (owner !== undefined && owner !== content) {
         refuse(`${where} ("${content}") has the id ${id}, which "${owner}" has already; needed an id of its own`);
@@ -84,12 +91,16 @@ export class AddedList {
 
   /** The tokens with what they read in normalized text. */
   written(normalize: Normalizer | undefined): AddedToken[] {
+    const most = longestFrom([...this.#tokens.values()].reduce((sum, { content }) => sum + content.length, 0));
+    let made = 0;
     return [...this.#tokens.values()].map((token) => {
       const { content, normalized } = token;
       const written = normalized ? (normalize?.(original(content, 0, content.length, false)).text ?? content) : content;
       if (written === "") {
         refuse(`the added token "${content}" is empty after the normalizer, needed something to look for`);
       }
+      made += written.length;
+      checkGrowth("normalizer", made, most);
       return { ...token, written };
     });
   }

@@ -4,11 +4,12 @@
 // whole text and decoding as ids arrive are the same thing (stream.ts).
 
 import { bytesOf, wholeText } from "./bytechars.ts";
+import type { Growth } from "./growth.ts";
 import { readPattern } from "./normalize.ts";
 import { replaceText } from "./piece.ts";
 import type { Pattern } from "./piece.ts";
 import { prependScheme } from "./pretokenize.ts";
-import { byType, character, count, list, optionalText } from "./read.ts";
+import { byType, character, count, optionalText, stepsOf } from "./read.ts";
 import type { Reader } from "./read.ts";
 
 /** Takes the tokens of one text. */
@@ -19,8 +20,8 @@ export interface Step {
   done(): void;
 }
 
-/** Makes a fresh step that hands on to `next`. */
-export type Decoder = (next: Step) => Step;
+/** Makes a fresh step that hands on to `next`; `growth` is shared by all steps of one text. */
+export type Decoder = (next: Step, growth: Growth) => Step;
 
 /** A step that needs to see every token whole. */
 function whole(next: Step, take: (token: string) => void, done?: () => void): Step {
@@ -42,11 +43,17 @@ function whole(next: Step, take: (token: string) => void, done?: () => void): St
   };
 }
 
-function replacing(pattern: Pattern, content: string): Decoder {
+function replacing(pattern: Pattern, content: string, where: string): Decoder {
   const simple = typeof pattern === "string";
-  return (next) =>
+  return (next, growth) =>
     whole(next, (token) => {
-      next.put(simple && !token.includes(pattern) ? token : replaceText(token, pattern, content), true);
+      if (simple && !token.includes(pattern)) {
+        next.put(token, true);
+        return;
+      }
+      const text = replaceText(token, pattern, content, { where, most: token.length + growth.left });
+      growth.made(Math.max(0, text.length - token.length));
+      next.put(text, true);
     });
 }
 
@@ -170,15 +177,16 @@ const spaced: Decoder = (next) => {
 
 const READERS: Readonly<Record<string, Reader<Decoder>>> = {
   Sequence(json, where, depth) {
-    const steps = list(json["decoders"], `${where}.decoders`).map((step, i) =>
+    const steps = stepsOf(json["decoders"], `${where}.decoders`, "decoders").map((step, i) =>
       byType(step, `${where}.decoders[${i}]`, READERS, depth + 1),
     );
-    return (next) => steps.reduceRight((after, step) => step(after), next);
+    return (next, growth) => steps.reduceRight((after, step) => step(after, growth), next);
   },
   Replace(json, where) {
     return replacing(
       readPattern(json["pattern"], `${where}.pattern`),
       optionalText(json["content"], `${where}.content`) ?? "",
+      where,
     );
   },
   ByteFallback: () => byteFallback,

@@ -6,6 +6,7 @@ import type { Model } from "./encoder.ts";
 import { MAX_RANK } from "./heap.ts";
 import { byType, count, fields, flag, list, MAX_VOCABULARY, optionalText, refuse } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
+import { display } from "../src/text/wording.ts";
 import { readUnigram } from "./unigramjson.ts";
 
 function readVocabulary(json: unknown): Pick<Model, "vocabulary" | "pieces"> {
@@ -37,7 +38,7 @@ function readMerges(json: unknown, vocabulary: ReadonlyMap<string, number>): Int
   for (const [rank, merge] of merges.entries()) {
     const parts: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     if (!Array.isArray(parts) || parts.length !== 2 || typeof parts[0] !== "string" || typeof parts[1] !== "string") {
-      refuse(`model.merges[${rank}]: got ${JSON.stringify(merge)}, needed two pieces, as "a b" or ["a", "b"]`);
+      refuse(`model.merges[${rank}]: got ${display(merge)}, needed two pieces, as "a b" or ["a", "b"]`);
     }
     const [left, right] = parts as [string, string];
     if (left === "" || right === "") refuse(`model.merges[${rank}] has an empty side, needed two pieces`);

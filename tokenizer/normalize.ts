@@ -3,10 +3,11 @@
 import { spellBytes } from "./bytelevel.ts";
 import { cleanText, lowercase, nmt, spaceIdeographs, strip, stripAccents, stripBertAccents } from "./characters.ts";
 import { Charsmap } from "./charsmap.ts";
+import { checkGrowth, longestFrom } from "./growth.ts";
 import { prepend, replace } from "./piece.ts";
 import type { Pattern, Piece } from "./piece.ts";
 import { precompiled } from "./precompiled.ts";
-import { base64, byType, fields, flag, list, refuse, text } from "./read.ts";
+import { base64, byType, fields, flag, refuse, stepsOf, text } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 import { readRegex } from "./regex/index.ts";
 import { normalized } from "./unicode.ts";
@@ -26,13 +27,16 @@ export function readPattern(json: unknown, where: string): Pattern {
   return literal;
 }
 
-const unicode = (form: Form) => (): Normalizer => (piece) => normalized(piece, form);
+/** A step of one: `most` is how long a text may become. */
+type Rewrite = (piece: Piece, most: number) => Piece;
+
+const unicode = (form: Form) => (): Rewrite => (piece) => normalized(piece, form);
 
 /** The steps that a BertNormalizer has switched on; strip_accents follows lowercase where the file leaves it open. */
-function bert(json: Fields, where: string): Normalizer[] {
+function bert(json: Fields, where: string): Rewrite[] {
   const on = (key: string, absent: boolean) => flag(json[key], `${where}.${key}`, absent);
   const lower = on("lowercase", true);
-  const steps: Normalizer[] = [];
+  const steps: Rewrite[] = [];
   if (on("clean_text", true)) steps.push(cleanText);
   if (on("handle_chinese_chars", true)) steps.push(spaceIdeographs);
   if (on("strip_accents", lower)) steps.push(stripBertAccents);
@@ -41,14 +45,21 @@ function bert(json: Fields, where: string): Normalizer[] {
 }
 
 const inTurn =
-  (steps: readonly Normalizer[]): Normalizer =>
-  (piece) =>
-    steps.reduce((now, step) => step(now), piece);
+  (steps: readonly Rewrite[], where: string): Rewrite =>
+  (piece, most) =>
+    steps.reduce((now, step) => {
+      const next = step(now, most);
+      checkGrowth(where, next.text.length, most);
+      return next;
+    }, piece);
 
-const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
+const READERS: Readonly<Record<string, Reader<Rewrite>>> = {
   Sequence(json, where, depth) {
-    const steps = list(json["normalizers"], `${where}.normalizers`);
-    return inTurn(steps.map((step, i) => byType(step, `${where}.normalizers[${i}]`, READERS, depth + 1)));
+    const steps = stepsOf(json["normalizers"], `${where}.normalizers`, "normalizers");
+    return inTurn(
+      steps.map((step, i) => byType(step, `${where}.normalizers[${i}]`, READERS, depth + 1)),
+      where,
+    );
   },
   Prepend(json, where) {
     const prefix = text(json["prepend"], `${where}.prepend`);
@@ -57,7 +68,7 @@ const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
   Replace(json, where) {
     const pattern = readPattern(json["pattern"], `${where}.pattern`);
     const content = text(json["content"], `${where}.content`);
-    return (piece) => replace(piece, pattern, content);
+    return (piece, most) => replace(piece, pattern, content, { where, most });
   },
   Strip(json, where) {
     const left = flag(json["strip_left"], `${where}.strip_left`);
@@ -66,9 +77,9 @@ const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
   },
   Precompiled(json, where) {
     const at = `${where}.precompiled_charsmap`;
-    return precompiled(new Charsmap(base64(json["precompiled_charsmap"], at), at));
+    return precompiled(new Charsmap(base64(json["precompiled_charsmap"], at), at), where);
   },
-  BertNormalizer: (json, where) => inTurn(bert(json, where)),
+  BertNormalizer: (json, where) => inTurn(bert(json, where), where),
   NFC: unicode("NFC"),
   NFD: unicode("NFD"),
   NFKC: unicode("NFKC"),
@@ -79,7 +90,12 @@ const READERS: Readonly<Record<string, Reader<Normalizer>>> = {
   ByteLevel: () => spellBytes,
 };
 
-/** Throws LlariatError "tokenizer" naming a normalizer that is not supported. */
+/**
+ * Throws LlariatError "tokenizer" naming a normalizer that is not supported; so does the normalizer for a text that it
+ * makes far too long (growth.ts).
+ */
 export function readNormalizer(json: unknown, where: string): Normalizer | undefined {
-  return json === undefined || json === null ? undefined : byType(json, where, READERS, 0);
+  if (json === undefined || json === null) return undefined;
+  const rewrite = inTurn([byType(json, where, READERS, 0)], where);
+  return (piece) => rewrite(piece, longestFrom(piece.text.length));
 }

@@ -1,5 +1,6 @@
 // piece.ts — a stretch of text on its way to the model, which still knows where it came from.
 
+import { checkGrowth } from "./growth.ts";
 import { Matcher } from "./regex/index.ts";
 
 /** What to look for: a text, a regular expression of a file, or one of ours (with flag g), which V8 runs in linear time. */
@@ -54,13 +55,25 @@ export function prepend(piece: Piece, prefix: string): Piece {
   return { text: prefix + piece.text, start: piece.start, origin };
 }
 
-/** Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match; in nothing, nothing. */
-export function replace(piece: Piece, pattern: Pattern, content: string): Piece {
+/** How long a text may become, and the step of a file that makes it so. */
+export interface Bound {
+  readonly where: string;
+  readonly most: number;
+}
+
+/**
+ * Replaces every match of `pattern` (flag g) by `content`, which stands for the last character of the match; in nothing,
+ * nothing. Throws LlariatError "tokenizer" for a text that becomes longer than `bound` allows.
+ */
+export function replace(piece: Piece, pattern: Pattern, content: string, bound?: Bound): Piece {
   if (piece.text === "") return piece;
-  if (piece.origin === undefined) return { ...piece, text: replaceText(piece.text, pattern, content) };
+  if (piece.origin === undefined) return { ...piece, text: replaceText(piece.text, pattern, content, bound) };
   const parts = [];
   let from = 0;
+  let made = 0;
   for (const [start, end] of matches(piece.text, pattern)) {
+    made += start - from + content.length;
+    if (bound) checkGrowth(bound.where, made, bound.most);
     parts.push(slice(piece, from, start), standIn(piece, start, end, end - 1, content));
     from = end;
   }
@@ -68,12 +81,15 @@ export function replace(piece: Piece, pattern: Pattern, content: string): Piece 
   return concat(piece, parts);
 }
 
-/** `text` with every match of `pattern` replaced by `content`, to the letter. */
-export function replaceText(text: string, pattern: Pattern, content: string): string {
-  if (typeof pattern === "string") return text.replaceAll(pattern, content.replaceAll("$", "$$$$"));
+/** `text` with every match of `pattern` replaced by `content`, to the letter. Throws as `replace` does. */
+export function replaceText(text: string, pattern: Pattern, content: string, bound?: Bound): string {
+  if (typeof pattern === "string" && (!bound || content.length <= pattern.length)) {
+    return text.replaceAll(pattern, content.replaceAll("$", "$$$$"));
+  }
   let out = "";
   let from = 0;
   for (const [start, end] of matches(text, pattern)) {
+    if (bound) checkGrowth(bound.where, out.length + start - from + content.length, bound.most);
     out += text.slice(from, start) + content;
     from = end;
   }

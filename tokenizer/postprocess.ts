@@ -1,6 +1,6 @@
 // postprocess.ts — the "post_processor" of tokenizer.json: special tokens around the text, and offsets without spaces.
 
-import { byType, count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import { byType, count, fields, flag, list, MAX_VOCABULARY, refuse, stepsOf, text } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 
 /** What happens to the ids of a text at the end. */
@@ -14,6 +14,9 @@ export interface PostProcessor {
 
 const NOTHING: PostProcessor = { before: [], after: [], trims: [] };
 
+/** Published ones add one or two; every text carries them. */
+const MAX_IDS = 1024;
+
 function templateIds(specials: Fields, name: string, where: string): number[] {
   const special = fields(
     Object.hasOwn(specials, name) ? specials[name] : undefined,
@@ -25,7 +28,7 @@ function templateIds(specials: Fields, name: string, where: string): number[] {
 
 const READERS: Readonly<Record<string, Reader<PostProcessor>>> = {
   Sequence(json, where, depth) {
-    return list(json["processors"], `${where}.processors`)
+    return stepsOf(json["processors"], `${where}.processors`, "processors")
       .map((step, i) => byType(step, `${where}.processors[${i}]`, READERS, depth + 1))
       .reduce(
         (inner, outer) => ({
@@ -46,7 +49,9 @@ const READERS: Readonly<Record<string, Reader<PostProcessor>>> = {
       const part = fields(entry, place);
       if (part["Sequence"] === undefined) {
         const name = text(fields(part["SpecialToken"], `${place}.SpecialToken`)["id"], `${place}.SpecialToken.id`);
-        (texts === 0 ? before : after).push(...templateIds(specials, name, where));
+        const ids = texts === 0 ? before : after;
+        for (const id of templateIds(specials, name, where)) ids.push(id);
+        if (ids.length > MAX_IDS) refuse(`${place} adds more than ${MAX_IDS} ids, needed at most that`);
       } else {
         texts++;
       }

@@ -4,6 +4,7 @@
 // Source: tokenizers, normalizers/precompiled.rs; spm_precompiled, Precompiled::transform.
 
 import type { Charsmap } from "./charsmap.ts";
+import { checkGrowth } from "./growth.ts";
 import { rewrite } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 
@@ -14,8 +15,8 @@ const PLAIN = /[\x20-\x7e]+(?=[\x20-\x7e])/y;
 const PLAIN_PAIR = /[\x20-\x7e]{2}/g;
 const encoder = new TextEncoder();
 
-/** The normalizer of one map. */
-export function precompiled(map: Charsmap): (piece: Piece) => Piece {
+/** The normalizer of one map. Throws LlariatError "tokenizer" for a text that becomes longer than `most`. */
+export function precompiled(map: Charsmap, where: string): (piece: Piece, most: number) => Piece {
   const segments = new Intl.Segmenter("en", { granularity: "grapheme" });
   const known = new Map<string, string | null>();
   /** What replaces `part`; null: nothing does. Remembered for single characters, which Unicode bounds. */
@@ -28,7 +29,8 @@ export function precompiled(map: Charsmap): (piece: Piece) => Piece {
     }
     return text;
   };
-  return (piece) => {
+  return (piece, most) => {
+    let made = 0;
     const characters: string[] = [];
     const changes: number[] = [];
     let touched = false;
@@ -38,6 +40,8 @@ export function precompiled(map: Charsmap): (piece: Piece) => Piece {
     };
     const put = (old: number, text: string) => {
       touched = true;
+      made += text.length;
+      checkGrowth(where, made, most);
       const fresh = [...text];
       for (const [i, char] of fresh.entries()) {
         characters.push(char);

@@ -1,10 +1,11 @@
 // pretokenize.ts — the "pre_tokenizer" of tokenizer.json: cuts a piece of text into the words no merge may cross.
 
 import { byteLevelCut, spellBytes } from "./bytelevel.ts";
+import { checkGrowth, longestFrom } from "./growth.ts";
 import { readPattern } from "./normalize.ts";
 import { prepend, replace } from "./piece.ts";
 import type { Piece } from "./piece.ts";
-import { byType, character, choice, count, fields, flag, list, MAX_NESTING, refuse } from "./read.ts";
+import { byType, character, choice, count, fields, flag, MAX_NESTING, refuse, stepsOf } from "./read.ts";
 import type { Fields, Reader } from "./read.ts";
 import { readRegex } from "./regex/index.ts";
 import { splitScripts } from "./scripts.ts";
@@ -103,7 +104,7 @@ function flatten(json: unknown, where: string, depth = 0): Part[] {
   const step = fields(json, where);
   if (step["type"] !== "Sequence") return [{ json: step, where }];
   if (depth > MAX_NESTING) refuse(`${where} is nested ${depth} deep, needed at most ${MAX_NESTING}`);
-  const inner = list(step["pretokenizers"], `${where}.pretokenizers`);
+  const inner = stepsOf(step["pretokenizers"], `${where}.pretokenizers`, "pretokenizers");
   return inner.flatMap((step, i) => flatten(step, `${where}.pretokenizers[${i}]`, depth + 1));
 }
 
@@ -120,7 +121,27 @@ export function readPreTokenizer(json: unknown, where: string, canSpell: boolean
   const cut = bytes ? byteLevelCut(last.json, last.where) : undefined;
   if (cut) steps.push(cut);
   const asks = parts.findLastIndex((part) => part.json["prepend_scheme"] === "first");
-  return { split: (piece) => steps.reduce(through, [piece]), bytes, asksStart: asks < 0 ? undefined : asks };
+  const inTurn = (piece: Piece): Piece[] => {
+    const most = longestFrom(piece.text.length);
+    return steps.reduce(
+      (pieces, step) => {
+        const next = through(pieces, step);
+        checkGrowth(
+          where,
+          next.reduce((sum, { text }) => sum + text.length, 0),
+          most,
+        );
+        return next;
+      },
+      [piece],
+    );
+  };
+  // one step alone makes a text no longer than three times itself
+  return {
+    split: steps.length > 1 ? inTurn : (piece) => steps.reduce(through, [piece]),
+    bytes,
+    asksStart: asks < 0 ? undefined : asks,
+  };
 }
 
 function through(pieces: Piece[], step: PreTokenizer): Piece[] {

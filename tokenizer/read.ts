@@ -90,6 +90,22 @@ export function base64(value: unknown, where: string): Uint8Array {
   }
 }
 
+/** Published files have up to ten; a text goes through all of them, each inside the one before. */
+const MAX_STEPS = 256;
+
+/** A list of steps. With those of the lists in them it has at most 256, the bound of the stack where they call each other. */
+export function stepsOf(value: unknown, where: string, key: string): readonly unknown[] {
+  const steps = list(value, where);
+  let count = 0;
+  const left = [steps];
+  for (let inner = left.pop(); inner !== undefined; inner = left.pop()) {
+    count += inner.length;
+    if (count > MAX_STEPS) refuse(`${where} has more than ${MAX_STEPS} steps, needed at most that`);
+    for (const step of inner) if (isObject(step) && Array.isArray(step[key])) left.push(step[key]);
+  }
+  return steps;
+}
+
 /** Reads one kind of step; `depth` counts the Sequences around it. */
 export type Reader<T> = (json: Fields, where: string, depth: number) => T;
 

@@ -4,6 +4,7 @@
 // User-defined symbols pass as they are. Offsets are SentencePiece's: a character made of nothing stands for nothing.
 // Source: sentencepiece src/normalizer.cc, Normalizer::Normalize.
 
+import { checkGrowth, longestFrom } from "../growth.ts";
 import { Charsmap } from "../charsmap.ts";
 import { ABSENT } from "../pairs.ts";
 import type { Piece } from "../piece.ts";
@@ -56,7 +57,7 @@ export class Normalization {
       const spaced = escapeWhitespaces ? text.replaceAll(" ", SPACE) : text;
       return { ...piece, text: dummy ? space + spaced : spaced };
     }
-    const out = new Output();
+    const out = new Output(longestFrom(text.length));
     const read = this.#reader(text);
     let at = 0;
     if (removeExtraWhitespaces) {
@@ -121,8 +122,14 @@ function unitsIn(text: string, at: number, bytes: number): number {
 class Output {
   readonly #parts: string[] = [];
   readonly #places: number[] = [];
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   put(text: string, place: number): void {
+    checkGrowth("precompiled_charsmap", this.#places.length + text.length, this.#most);
     this.#parts.push(text);
     for (let i = 0; i < text.length; i++) this.#places.push(place);
   }
