@@ -106,7 +106,7 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
         device.variants === "shuffle"
           ? (["matmul_shuffle", matmulShuffle] as const)
           : (["matmul_tiled", matmulTiled] as const);
-      // The variant that is not chosen may be 20 times slower on a CPU: a tile of rows shows that as well.
+      // The variant that is not chosen may be ten times slower on a CPU: a tile of rows shows that as well.
       const count = bench.adapter.isSoftware && device.variants !== bench.gpu.facts.variants ? 32 : rows;
       return layers.slice(0, 4).map((layer) => ({ kernel, ...entry(linear, layer, format, device, count) }));
     }),

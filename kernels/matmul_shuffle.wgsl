@@ -2,8 +2,8 @@
 //   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup is one subgroup of WG lanes and makes TILE_ROWS × (WG · TILE_COLUMNS) outputs: a lane owns TILE_COLUMNS columns
-// and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic (lavapipe:
-// about 36 cycles per read of a subgroup) reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
+// and reads HELD rows of x, which it hands to the others. On adapters where a read costs much more than arithmetic, as
+// on lavapipe, reads per multiply-add are what counts; matmul_tiled.wgsl is for GPUs.
 // matmul_shuffle.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;

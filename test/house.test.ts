@@ -1,6 +1,6 @@
 // The rules of the house: who may import whom, how files open, what must not be left lying about.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync, copyFileSync } from "node:fs";
 import { posix, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -257,6 +257,24 @@ test("package-lock.json holds no registry address, a hash for every package, and
     }
   }
   none(wrong, "lock files");
+});
+
+test("what stands in the folders of tests and benchmarks is named in their READMEs", () => {
+  const missing = (folder: string, below: string, skip: RegExp): string[] => {
+    const text = read(`${folder}/README.md`);
+    return readdirSync(join(root, below))
+      .filter((name) => !skip.test(name) && !text.includes(`\`${name}`) && !text.includes(`${below}/${name}`))
+      .map((name) => `${folder}/README.md: ${below}/${name}`);
+  };
+  none(
+    [
+      ...missing("test", "test/tools", /^$/),
+      ...missing("test/fixtures", "test/fixtures", /^(README\.md|goldens|verify_goldens\.py)$/),
+      // The programs; what they share stands in the files themselves.
+      ...missing("bench", "bench", /^(README\.md|results|harness\.ts|limits\.ts|loading\.ts|probes\.ts|work\.ts)$/),
+    ],
+    "files without a row",
+  );
 });
 
 test("links and npm commands in the documents lead somewhere", () => {

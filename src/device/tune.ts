@@ -30,8 +30,8 @@ type Subgroups = Pick<DeviceFacts, "subgroupMin" | "subgroupMax">;
 /**
  * The faster variants. Tiles where subgroups have no constant size, for then there is no other choice. Shuffles on an adapter
  * that computes on the CPU, which is a fact and needs no measurement: a barrier there ends a loop over all lanes, whose values go
- * through memory, and workgroup memory is no faster than any other. (lavapipe was measured to be 20 times slower with
- * tiles; SwiftShader takes a second to compile them.) Else both products are measured; facts.ts remembers what came of it.
+ * through memory, and workgroup memory is no faster than any other. (lavapipe was measured to take 8 to 10 times the CPU time
+ * with tiles; SwiftShader takes a second to compile them.) Else both products are measured; facts.ts remembers what came of it.
  */
 export async function fasterVariants(device: GPUDevice, subgroups: Subgroups): Promise<Variants> {
   if (lanesOf(subgroups) === 0) return "tiled";

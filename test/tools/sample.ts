@@ -1,5 +1,5 @@
 // sample.ts — where a big matrix of cases would take too long: some of them, always the same ones, spread over all.
-// test/run.ts sets LLARIAT_SAMPLE=1 on SwiftShader, 5 to 20 times slower than lavapipe, unless --all is given.
+// test/run.ts sets LLARIAT_SAMPLE=1 on SwiftShader, several times slower than lavapipe, unless --all is given.
 
 /** Whether samples are asked for. Never when a test file is run by itself. */
 export const sampling = process.env["LLARIAT_SAMPLE"] === "1" && process.env["LLARIAT_ALL"] !== "1";
