@@ -24,9 +24,8 @@ import { type LoadProgress, loadWeights } from "./model/weights.ts";
 import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
-import { type Kinds, checkOptions, reading } from "./text/options.ts";
+import { type Kinds, checkOptions, checkWhole, reading } from "./text/options.ts";
 import { isObject } from "./text/json.ts";
-import { display } from "./text/wording.ts";
 
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
@@ -160,9 +159,7 @@ export class Llama {
       ["maxKvBytes", maxKvBytes, 1, "bytes"],
       ["idleKvBytes", idleKvBytes, 0, "bytes"],
     ] as const) {
-      if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
-      const problem = `must be a whole number of ${unit} ≥ ${least}, got ${display(value)}`;
-      throw new LlariatError("request", problem, { subject: name });
+      if (value !== undefined) checkWhole(name, value, least, { unit });
     }
     const isOwn = reading("source", () => isFileSet(source));
     const files = isOwn ? (source as FileSet) : await platform().files(source);

@@ -6,8 +6,7 @@ import type { Output, Sequence, Turn } from "../engine/sequence.ts";
 import { LlariatError, aborted, checkAborted } from "../error.ts";
 import { dependsOnLength, describeRope } from "../rope/index.ts";
 import { onAbort } from "../text/abort.ts";
-import { checkOptions } from "../text/options.ts";
-import { display } from "../text/wording.ts";
+import { checkOptions, checkWhole } from "../text/options.ts";
 import { type TextStream, continuation } from "./continuation.ts";
 import { GENERATE_OPTIONS, type GenerateOptions, type Piece, type Prompt, type RequestContext } from "./options.ts";
 import type { Completion } from "./options.ts";
@@ -55,11 +54,7 @@ export async function answers(
   given: GenerateOptions & { readonly n: number },
 ): Promise<Completion[]> {
   const { n, ...options } = checkOptions<typeof given>(given, { n: "any", ...GENERATE_OPTIONS });
-  if (!(Number.isSafeInteger(n) && n >= 1 && n <= MOST_ANSWERS)) {
-    throw new LlariatError("request", `must be a whole number ≥ 1 and ≤ ${MOST_ANSWERS}, got ${display(n)}`, {
-      subject: "n",
-    });
-  }
+  checkWhole("n", n, 1, { most: MOST_ANSWERS });
   const { seed, signal, onAllocate: _, onPrefill: __, ...common } = checkRequest(options);
   // Who fails ends the others: nobody would see their answers.
   const stop = new AbortController();

@@ -9,7 +9,7 @@ import { samplingOptions } from "./sampling.ts";
 import { checkStops } from "./stop.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import { CHAT_OPTIONS } from "../../tokenizer/chat.ts";
-import { checkOptions, reading } from "../text/options.ts";
+import { checkOptions, checkWhole, reading } from "../text/options.ts";
 import { isObject } from "../text/json.ts";
 import { display } from "../text/wording.ts";
 
@@ -74,14 +74,8 @@ function newTokens(context: RequestContext, options: GenerateOptions, promptToke
     const advice = "or use a RoPE scaling that reaches further";
     throw new LlariatError("context", problem, { subject: "maxNewTokens", advice });
   }
-  checkNewTokens(maxNewTokens);
+  checkWhole("maxNewTokens", maxNewTokens, 1);
   return maxNewTokens;
-}
-
-function checkNewTokens(maxNewTokens: number): void {
-  if (Number.isInteger(maxNewTokens) && maxNewTokens >= 1) return;
-  const got = display(maxNewTokens);
-  throw new LlariatError("request", `must be a whole number ≥ 1, got ${got}`, { subject: "maxNewTokens" });
 }
 
 /**
@@ -95,7 +89,7 @@ export function checkRequest(given: GenerateOptions): GenerateOptions {
     isObject(options.logitBias) ? { ...options.logitBias } : options.logitBias,
   );
   samplingOptions({ ...options, logitBias });
-  if (maxNewTokens !== undefined) checkNewTokens(maxNewTokens);
+  if (maxNewTokens !== undefined) checkWhole("maxNewTokens", maxNewTokens, 1);
   topLogprobs(options);
   angleOptions(options, 1);
   return {
@@ -136,9 +130,8 @@ export function endingIds(
 
 /** How many of the most likely ids to report per token. */
 export function topLogprobs({ topLogprobs: count = 0 }: GenerateOptions): number {
-  if (Number.isInteger(count) && count >= 0 && count <= CANDIDATES) return count;
-  const problem = `must be a whole number from 0 to ${CANDIDATES}, got ${display(count)}`;
-  throw new LlariatError("request", problem, { subject: "topLogprobs" });
+  checkWhole("topLogprobs", count, 0, { most: CANDIDATES });
+  return count;
 }
 
 /** Refuses a prompt that the setting is not meant for, and names what would fit. */
@@ -167,10 +160,7 @@ function angleOptions({ ropeAngles, ropeLength }: GenerateOptions, capacity: num
     });
   }
   const planned = ropeLength ?? capacity;
-  if (!Number.isSafeInteger(planned) || planned < 1) {
-    const got = display(planned);
-    throw new LlariatError("request", `must be a whole number of tokens ≥ 1, got ${got}`, { subject: "ropeLength" });
-  }
+  checkWhole("ropeLength", planned, 1, { unit: "tokens" });
   return { meaning, planned };
 }
 

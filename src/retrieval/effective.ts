@@ -3,7 +3,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
-import { type Kinds, checkOptions, reading } from "../text/options.ts";
+import { type Kinds, checkOptions, checkWhole, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { CountTokens, Engine } from "./engine.ts";
@@ -107,12 +107,10 @@ export function checkEffective(given: Partial<EffectiveSettings>): Partial<Effec
     ["batch", 1],
   ] as const) {
     const value = settings[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= smallest && value <= MOST_TOKENS)) {
-      const needed =
-        typeof value === "number" && value > MOST_TOKENS ? `at most ${MOST_TOKENS}` : `a whole number ≥ ${smallest}`;
-      throw new LlariatError("request", `must be ${needed}, got ${display(value)}`, {
-        subject: name,
-      });
+    if (value === undefined) continue;
+    checkWhole(name, value, smallest);
+    if (value > MOST_TOKENS) {
+      throw new LlariatError("request", `must be at most ${MOST_TOKENS}, got ${display(value)}`, { subject: name });
     }
   }
   const {

@@ -3,7 +3,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
-import { type Kinds, checkOptions, reading } from "../text/options.ts";
+import { type Kinds, checkOptions, checkWhole, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Encoder, ScoringEngine } from "./engine.ts";
 import { score, unscored } from "./engine.ts";
@@ -97,8 +97,7 @@ export function checkWindows({
     ...(maxTokens === Infinity ? [] : [all]),
     ...windows.map((window) => ["windows", window]),
   ] as [string, number][]) {
-    if (Number.isInteger(value) && value >= 2) continue;
-    throw new LlariatError("request", `must be a whole number of tokens ≥ 2, got ${display(value)}`, { subject });
+    checkWhole(subject, value, 2, { unit: "tokens" });
   }
 }
 

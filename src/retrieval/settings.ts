@@ -3,7 +3,7 @@
 import { LlariatError } from "../error.ts";
 import type { RopeScaling } from "../rope/index.ts";
 import { isObject } from "../text/json.ts";
-import { type Kinds, checkOptions, reading } from "../text/options.ts";
+import { type Kinds, checkOptions, checkWhole, reading } from "../text/options.ts";
 import { display, nearest } from "../text/wording.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { MOST_TOKENS, trainedLength } from "./engine.ts";
@@ -119,9 +119,8 @@ const refuse = (problem: string, subject?: string): never => {
 };
 
 function whole(name: string, value: number, least: number): number {
-  return Number.isInteger(value) && value >= least
-    ? value
-    : refuse(`must be a whole number ≥ ${least}, got ${display(value)}`, name);
+  checkWhole(name, value, least);
+  return value;
 }
 
 /** Refuses an empty list and repeated items, which would make cells of the same name. */

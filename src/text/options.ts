@@ -63,6 +63,22 @@ export function checkOptions<Options extends object>(
 }
 
 /**
+ * Refuses what is no whole number from `least` to `most`, of `unit` if that is said.
+ * @throws LlariatError("request") naming `subject`.
+ */
+export function checkWhole(
+  subject: string,
+  value: unknown,
+  least: number,
+  { most, unit }: { readonly most?: number; readonly unit?: string } = {},
+): asserts value is number {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= (most ?? Infinity)) return;
+  const range = most === undefined ? `≥ ${least}` : `from ${least} to ${most}`;
+  const needed = `a whole number${unit === undefined ? "" : ` of ${unit}`} ${range}`;
+  throw new LlariatError("request", `must be ${needed}, got ${display(value)}`, { subject });
+}
+
+/**
  * Runs what reads a value of the caller's, whose getters, iterators and conversions may throw anything.
  * @throws LlariatError as it comes; anything else as LlariatError("request") that names `subject`.
  */
