@@ -7,6 +7,8 @@ import { refuse } from "./read.ts";
 
 /** Published maps (nmt_nfkc_cf) have 0.4 MB. */
 const MAX_BYTES = 16 * 2 ** 20;
+/** Published keys have up to 12 bytes; without a bound a trie may lead every look-up to the end of the text. */
+const MAX_KEY = 256;
 
 /** A match: how many bytes it takes, and what replaces them. */
 export interface Replacement {
@@ -14,7 +16,7 @@ export interface Replacement {
   readonly text: string;
 }
 
-/** The map; look-ups are bounded by the key whatever the trie holds. */
+/** The map; a look-up takes at most MAX_KEY steps whatever the trie holds. */
 export class Charsmap {
   readonly #units: Uint32Array;
   readonly #texts: Uint8Array;
@@ -22,27 +24,36 @@ export class Charsmap {
   /** Offset in the replacements → text. */
   readonly #known = new Map<number, string>();
 
-  /** Throws LlariatError "tokenizer" for a map whose parts do not fit its length or are no text. */
+  /** Throws LlariatError "tokenizer" for a map that is too long, or whose parts do not fit its length or are no text. */
   constructor(bytes: Uint8Array, where: string) {
     this.#where = where;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const size = bytes.length >= 4 ? view.getUint32(0, true) : 0;
-    if (size < 4 || size % 4 !== 0 || size > bytes.length - 5 || bytes.length > MAX_BYTES) this.#damaged();
+    if (bytes.length > MAX_BYTES) refuse(`${where} has ${bytes.length} bytes, needed at most ${MAX_BYTES}`);
+    if (bytes.length < 4) this.#damaged(`got ${bytes.length} bytes, needed the 4 of a length and what follows them`);
+    const size = view.getUint32(0, true);
+    if (size < 4 || size % 4 !== 0) this.#damaged(`its trie has ${size} bytes, needed units of 4 bytes, one or more`);
+    if (size > bytes.length - 5) {
+      this.#damaged(`its trie has ${size} bytes, needed at most ${bytes.length - 5}, for the replacements follow it`);
+    }
     this.#units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true));
     this.#texts = bytes.slice(4 + size);
-    if (this.#texts.at(-1) !== 0) this.#damaged();
+    if (this.#texts.at(-1) !== 0)
+      this.#damaged(`its last byte is ${this.#texts.at(-1)}, needed the 0 that ends a text`);
     try {
       new TextDecoder("utf-8", { fatal: true }).decode(this.#texts);
     } catch {
-      this.#damaged();
+      this.#damaged("its replacements are not UTF-8");
     }
   }
 
-  #damaged(): never {
-    return refuse(`${this.#where} is damaged: its trie or its replacements do not fit`);
+  #damaged(what: string): never {
+    return refuse(`${this.#where} is damaged: ${what}`);
   }
 
-  /** The longest (or the shortest) key that starts at byte `at` of `bytes` and ends by `end`. */
+  /**
+   * The longest (or the shortest) key that starts at byte `at` of `bytes` and ends by `end`. Throws LlariatError
+   * "tokenizer" where the trie leads out of the map, or on and on.
+   */
   find(bytes: Uint8Array, at: number, end: number, shortest = false): Replacement | undefined {
     const units = this.#units;
     let node = offsetOf(units[0]);
@@ -54,8 +65,9 @@ export class Charsmap {
       const unit = units[node];
       if ((unit & 0x800000ff) !== bytes[i]) break;
       node ^= offsetOf(unit);
+      if (i - at >= MAX_KEY) this.#damaged(`its trie has a key of more than ${MAX_KEY} bytes`);
       if (unit & 0x100) {
-        if (node >= units.length) this.#damaged();
+        if (node >= units.length) this.#damaged(`its trie leads to unit ${node} of ${units.length}`);
         length = i + 1 - at;
         value = units[node] & 0x7fffffff;
         if (shortest) break;
@@ -68,7 +80,7 @@ export class Charsmap {
     let text = this.#known.get(start);
     if (text === undefined) {
       const end = this.#texts.indexOf(0, start);
-      if (end < 0) this.#damaged();
+      if (end < 0) this.#damaged(`a replacement begins at byte ${start} of ${this.#texts.length}`);
       text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#texts.subarray(start, end));
       this.#known.set(start, text);
     }

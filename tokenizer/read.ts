@@ -69,6 +69,11 @@ export function count(value: unknown, where: string, limit: number): number {
   return fine ? value : needs(where, value, `a whole number from 0 to ${limit - 1}`);
 }
 
+/** A number that is neither NaN nor infinite. */
+export function number(value: unknown, where: string): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : needs(where, value, "a number");
+}
+
 /** One of the names in `choices`. */
 export function choice<T extends string>(value: unknown, where: string, choices: readonly T[]): T {
   return choices.find((name) => name === value) ?? needs(where, value, choices.join(" or "));

@@ -5,7 +5,7 @@
 // whatever id the config writes beside it.
 // Source: transformers 5.12.1, tokenization_utils_base.py _from_pretrained, tokenization_utils_tokenizers.py __init__.
 
-import { document, fields, flag, list, refuse, text } from "./read.ts";
+import { count, document, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
 import type { Fields } from "./read.ts";
 
 /** A token to be added, without an id of its own. */
@@ -92,12 +92,12 @@ function decoderTokens(json: unknown): NewToken[] {
 
 /** added_tokens.json, content → id, by rising id; those that are named elsewhere are special. */
 function addedJsonTokens(json: unknown, isSpecial: (content: string) => boolean): NewToken[] {
-  const entries = Object.entries(fields(json, "added_tokens.json"));
-  for (const [content, id] of entries) {
-    if (typeof id !== "number") refuse(`added_tokens.json: ${JSON.stringify(content.slice(0, 60))} has no id`);
-  }
+  const entries = Object.entries(fields(json, "added_tokens.json")).map(([content, id]) => {
+    const where = `added_tokens.json: ${JSON.stringify(content.slice(0, 60))}`;
+    return [content, count(id, where, MAX_VOCABULARY)] as const;
+  });
   return entries
-    .sort((a, b) => (a[1] as number) - (b[1] as number))
+    .sort((a, b) => a[1] - b[1])
     .map(([content]) => {
       const special = isSpecial(content);
       return { content, special, singleWord: false, lstrip: false, rstrip: false, normalized: !special };

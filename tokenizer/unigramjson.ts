@@ -2,7 +2,7 @@
 
 import { byteTokens } from "./bytechars.ts";
 import type { Model } from "./encoder.ts";
-import { count, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import { count, flag, list, MAX_VOCABULARY, number, refuse, text } from "./read.ts";
 import type { Fields } from "./read.ts";
 import { Trie } from "./trie.ts";
 import { Unigram } from "./unigram.ts";
@@ -23,10 +23,8 @@ export function readUnigram(json: Fields): Model {
     const where = `model.vocab[${id}]`;
     const pair = list(entry, where);
     const piece = text(pair[0], `${where}[0]`);
-    const score = pair[1];
-    if (pair.length !== 2 || typeof score !== "number" || !Number.isFinite(score)) {
-      refuse(`${where}: got ${JSON.stringify(entry).slice(0, 60)}, needed [piece, score]`);
-    }
+    if (pair.length !== 2) refuse(`${where}: got a list of ${pair.length}, needed [piece, score]`);
+    const score = number(pair[1], `${where}[1]`);
     if (piece.length > MAX_PIECE) refuse(`${where} has ${piece.length} characters, needed at most ${MAX_PIECE}`);
     pieces.push(piece);
     scores[id] = asRead(score);

@@ -104,14 +104,40 @@ const CASES: readonly (readonly [string, Uint8Array, RegExp])[] = [
     join(sound, field(5, field(2, NMT_NFKC))),
     /has a denormalizer_spec, which is not supported/,
   ],
-  ["a map that is too short", withCharsmap(sound, Uint8Array.of(1, 2)), /precompiled_charsmap is damaged/],
+  ["a map that is too short", withCharsmap(sound, Uint8Array.of(1, 2)), /precompiled_charsmap is damaged: got 2 bytes/],
   [
     "a map with a trie past its end",
-    withCharsmap(sound, Uint8Array.of(255, 0, 0, 0, 1, 2, 0)),
-    /precompiled_charsmap is damaged/,
+    withCharsmap(sound, Uint8Array.of(252, 0, 0, 0, 1, 2, 0)),
+    /precompiled_charsmap is damaged: its trie has 252 bytes, needed at most 2/,
   ],
-  ["a map whose values lie outside", withCharsmap(sound, outside()), /precompiled_charsmap is damaged/],
+  [
+    "a map with half a unit",
+    withCharsmap(sound, Uint8Array.of(2, 0, 0, 0, 1, 2, 0)),
+    /precompiled_charsmap is damaged: its trie has 2 bytes, needed units of 4/,
+  ],
+  [
+    "a map whose last text does not end",
+    withCharsmap(sound, Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, 120)),
+    /precompiled_charsmap is damaged: its last byte is 120, needed the 0/,
+  ],
+  [
+    "a map whose texts are not UTF-8",
+    withCharsmap(sound, Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, 255, 0)),
+    /precompiled_charsmap is damaged: its replacements are not UTF-8/,
+  ],
+  [
+    "a map of 17 MB",
+    withCharsmap(sound, new Uint8Array(17_000_000)),
+    /precompiled_charsmap has 17000000 bytes, needed/,
+  ],
+  ["a map whose values lie outside", withCharsmap(sound, outside()), /a replacement begins at byte 1000 of 2$/],
 ];
+
+/** A map of these units whose one replacement is "x". */
+function mapOf(units: Uint32Array): Uint8Array {
+  const size = Uint32Array.of(units.byteLength);
+  return join(new Uint8Array(size.buffer), new Uint8Array(units.buffer), Uint8Array.of(120, 0));
+}
 
 /** A map with one key, "a", whose replacement would start past the replacements. */
 function outside(): Uint8Array {
@@ -119,12 +145,43 @@ function outside(): Uint8Array {
   units[0] = 1 << 10; // the root: its children are at 1 ^ label
   units[1 ^ 0x61] = 0x61 | 0x100 | (2 << 10);
   units[1 ^ 0x61 ^ 2] = 0x80000000 | 1000;
-  return join(
-    new Uint8Array(Uint32Array.of(4 * units.length).buffer),
-    new Uint8Array(units.buffer),
-    Uint8Array.of(120, 0),
-  );
+  return mapOf(units);
 }
+
+/** A map with one key, so many times "a". Its nodes have their children at 256, 512, … ^ label. */
+function rowOf(count: number): Uint8Array {
+  const units = new Uint32Array(256 * (count + 2));
+  units[0] = 256 << 10;
+  for (let i = 1; i <= count; i++) {
+    units[(256 * i) ^ 0x61] = 0x61 | (((256 * i) ^ 0x61 ^ (256 * (i + 1))) << 10) | (i === count ? 0x100 : 0);
+  }
+  units[256 * (count + 1)] = 0x80000000;
+  return mapOf(units);
+}
+
+/** A map in which "a" leads back to where it came from, and no key ever ends. */
+function circle(): Uint8Array {
+  const units = new Uint32Array(256);
+  units[0] = 1 << 10;
+  units[1 ^ 0x61] = 0x61 | (0x61 << 10);
+  return mapOf(units);
+}
+
+test("keys of a map are bounded, so that a text takes time that grows with it whatever the map", () => {
+  const model = join(sound, piece("x", NORMAL, -1));
+  const read = (map: Uint8Array) => {
+    const tokenizer = Tokenizer.fromFiles({ tokenizerModel: withCharsmap(model, map) });
+    return tokenizer.decode(tokenizer.encode("a".repeat(40_000)));
+  };
+  assert.is(read(rowOf(256)), "x".repeat(156) + "a".repeat(64));
+  for (const map of [rowOf(257), circle()]) {
+    assert.throws(
+      () => read(map),
+      (error: unknown) =>
+        error instanceof LlariatError && /its trie has a key of more than 256 bytes$/.test(error.message),
+    );
+  }
+});
 
 for (const [name, bytes, pattern] of CASES) {
   test(name, () => assert.match(refusal(bytes), pattern));
@@ -145,7 +202,13 @@ test("configs: what is no token, no list, no flag", () => {
   assert.match(refused({ additional_special_tokens: "x" }), /additional_special_tokens: got "x", needed a list/);
   assert.match(refused({ extra_special_tokens: [1] }), /extra_special_tokens\[0\]: got 1, needed an object/);
   assert.match(refused({ add_bos_token: "yes" }), /add_bos_token: got "yes", needed true or false/);
-  assert.match(refused({}, { addedTokens: { x: "1" } }), /^added_tokens.json: "x" has no id$/);
+  assert.match(
+    refused({}, { addedTokens: { x: "1" } }),
+    /^added_tokens.json: "x": got "1", needed a whole number from 0 to/,
+  );
+  for (const id of [-1, 0.5, 1e99, null]) {
+    assert.match(refused({}, { addedTokens: { x: id } }), /^added_tokens.json: "x": got .*, needed a whole number/);
+  }
   assert.match(refused({}, { specialTokensMap: "[" }), /^special_tokens_map.json/);
 });
 

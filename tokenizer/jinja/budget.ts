@@ -19,7 +19,7 @@ let depth = 0;
 /** Pays `units`; throws the Fault "Limit" when none are left. */
 export function spend(units: number): void {
   left -= units;
-  if (left < 0) fault("Limit", "the template needs too many steps; it seems to loop without end");
+  if (left < 0) fault("Limit", `the template needs more than ${UNITS} steps; it seems to loop without end`);
 }
 
 /** Refuses a text of more than MAX_TEXT units before anybody makes it. */
