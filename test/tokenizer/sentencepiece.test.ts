@@ -86,10 +86,11 @@ test("tokens that the config adds come after the pieces", () => {
   assert.is(tokenizer.decode(tokenizer.encode("the<|im_end|>")), "the");
 });
 
-test("lone surrogates are U+FFFD; an endless word takes time that grows with it, not with its square", () => {
+test("lone surrogates are U+FFFD; an endless word comes back as it was", () => {
   const tokenizer = load();
   assert.equal(show(tokenizer, "a\ud800"), show(tokenizer, "a\ufffd"));
-  assert.ok(tokenizer.encode("the".repeat(100_000)).length > 1000);
+  const endless = "the".repeat(100_000);
+  assert.is(tokenizer.decode(tokenizer.encode(endless)), endless);
 });
 
 test.run();

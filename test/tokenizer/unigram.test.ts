@@ -5,6 +5,9 @@ import { suite } from "uvu";
 
 import { LlariatError } from "../../src/error.ts";
 import { Tokenizer } from "../../tokenizer/index.ts";
+import { Tokens } from "../../tokenizer/tokens.ts";
+import { Trie } from "../../tokenizer/trie.ts";
+import { Unigram } from "../../tokenizer/unigram.ts";
 import { readJson } from "./fixtures.ts";
 import { encoded, sameAnswers, texts } from "./kinds.ts";
 import type { Answers } from "./kinds.ts";
@@ -32,10 +35,25 @@ test("without an unknown token a character that has no piece is refused, unless 
   assert.throws(() => tokenizer.encode("b"), (error: unknown) => error instanceof LlariatError && /U\+0062/.test(error.message)); // prettier-ignore
 });
 
-test("time is linear: a text of one letter and pieces of up to 64 of it", () => {
-  const vocab = Array.from({ length: 64 }, (_, i) => ["a".repeat(i + 1), -i - 1]);
-  const tokenizer = Tokenizer.fromFiles({ tokenizerJson: { model: { type: "Unigram", vocab, unk_id: 0 } } });
-  assert.is(tokenizer.encode("a".repeat(400_000)).length > 0, true);
+/** A trie that counts how many steps are taken in it. */
+class CountingTrie extends Trie {
+  steps = 0;
+
+  override next(node: number, unit: number): number {
+    this.steps++;
+    return super.next(node, unit);
+  }
+}
+
+test("steps are linear in the text: from each place at most one more than the longest piece", () => {
+  const trie = new CountingTrie(64 * 64);
+  for (let i = 0; i < 64; i++) trie.add("a".repeat(i + 1), i);
+  const scores = Float64Array.from({ length: 64 }, (_, i) => -i - 1);
+  const model = { trie, scores, lowest: -64, unknown: 0, byteTokens: undefined, single: false, runs: undefined };
+  const tokens = new Tokens(1, false);
+  new Unigram(model).encode("a".repeat(100_000), false, tokens);
+  assert.ok(tokens.length > 0);
+  assert.ok(trie.steps >= 100_000 && trie.steps <= 65 * 100_000, `${trie.steps} steps`);
 });
 
 test.run();
