@@ -178,7 +178,7 @@ test("keys of a map are bounded, so that a text takes time that grows with it wh
     assert.throws(
       () => read(map),
       (error: unknown) =>
-        error instanceof LlariatError && /its trie has a key of more than 256 bytes$/.test(error.message),
+        error instanceof LlariatError && error.message.endsWith("its trie has a key of more than 256 bytes"),
     );
   }
 });

@@ -2,16 +2,14 @@
 
 import { compileFilter } from "./evaluate.ts";
 import type { Place } from "./evaluate.ts";
-import { typeError } from "./fault.ts";
 import type { Expression, Statement } from "./nodes.ts";
 import { str } from "./print.ts";
 import { Output } from "./runtime.ts";
-import type { Eval, Exec } from "./runtime.ts";
-import { enterScope, inside, leaveScope, storer } from "./scopes.ts";
+import type { Activation, Eval, Exec } from "./runtime.ts";
+import { inside, scoped, storer } from "./scopes.ts";
 import type { CompileBody } from "./scopes.ts";
 import { Symbols } from "./symbols.ts";
-import { Markup, textOf, typeName } from "./values.ts";
-import type { Value } from "./values.ts";
+import { Markup } from "./values.ts";
 
 /** {% set name %}…{% endset %} */
 export function compileSetBlock(
@@ -20,21 +18,13 @@ export function compileSetBlock(
   compileBody: CompileBody,
 ): Exec {
   const inner = inside(new Symbols(place.symbols.scope, place.symbols).read(node.body), place);
-  const [enter, leave] = [enterScope(inner.symbols), leaveScope(inner.symbols)];
-  const body = compileBody(node.body, inner);
   const captured = new Captures();
   const value = node.filter && filtered(node.filter, inner, captured);
   const store = storer(node.target, place);
-  return (at) => {
-    enter(at);
-    const text = new Output();
-    const signal = body(at, text);
-    if (signal !== 0) return signal;
-    const result = value ? captured.with(text.text, () => value(at)) : text.text;
+  return capturing(inner, compileBody(node.body, inner), (at, text) => {
+    const result = value ? captured.with(text, () => value(at)) : text;
     store(at, at.run.state.autoescape ? new Markup(str(result)) : result);
-    leave(at);
-    return 0;
-  };
+  });
 }
 
 /** {% filter name %}…{% endfilter %} */
@@ -45,19 +35,24 @@ export function compileFilterBlock(
 ): Exec {
   const symbols = new Symbols(place.symbols.scope, place.symbols).read([...node.body, node.filter]);
   const inner = inside(symbols, place);
-  const [enter, leave] = [enterScope(symbols), leaveScope(symbols)];
-  const body = compileBody(node.body, inner);
   const captured = new Captures();
   const value = filtered(node.filter, inner, captured);
-  return (at, out) => {
-    enter(at);
-    const text = new Output();
-    const signal = body(at, text);
-    if (signal !== 0) return signal;
-    out.write(onlyText(captured.with(text.text, () => value(at))));
-    leave(at);
-    return 0;
-  };
+  return capturing(inner, compileBody(node.body, inner), (at, text, out) => {
+    out.put(
+      captured.with(text, () => value(at)),
+      node.line,
+    );
+  });
+}
+
+/** Runs a body in its scope, and hands its text on while the scope is open. */
+function capturing({ symbols }: Place, body: Exec, take: (at: Activation, text: string, out: Output) => void): Exec {
+  return scoped(symbols, (at, out) => {
+    const captured = new Output();
+    const signal = body(at, captured);
+    if (signal === 0) take(at, captured.text, out);
+    return signal;
+  });
 }
 
 /** Filters in a row over the text of a block. */
@@ -85,9 +80,4 @@ class Captures {
       this.#texts.pop();
     }
   }
-}
-
-/** What a block writes without str(): a text, or Python's join would fail. */
-export function onlyText(value: Value): string {
-  return textOf(value) ?? typeError(`sequence item 0: expected str instance, ${typeName(value)} found`);
 }

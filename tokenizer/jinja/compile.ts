@@ -13,7 +13,7 @@ import { escape } from "./operators.ts";
 import { str } from "./print.ts";
 import { Activation, Output } from "./runtime.ts";
 import type { Eval, Exec, Run } from "./runtime.ts";
-import { enterScope, inside, leaveScope, storer } from "./scopes.ts";
+import { enterScope, inside, scoped, storer } from "./scopes.ts";
 import type { CompileBody } from "./scopes.ts";
 import { FunctionScope, Symbols, findAll, undeclared } from "./symbols.ts";
 import { Callable, Markup, Namespace, Special, Undefined } from "./values.ts";
@@ -209,18 +209,14 @@ class Compiler {
     for (const target of node.targets) symbols.readTarget(target);
     symbols.read(node.body);
     const inner = inside(symbols, place);
-    const [enter, leave] = [enterScope(symbols), leaveScope(symbols)];
     const pairs = node.targets.map(
       (target, i) => [storer(target, inner), compileExpression(node.values[i], place)] as const,
     );
     const body = this.#body(node.body, inner);
-    return (at, out) => {
-      enter(at);
+    return scoped(symbols, (at, out) => {
       for (const [store, value] of pairs) store(at, value(at));
-      const signal = body(at, out);
-      if (signal === 0) leave(at);
-      return signal;
-    };
+      return body(at, out);
+    });
   }
 
   #autoescape(node: Extract<Statement, { kind: "autoescape" }>, place: Place): Exec {
@@ -228,18 +224,15 @@ class Compiler {
     const value = compileExpression(node.value, inside(symbols, place));
     const escapes = node.value.kind === "constant" ? truth(node.value.value) : "volatile";
     const inner = inside(symbols, place, { escape: escapes });
-    const [enter, leave] = [enterScope(symbols), leaveScope(symbols)];
     const body = this.#body(node.body, inner);
-    return (at, out) => {
-      enter(at);
+    return scoped(symbols, (at, out) => {
       const { state } = at.run;
       const before = state.autoescape;
       state.autoescape = truth(value(at));
       const signal = body(at, out);
       state.autoescape = before;
-      if (signal === 0) leave(at);
       return signal;
-    };
+    });
   }
 
   #block(node: Block, place: Place): Exec {

@@ -1,7 +1,6 @@
 // jinja/loops.ts — {% for %}: plain, with a condition, recursive, and what runs where nothing was looped over.
 
 import { deeper, spend } from "./budget.ts";
-import { onlyText } from "./captures.ts";
 import { iterate, truth } from "./compare.ts";
 import { compileExpression } from "./evaluate.ts";
 import type { Place } from "./evaluate.ts";
@@ -10,7 +9,7 @@ import { Loop, loopOver } from "./loop.ts";
 import type { For } from "./nodes.ts";
 import { Activation, Output } from "./runtime.ts";
 import type { Exec, Signal } from "./runtime.ts";
-import { enterScope, inside, leaveScope, storer } from "./scopes.ts";
+import { enterScope, inside, leaveScope, scoped, storer } from "./scopes.ts";
 import type { CompileBody } from "./scopes.ts";
 import { FunctionScope, Symbols, assigns, usesLoop } from "./symbols.ts";
 import { Iter, Markup } from "./values.ts";
@@ -61,7 +60,7 @@ export function compileFor(node: For, place: Place, compileBody: CompileBody): E
       runLoop(new Activation(at.run, at), at, value, text, (from) => new Loop(iterate(from), from, depth, recurse));
       return at.run.state.autoescape ? new Markup(text.text) : text.text;
     };
-    out.write(onlyText(render(iterable(at), 0)));
+    out.put(render(iterable(at), 0), node.line);
     return 0;
   };
 }
@@ -69,15 +68,8 @@ export function compileFor(node: For, place: Place, compileBody: CompileBody): E
 function elseBranch(node: For, place: Place, scope: FunctionScope, compileBody: CompileBody): Exec | undefined {
   if (node.otherwise.length === 0) return undefined;
   const symbols = new Symbols(scope, place.symbols).read(node.otherwise);
-  const enter = enterScope(symbols);
-  const leave = leaveScope(symbols);
-  const body = compileBody(node.otherwise, inside(symbols, place, { loop: place.loop && !node.recursive }));
-  return (at, out) => {
-    enter(at);
-    const signal = body(at, out);
-    if (signal === 0) leave(at);
-    return signal;
-  };
+  const inner = inside(symbols, place, { loop: place.loop && !node.recursive });
+  return scoped(symbols, compileBody(node.otherwise, inner));
 }
 
 /** The items for which the loop's condition holds, asked for one by one in a function of their own. */

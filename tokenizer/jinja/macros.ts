@@ -1,12 +1,11 @@
 // jinja/macros.ts — {% macro %} and {% call %}: functions whose result is the text of their body.
 
-import { onlyText } from "./captures.ts";
 import { compileCall, compileExpression } from "./evaluate.ts";
 import type { Place } from "./evaluate.ts";
 import { fault } from "./fault.ts";
 import { Macro } from "./macro.ts";
 import type { Bound, MacroShape } from "./macro.ts";
-import type { Macro as MacroNode, Parameters, Statement, Target } from "./nodes.ts";
+import type { Call, Macro as MacroNode, Parameters, Statement, Target } from "./nodes.ts";
 import { Activation, Output, call } from "./runtime.ts";
 import type { Eval, Exec } from "./runtime.ts";
 import { enterScope, inside, storer } from "./scopes.ts";
@@ -35,18 +34,17 @@ export function compileCallBlock(
   compileBody: CompileBody,
 ): Exec {
   const make = macroMaker(node.macro, place, compileBody);
-  if (!node.call) {
-    return (at, out) => {
-      out.write(onlyText(call(make(at), [], NO_KEYWORDS)));
-      return 0;
-    };
-  }
-  const callee = compileExpression(node.call.callee, place);
-  const result = compileCall(node.call, place, (at, args, keywords) => call(callee(at), args, keywords), make);
+  const result = node.call ? callWith(node.call, place, make) : (at: Activation) => call(make(at), [], NO_KEYWORDS);
   return (at, out) => {
-    out.write(onlyText(result(at)));
+    out.put(result(at), node.line);
     return 0;
   };
+}
+
+/** The call of a call block, to which `make` gives the caller. */
+function callWith(node: Call, place: Place, make: (at: Activation) => Macro): Eval {
+  const callee = compileExpression(node.callee, place);
+  return compileCall(node, place, (at, args, keywords) => call(callee(at), args, keywords), make);
 }
 
 /** The function of a macro: what makes the macro where it is defined. */

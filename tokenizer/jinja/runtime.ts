@@ -1,8 +1,8 @@
 // jinja/runtime.ts — what a rendering has at hand: variables, output, the line, and how names reach their values.
 
 import { checkLength, spend } from "./budget.ts";
-import { typeError } from "./fault.ts";
-import { Callable, Special, Undefined, typeName } from "./values.ts";
+import { Fault, typeError } from "./fault.ts";
+import { Callable, Special, Undefined, textOf, typeName } from "./values.ts";
 import type { Keywords, Value } from "./values.ts";
 
 /** Names that a template finds although nobody set them: variables, globals and what its own top level assigned. */
@@ -53,12 +53,27 @@ export class Activation {
 
 /** Text as it grows. */
 export class Output {
-  text = "";
+  #text = "";
+  #fault: Fault | undefined;
+
+  /** All of it. Throws the Fault "TypeError" where `put` was given what is no text: Python's join fails at the end. */
+  get text(): string {
+    if (this.#fault) throw this.#fault;
+    return this.#text;
+  }
 
   write(text: string): void {
     spend(2);
-    this.text += text;
-    checkLength(this.text.length);
+    this.#text += text;
+    checkLength(this.#text.length);
+  }
+
+  /** What a block of `line` gives, which Jinja2 writes without str(). */
+  put(value: Value, line: number): void {
+    const text = textOf(value);
+    if (text !== undefined) return this.write(text);
+    const sentence = `sequence item 0: expected str instance, ${typeName(value)} found`;
+    this.#fault ??= new Fault("TypeError", sentence, line);
   }
 }
 

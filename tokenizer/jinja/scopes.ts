@@ -37,6 +37,17 @@ export function leaveScope(symbols: Symbols): (at: Activation) => void {
   };
 }
 
+/** Runs a body in a scope of its own. As in Jinja2, break and continue leave the loop without leaving this scope. */
+export function scoped(symbols: Symbols, run: Exec): Exec {
+  const [enter, leave] = [enterScope(symbols), leaveScope(symbols)];
+  return (at, out) => {
+    enter(at);
+    const signal = run(at, out);
+    if (signal === 0) leave(at);
+    return signal;
+  };
+}
+
 /** A scope inside: not the top level, and no branch of a condition any more. */
 export function inside(symbols: Symbols, place: Place, more: Partial<Place> = {}): Place {
   return { ...place, symbols, toplevel: false, soft: false, ...more };

@@ -184,9 +184,8 @@ const METHODS: Readonly<Record<string, { parameters: Signature["parameters"]; ru
 };
 
 function divide(self: string, sep: Value, cuts: Value, fromRight: boolean): Value[] {
-  return sep === null
-    ? splitSpace(self, most(cuts), fromRight)
-    : splitOn(self, text(sep, "sep"), most(cuts), fromRight);
+  const count = most(cuts);
+  return sep === null ? splitSpace(self, count, fromRight) : splitOn(self, text(sep, "sep"), count, fromRight);
 }
 
 /** Whether str has such a method (but format and format_map). */

@@ -1,7 +1,7 @@
 // jinja/filters/define.ts — how a filter is written down: its parameters as Python has them, and what it does.
 
 import { item } from "../attributes.ts";
-import { typeError } from "../fault.ts";
+import { fault, typeError } from "../fault.ts";
 import { str } from "../print.ts";
 import { bind, signature } from "../signature.ts";
 import type { State } from "../runtime.ts";
@@ -35,6 +35,14 @@ export function needText(value: Value, what: string): string {
   if (text !== undefined) return text;
   if (value instanceof Undefined) return value.fail();
   return typeError(`${what}: needs a text, got ${typeName(value)}`);
+}
+
+/** A value of which Jinja2 calls a method that only texts have; an undefined one fails as itself. */
+export function withMethod(value: Value, method: string): string {
+  const text = textOf(value);
+  if (text !== undefined) return text;
+  if (value instanceof Undefined) return value.fail();
+  return fault("AttributeError", `'${typeName(value)}' object has no attribute '${method}'`);
 }
 
 /** Texts in lower case, other values as they are. */

@@ -10,7 +10,7 @@ import { pointCount, sliceText } from "../slices.ts";
 import { SPACE, quote, splitSpace } from "../text.ts";
 import { Dict, Markup, Undefined, typeName } from "../values.ts";
 import type { Value } from "../values.ts";
-import { define, needText } from "./define.ts";
+import { define, needText, withMethod } from "./define.ts";
 
 /** Names of U+00A0 to U+00FF in HTML. */
 const LATIN =
@@ -151,7 +151,7 @@ export const HTML_FILTERS = [
     "urlize",
     ["value", ["trim_url_limit", null], ["nofollow", false], ["target", null], ["rel", null], ["extra_schemes", null]],
     ([value, limit, nofollow, target, rel, extra], { autoescape }) => {
-      const rels = new Set(truth(rel) ? splitSpace(needText(rel, "urlize"), -1) : []);
+      const rels = new Set(truth(rel) ? splitSpace(withMethod(rel, "split"), -1) : []);
       if (truth(nofollow)) rels.add("nofollow");
       rels.add("noopener");
       const schemes = extra === null ? [] : Array.from(iterate(extra), (each) => needText(each, "urlize"));

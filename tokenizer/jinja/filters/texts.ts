@@ -5,12 +5,12 @@ import { compare, isIterable, iterate, len, truth } from "../compare.ts";
 import { fault } from "../fault.ts";
 import { binary, escape, formatMarkup } from "../operators.ts";
 import { percentFormat } from "../percent.ts";
-import { joined, str } from "../print.ts";
+import { joined, repr, str } from "../print.ts";
 import { boundArgument, indexArgument, sliceText } from "../slices.ts";
 import { SPACE, capitalize, lower, pad, repeat, replaceText, splitLines, splitOn, strip, upper } from "../text.ts";
 import { Dict, Markup, Tuple, textOf } from "../values.ts";
 import type { Value } from "../values.ts";
-import { define, likewise, needText, soft } from "./define.ts";
+import { define, likewise, needText, soft, withMethod } from "./define.ts";
 import type { Filter } from "./define.ts";
 import { wrapText } from "./wrap.ts";
 
@@ -86,8 +86,9 @@ export const TEXT_FILTERS: [string, Filter][] = [
   }),
   define("indent", ["s", ["width", 4n], ["first", false], ["blank", false]], ([value, width, first, blank]) => {
     const indention = textOf(width) ?? repeat(" ", indexArgument(width));
-    const text = binary("+", value, "\n");
-    const lines = splitLines(needText(text, "indent"));
+    // `s += "\n"` of Python takes a list, too, and fails after it.
+    const text = Array.isArray(value) ? value : binary("+", value, "\n");
+    const lines = splitLines(withMethod(text, "splitlines"));
     const shown = lines.map((line, i) => (i > 0 && (truth(blank) || line !== "") ? indention + line : line));
     return likewise(value, (truth(first) ? indention : "") + joined(shown, "\n"));
   }),
@@ -109,12 +110,12 @@ export const TEXT_FILTERS: [string, Filter][] = [
     "wordwrap",
     ["s", ["width", 79n], ["break_long_words", true], ["wrapstring", null], ["break_on_hyphens", true]],
     ([value, width, long, separator, hyphens]) => {
-      const by = separator === null ? "\n" : needText(separator, "wordwrap");
-      const options = { width: boundArgument(width), long: truth(long), hyphens: truth(hyphens) };
-      return joined(
-        splitLines(needText(value, "wordwrap")).map((line) => joined(wrapText(line, options), by)),
-        by,
-      );
+      const by = separator === null ? "\n" : withMethod(separator, "join");
+      const wrapped = (line: string): string => {
+        if (compare("<=", width, 0n)) fault("ValueError", `invalid width ${repr(width)} (must be > 0)`);
+        return joined(wrapText(line, { width: boundArgument(width), long: truth(long), hyphens: truth(hyphens) }), by);
+      };
+      return joined(splitLines(withMethod(value, "splitlines")).map(wrapped), by);
     },
   ),
   define("wordcount", ["s"], ([value]) => {

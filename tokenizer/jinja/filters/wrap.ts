@@ -1,7 +1,6 @@
 // jinja/filters/wrap.ts — lines of at most so many characters (Python's textwrap, as the filter wordwrap calls it).
 
 import { spend } from "../budget.ts";
-import { fault } from "../fault.ts";
 import { pointCount, sliceText } from "../slices.ts";
 import { strip } from "../text.ts";
 
@@ -19,12 +18,11 @@ const CHUNKS = new RegExp(
 );
 const SIMPLE_CHUNKS = new RegExp(`${SPACE}+|[^\\t\\n\\v\\f\\r ]+`, "gu");
 
-/** The lines of one paragraph. Throws the Fault "ValueError" for a width below 1. */
+/** The lines of one paragraph; `width` is at least 1. */
 export function wrapText(
   text: string,
   { width, long, hyphens }: { width: number; long: boolean; hyphens: boolean },
 ): string[] {
-  if (width <= 0) fault("ValueError", `invalid width ${width} (must be > 0)`);
   spend(4 * text.length);
   const chunks = (text.match(hyphens ? CHUNKS : SIMPLE_CHUNKS) ?? []).reverse();
   const blank = (chunk: string | undefined): boolean => chunk !== undefined && strip(chunk, null, "left") === "";
