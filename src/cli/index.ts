@@ -54,6 +54,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
   } catch (error) {
     const colors = colorsOf(stderr);
     if (error instanceof LlariatError && error.code === "aborted") {
+      if (broken) return 0; // what came before the break was all that was wanted, or is said below
       stderr.write("stopped\n");
       return INTERRUPTED;
     }
@@ -76,11 +77,23 @@ process.on("SIGINT", () => {
   if (controller.signal.aborted) process.exit(INTERRUPTED);
   controller.abort();
 });
-// A reader that has seen enough, as in `| head`, is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+/** What standard output failed with. */
+let broken: NodeJS.ErrnoException | undefined;
+// Whatever is under way ends as it does with Ctrl-C, and the model is closed.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  broken ??= error;
+  controller.abort();
+});
+process.stderr.on("error", () => {}); // progress is not worth a run
 
 const { stdin, stdout, stderr } = process;
 const code = await main(process.argv.slice(2), { stdin, stdout, stderr, signal: controller.signal });
+await new Promise<void>((resolve) => stdout.write("", () => resolve()));
 process.exitCode = code;
+// A reader that has seen enough, as in `| head`, is no error.
+if (broken && broken.code !== "EPIPE") {
+  stderr.write(`llariat: standard output: ${broken.message}\n`);
+  process.exitCode = 1;
+}
 // Work still queued on the GPU must not hold up a person who pressed Ctrl-C.
-if (code === INTERRUPTED) stdout.write("", () => process.exit(code));
+if (code === INTERRUPTED) process.exit(code);

@@ -121,7 +121,13 @@ export class Scheduler<E extends StepEngine = Engine> {
   /** Runs `work` between two steps: after the one under way, before the next. */
   between<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#between.push(async () => work().then(resolve, reject));
+      this.#between.push(async () => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          reject(error);
+        }
+      });
       this.#start();
     });
   }
@@ -139,6 +145,19 @@ export class Scheduler<E extends StepEngine = Engine> {
     void this.#run();
   }
 
+  /** The loop, as long as there is something to do. Whatever is thrown at it, it can be started again. */
+  async #run(): Promise<void> {
+    try {
+      await this.#loop();
+    } catch (error) {
+      // Nobody may wait for a loop that has ended.
+      for (const entry of this.#active()) this.#fail(entry, error);
+    } finally {
+      this.#running = false;
+    }
+    if (this.#between.length > 0 || this.#active().length > 0) this.#start();
+  }
+
   #begin(entry: Entry, turn: Turn): void {
     entry.from = entry.sequence.tokens.length;
     entry.sequence.push(turn.ids);
@@ -146,7 +165,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     entry.outputs = [];
   }
 
-  async #run(): Promise<void> {
+  async #loop(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
     for (let passes = 0; ;) {
       for (const work of this.#between.splice(0)) await work();
@@ -159,7 +178,6 @@ export class Scheduler<E extends StepEngine = Engine> {
       passes = chosen.length > 0 ? 0 : passes + 1;
       if (passes > this.#entries.size + 1 && active.length > 0) this.#fail(active[0], this.engine.memory.full());
     }
-    this.#running = false;
   }
 
   /** Entries with a turn, the oldest first. */
@@ -280,8 +298,15 @@ export class Scheduler<E extends StepEngine = Engine> {
   #fail(entry: Entry, reason: unknown): void {
     const { turn } = entry;
     entry.turn = undefined;
-    this.close(entry.sequence);
-    turn?.failed(reason);
+    try {
+      this.close(entry.sequence);
+    } finally {
+      try {
+        turn?.failed(reason);
+      } catch {
+        // It has been told, and what it throws at its end is nothing to the others.
+      }
+    }
   }
 
   async #step(all: readonly Chosen[]): Promise<void> {

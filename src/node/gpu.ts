@@ -75,7 +75,28 @@ export async function requestDevice(given: DeviceOptions = {}): Promise<GpuHandl
     const faster = fasterAdvice(process.platform, /swiftshader/i.test(facts.name));
     notes.push(`${facts.name} is a software adapter, the CPU computes; ${faster}`);
   }
+  destroyAtExit(device);
   return { device, adapter: facts, notes, release: () => device.destroy() };
+}
+
+/** Devices that are open. */
+const devices = new Set<GPUDevice>();
+
+/**
+ * Destroys a device when the process exits, however that comes about: a driver's threads that work on while the process is
+ * taken apart take it down with them.
+ */
+function destroyAtExit(device: GPUDevice): void {
+  if (devices.size === 0) process.on("exit", destroyAll);
+  devices.add(device);
+  void device.lost.then(() => {
+    devices.delete(device);
+    if (devices.size === 0) process.off("exit", destroyAll);
+  });
+}
+
+function destroyAll(): void {
+  for (const device of devices) device.destroy();
 }
 
 /** Names of the adapters that `--adapter` can choose from, best first, without SwiftShader from npm. */

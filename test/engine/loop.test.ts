@@ -626,4 +626,40 @@ test("random comings and goings on pools of every size: exact tokens, no page lo
   }
 });
 
+test("whatever a request throws at its end, the loop and the others go on", async () => {
+  const { scheduler, memory } = setUp();
+  const bad = { rows: "last", want: "candidates", k: 1 } as const;
+  const boom = () => {
+    throw new Error("boom");
+  };
+  const open = () =>
+    scheduler.open({ capacity: 50, rope: ropes.fixed, meaning: "planned", planned: 50, shared: false });
+  const other = generate(scheduler, { prompt: text(20), count: 30 });
+  open().submit({ ...bad, ids: text(9, 2), done: boom, failed: boom });
+  open().submit({ ...bad, ids: text(9, 3), done: () => undefined, onStart: boom, failed: boom });
+  open().submit({ ...bad, ids: text(9, 4), done: () => undefined, onProgress: boom, failed: boom });
+  await refused(
+    scheduler.between(() => {
+      throw new LlariatError("kernel", "work that throws at once");
+    }),
+    "kernel",
+  );
+  assert.equal(await other.done, expected({ prompt: text(20), count: 30 }));
+  // A fault of the engine's own ends those who wait, and not the loop.
+  Object.defineProperty(memory, "fits", {
+    configurable: true,
+    value() {
+      Reflect.deleteProperty(memory, "fits");
+      return boom();
+    },
+  });
+  const failing = generate(scheduler, { prompt: text(5), count: 3 });
+  assert.match(String(await failing.done.catch(String)), /boom/);
+  assert.equal(
+    await generate(scheduler, { prompt: text(20), count: 5 }).done,
+    expected({ prompt: text(20), count: 5 }),
+  );
+  nothingHeld(memory);
+});
+
 test.run();

@@ -297,4 +297,25 @@ test("npm webgpu is asked for by name where it is missing", () => {
   exits(child(body), "device the npm package webgpu (Dawn) is not installed; run: npm install webgpu");
 });
 
+test("a device is destroyed when the process exits, however that comes about", () => {
+  const watch = `
+    import { writeSync } from "node:fs";
+    const gpu = await requestDevice({ log: () => {} });
+    const destroy = gpu.device.destroy.bind(gpu.device);
+    gpu.device.destroy = () => { writeSync(1, "destroyed"); destroy(); };
+    void triple(gpu.device);
+  `;
+  for (const [end, code] of [
+    ["process.exit(3);", 3],
+    ["await triple(gpu.device); process.exit(3);", 3],
+    ["throw new Error('uncaught');", 1],
+    ["setImmediate(() => { throw new Error('uncaught'); }); await new Promise(() => setInterval(() => {}, 1000));", 1],
+  ] as const) {
+    const { status, signal, stdout } = child(watch + end);
+    assert.equal([status, signal, stdout], [code, null, "destroyed"], end);
+  }
+  const released = child(`${watch} gpu.release(); await gpu.device.lost; console.log(" once");`);
+  assert.is(released.stdout, "destroyed once\n");
+});
+
 test.run();
