@@ -284,7 +284,11 @@ export class Llama {
     return score(this.#context, ids, options);
   }
 
-  /** Frees every buffer of the model, and the device if it was requested by `load`. Requests in flight fail. */
+  /**
+   * Frees every buffer of the model, and the device if it was requested by `load`. Requests in flight fail. In a worker thread
+   * of Node: close, then let the worker end by itself; `worker.terminate()` and `process.exit()` in it, while the GPU computes
+   * or compiles, end the whole process.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
