@@ -3,6 +3,7 @@
 // Format: https://github.com/huggingface/safetensors (README, "Format"). Offsets count from the end of the header and
 // are aligned to nothing: a 16-bit tensor may start at an odd byte.
 
+import { pause } from "./pause.ts";
 import { checkPointer } from "./bytes.ts";
 import type { ByteSource } from "./bytes.ts";
 import { LlariatError, checkAborted } from "../error.ts";
@@ -46,6 +47,12 @@ export interface SafetensorsFile {
 /** The limit of the Rust reader (`MAX_HEADER_SIZE`), so that what it refuses is refused here. */
 const MAX_HEADER_BYTES = 100_000_000;
 
+/** Tensors of one file, each an object with two lists; the largest published shards have a few thousand. */
+const MAX_TENSORS = 200_000;
+/** Headers from here on, and every so many tensors, let others have a turn: some ten milliseconds of work. */
+const LONG_HEADER = 2 ** 20;
+const PAUSE_AFTER = 10_000;
+
 /** What numpy and torch can hold; a product of more would only cost time. */
 export const MAX_DIMENSIONS = 64;
 
@@ -82,13 +89,16 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
     throw bad("got a header that is not UTF-8, needed JSON in UTF-8; the file is damaged", { cause });
   }
   if (!text.startsWith("{")) throw bad(`got a header that starts with ${show(text.slice(0, 1))}, needed {`);
-  const header = parseJson(text, `${source.name} header`, "checkpoint") as Record<string, unknown>;
+  const reading = `reading the header of ${source.name}`;
+  if (headerBytes > LONG_HEADER) await pause(signal, reading);
+  const header = parseJson(text, `${source.name} header`, "checkpoint", 3 * MAX_TENSORS + 2) as Record<string, unknown>;
 
   const found: StoredTensor[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") metadata = checkMetadata(entry, source.name);
     else found.push(checkEntry(name, entry, source, dataStart));
+    if (found.length % PAUSE_AFTER === 0) await pause(signal, reading);
   }
   found.sort((a, b) => a.start - b.start || a.end - b.end);
   let end = dataStart;

@@ -8,6 +8,7 @@ import { isObject, parsePythonJson, show } from "../text/json.ts";
 import { others, short } from "../text/wording.ts";
 import { otherFolder } from "./folder.ts";
 import { SAFETENSORS, TORCH, type WeightFiles } from "./names.ts";
+import { pause } from "./pause.ts";
 import { readHeader } from "./safetensors.ts";
 import type { StoredTensor } from "./safetensors.ts";
 import { readTorch } from "./torch/index.ts";
@@ -37,6 +38,11 @@ export async function textOf(
   const source = await files.open(name, signal);
   return source && readText(source, maxBytes, code, signal);
 }
+
+/** The largest published models have about 200 shards and 200,000 tensors. */
+const MAX_SHARDS = 10_000;
+const MAX_TENSORS = 1_000_000;
+const PAUSE_AFTER = 64;
 
 /** The tensors of a folder's weights. */
 export interface Table {
@@ -71,7 +77,10 @@ async function readShards(files: FileSet, format: Format, indexText: string, sig
   const { index, read } = format;
   const stored = new Map<string, StoredTensor>();
   const [absent, doubled] = [new Map<string, string>(), new Map<string, string>()];
+  let count = 0;
   for (const [shard, names] of shardsOf(indexText, format)) {
+    // files in memory take no turn of their own
+    if (++count % PAUSE_AFTER === 0) await pause(signal, `opening ${shard}`);
     checkAborted(signal, `opening ${shard}`);
     const source = await files.open(shard, signal);
     const tensors: ReadonlyMap<string, StoredTensor> = source ? await read(source, signal) : new Map();
@@ -87,6 +96,9 @@ async function readShards(files: FileSet, format: Format, indexText: string, sig
       if (before !== undefined)
         doubled.set(name, `${short(name)}: got it in ${before} and in ${shard}, needed it once`);
       stored.set(name, tensor);
+    }
+    if (stored.size > MAX_TENSORS) {
+      throw new LlariatError("checkpoint", `${index}: got shards with more than ${MAX_TENSORS} tensors, needed fewer`);
     }
   }
   for (const name of stored.keys()) absent.delete(name); // another shard holds it
@@ -107,6 +119,9 @@ function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<strin
         "checkpoint",
         `${file}: ${short(name)}: got the file ${show(shard)}, needed a ${suffix} file directly in the folder`,
       );
+    }
+    if (shards.size > MAX_SHARDS) {
+      throw new LlariatError("checkpoint", `${file}: got more than ${MAX_SHARDS} files, needed fewer`);
     }
     const names = shards.get(shard);
     if (names) names.add(name);

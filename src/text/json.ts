@@ -13,6 +13,12 @@ export type JsonObject = { [key: string]: Json };
 const MAX_DEPTH = 64;
 /** The largest published index has about 10⁵ entries of one value each; a header has 7 values per tensor. */
 const MAX_VALUES = 4_000_000;
+/**
+ * What costs most of a file, in time and memory. The largest published vocabularies have 2¹⁸ pieces, 2 · 2¹⁸ merges of a
+ * list each, and 10⁴ added tokens of 7 keys.
+ */
+const MAX_LISTS = 1_000_000;
+const MAX_KEYS = 1_000_000;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
@@ -29,20 +35,24 @@ const PYTHON_WORDS: typeof WORDS = [...WORDS, ["NaN", NaN], ["Infinity", Infinit
 
 /**
  * Parses one JSON document. Throws LlariatError `code` with `name` and the character position for anything that is not
- * JSON (RFC 8259), for duplicate keys in one object, for nesting below 64 levels, and above 4 million values.
+ * JSON (RFC 8259), for duplicate keys in one object, for nesting below 64 levels, and above 4 million values, a million
+ * keys or `lists` lists and objects.
  */
-export const parseJson = (text: string, name: string, code: ErrorCode): Json => parse(text, name, code, WORDS);
+export const parseJson = (text: string, name: string, code: ErrorCode, lists = MAX_LISTS): Json =>
+  parse(text, name, code, WORDS, lists);
 
 /**
  * As parseJson, for files that Python writes (config.json and its like): also NaN, Infinity and -Infinity, which may stand
  * in a field that nobody reads. Whoever reads a number must check that it is one.
  */
 export const parsePythonJson = (text: string, name: string, code: ErrorCode): Json =>
-  parse(text, name, code, PYTHON_WORDS);
+  parse(text, name, code, PYTHON_WORDS, MAX_LISTS);
 
-function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS): Json {
+function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS, maxLists: number): Json {
   let at = 0;
   let values = 0;
+  let lists = 0;
+  let keys = 0;
 
   const fail = (got: string, needed: string): never => {
     throw new LlariatError(
@@ -88,6 +98,7 @@ function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS)
     }
     for (;;) {
       if (skipSpace() !== QUOTE) fail(here(), "a key in quotes");
+      if (++keys > MAX_KEYS) fail(`more than ${MAX_KEYS} keys`, "fewer");
       const keyAt = at;
       const key = string();
       if (key in out) {
@@ -125,6 +136,9 @@ function parse(text: string, name: string, code: ErrorCode, words: typeof WORDS)
     if (++values > MAX_VALUES) fail(`more than ${MAX_VALUES} values`, "fewer");
     const c = skipSpace();
     if (c === QUOTE) return string();
+    if ((c === OPEN_OBJECT || c === OPEN_ARRAY) && ++lists > maxLists) {
+      fail(`more than ${maxLists} lists and objects`, "fewer");
+    }
     if (c === OPEN_OBJECT) return object(depth);
     if (c === OPEN_ARRAY) return array(depth);
     for (const [word, meaning] of words) {

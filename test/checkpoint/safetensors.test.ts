@@ -246,6 +246,21 @@ tests("a name of megabytes is cut wherever a sentence has it", async () => {
   }
 });
 
+tests("a header of very many tensors lets a signal end it, and above 200,000 it is refused", async () => {
+  const entries = (count: number): [string, HeaderEntry][] =>
+    Array.from({ length: count }, (_, i) => [`t${i}`, { dtype: "F32", shape: [0], data_offsets: [0, 0] }]);
+  const source = (count: number) =>
+    memorySource(
+      "m.safetensors",
+      safetensorsBytes(JSON.stringify(Object.fromEntries(entries(count))), new Uint8Array()),
+    );
+  assert.is((await readHeader(source(30_000))).tensors.size, 30_000);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort());
+  await refused(readHeader(source(30_000), controller.signal), "aborted", /reading the header of m\.safetensors/);
+  await refused(readHeader(source(200_001)), "checkpoint", /more than 600002 lists and objects/);
+});
+
 tests("reads a golden through the folder reader as from memory", async () => {
   const files = await folderFiles(join(goldens, "models/odd-everything-bf16"));
   const bytes = new Uint8Array(await readFile(join(goldens, "models/odd-everything-bf16/model.safetensors")));

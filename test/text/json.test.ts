@@ -90,6 +90,11 @@ json("refuses deep nesting and absurd counts without blowing the stack", () => {
   refuses("[".repeat(5_000_000), /nesting deeper than 64 levels/);
   refuses('{"a":'.repeat(1_000_000), /nesting deeper than 64 levels/);
   refuses(`[${"0,".repeat(4_000_000)}0]`, /more than 4000000 values/);
+  refuses(`[${"[],".repeat(20_000_000)}[]]`, /more than 1000000 lists and objects/);
+  refuses(`[${"{},".repeat(2_000_000)}{}]`, /more than 1000000 lists and objects/);
+  const keys = Array.from({ length: 1_000_001 }, (_, i) => `"${i}":0`);
+  refuses(`{${keys.join(",")}}`, /more than 1000000 keys/);
+  assert.throws(() => parseJson("[[],[]]", "x", "config", 2), /more than 2 lists and objects/);
 });
 
 json("show cuts what it prints", () => {
