@@ -46,6 +46,11 @@ async function folder(full: string, describe: string, single?: { name: string; a
   const isInside = (target: string) =>
     roots.some((allowed) => target.startsWith(allowed.endsWith(sep) ? allowed : allowed + sep));
   let closed = false;
+  const checkOpen = (call: string, name: string): void => {
+    if (!closed) return;
+    const got = `got ${call}(${JSON.stringify(name)}) after close(), needed it before`;
+    throw new LlariatError("closed", `${describe}: ${got}`);
+  };
   return {
     describe,
     listed: true,
@@ -61,20 +66,18 @@ async function folder(full: string, describe: string, single?: { name: string; a
     },
     async folder(name) {
       checkName(name, describe);
+      checkOpen("folder", name);
       const target = await realpath(join(root, name)).catch(() => undefined);
       if (target === undefined || !isInside(target) || !(await stat(target)).isDirectory()) return undefined;
       const child = await folder(target, join(describe, name));
+      checkOpen("folder", name); // closed meanwhile, and nobody would close the child
       children.push(child);
       return child;
     },
     async open(name, signal) {
       checkName(name, describe);
       checkAborted(signal, `opening ${name}`);
-      if (closed)
-        throw new LlariatError(
-          "closed",
-          `${describe}: got open(${JSON.stringify(name)}) after close(), needed it before`,
-        );
+      checkOpen("open", name);
       if (single !== undefined && name !== single.as && isWeights(name)) return undefined;
       const known = handles.get(name);
       if (known) return known.source;

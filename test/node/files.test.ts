@@ -116,7 +116,10 @@ test("a folder's folder: further chat templates are read from it, and nothing ou
     assert.equal(texts.additionalChatTemplates, { rag: "RAG {{ messages[0].content }}" });
     const child = (await files.folder!("additional_chat_templates"))!;
     assert.is((await child.open("rag.jinja"))!.size, 29);
+    const during = refused(files.folder!("additional_chat_templates"), "closed", /got folder\(.*\) after close/);
     await files.close();
+    await during;
+    await refused(files.folder!("additional_chat_templates"), "closed", /got folder\(.*\) after close/);
     await refused(child.open("rag.jinja"), "closed", /after close/);
   } finally {
     await rm(folder, { recursive: true });
