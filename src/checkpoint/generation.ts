@@ -6,7 +6,6 @@ import type { Fields } from "./fields.ts";
 export interface GenerationConfig {
   /** At least one; `[]` and −1 state none, and then config.json's hold (Checkpoint.eosIds). */
   readonly eosIds?: readonly number[];
-  readonly bosId?: number;
   /** False (greedy) if absent, as in transformers. */
   readonly doSample: boolean;
   readonly temperature?: number;
@@ -28,7 +27,6 @@ export function parseGenerationConfig(fields: Fields): GenerationConfig {
   const eosIds = fields.ids("eos_token_id", []);
   const out = {
     eosIds: eosIds.length > 0 ? Object.freeze(eosIds) : undefined,
-    bosId: fields.ids("bos_token_id", [])[0],
     doSample: fields.flag("do_sample"),
     temperature: fields.number("temperature", 0, Infinity),
     topK: count(fields, "top_k"),

@@ -64,7 +64,6 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
   if (activation !== "silu" && activation !== "swish")
     throw fields.bad("hidden_act", '"silu": no other activation is implemented');
   const dtype = statedDtype(fields);
-  const bosId = fields.ids("bos_token_id", family.bosId === undefined ? [] : [family.bosId])[0];
   return Object.freeze({
     family: name,
     dim,
@@ -79,7 +78,6 @@ export function parseConfig(json: unknown, file = "config.json", notes: string[]
     tied: fields.flag("tie_word_embeddings", family.tied),
     ...family.own(fields, layers),
     eosIds: Object.freeze(fields.ids("eos_token_id", family.eosIds)),
-    ...(bosId !== undefined && { bosId }),
     ...(dtype !== undefined && { dtype }),
     rope,
   });

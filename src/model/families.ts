@@ -48,7 +48,6 @@ export interface ModelConfig {
   readonly logitsScaling?: number;
   /** Ids that end a text; empty if the config says null. */
   readonly eosIds: readonly number[];
-  readonly bosId?: number;
   /** dtype or torch_dtype as stated, without "torch."; the tensors decide, this is for display. */
   readonly dtype?: string;
   /** The checkpoint's own RoPE setting. */
@@ -102,8 +101,7 @@ export interface Family {
   readonly architecture: string;
   /** max_position_embeddings where config.json has none (transformers, configuration_*.py); without, 2048. */
   readonly maxPositions?: number;
-  /** bos_token_id and eos_token_id where config.json has none. */
-  readonly bosId?: number;
+  /** eos_token_id where config.json has none. */
   readonly eosIds: readonly number[];
   /** num_key_value_heads where config.json has none; without, num_attention_heads, which null is in every family. */
   readonly kvHeads?: number;
@@ -157,7 +155,6 @@ const LLAMA_SLOTS: Slots = {
 export const families: Readonly<Record<FamilyName, Family>> = {
   llama: {
     architecture: "LlamaForCausalLM",
-    bosId: 1,
     eosIds: [2],
     own(fields) {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
@@ -169,7 +166,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     architecture: "MistralForCausalLM",
     kvHeads: 8,
     maxPositions: 131_072,
-    bosId: 1,
     eosIds: [2],
     own(fields, layers) {
       // Absent is not null here: it means a window of 4096 tokens (MistralConfig).
@@ -216,7 +212,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
     architecture: "SmolLM3ForCausalLM",
     kvHeads: 4,
     maxPositions: 32_768,
-    bosId: 128_000,
     eosIds: [128_001],
     ropeTheta: 2_000_000,
     tied: true,
@@ -231,7 +226,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   },
   granite: {
     architecture: "GraniteForCausalLM",
-    bosId: 1,
     eosIds: [2],
     own(fields) {
       const attention = fields.flag("attention_bias"); // of q, k, v and o
@@ -251,7 +245,6 @@ export const families: Readonly<Record<FamilyName, Family>> = {
   phi3: {
     architecture: "Phi3ForCausalLM",
     maxPositions: 4096,
-    bosId: 1,
     eosIds: [32_000],
     rope: { spellings: { su: "longrope", yarn: "longrope" }, partial: true, longropeOriginal: 4096 },
     rmsEps: 1e-5,

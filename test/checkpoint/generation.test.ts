@@ -20,7 +20,7 @@ tests("generation_config: stated values, null, absence", () => {
       repetition_penalty: 1.1, max_new_tokens: 40, max_length: 4096, transformers_version: "4.45.0",
     }), // prettier-ignore
     {
-      eosIds: [2, 3], bosId: 1, doSample: true, temperature: 0.6, topK: 50, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,
+      eosIds: [2, 3], doSample: true, temperature: 0.6, topK: 50, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,
       maxNewTokens: 40,
     }, // prettier-ignore
   );

@@ -31,7 +31,7 @@ tests("Llama 3.2 1B: every field", () => {
   const { rope, ...rest } = parseConfig(llama32);
   assert.equal(rest, {
     family: "llama", dim: 2048, hidden: 8192, layers: 16, heads: 32, kvHeads: 8, headDim: 64, vocab: 128256, maxPositions: 131072, rmsEps: 1e-5,
-    tied: true, qkvBias: false, oBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], bosId: 128000, dtype: "bfloat16",
+    tied: true, qkvBias: false, oBias: false, mlpBias: false, eosIds: [128001, 128008, 128009], dtype: "bfloat16",
   }); // prettier-ignore
   assert.equal(rope, parseRope(llama32));
   assert.is(rope.type, "llama3");
@@ -41,7 +41,7 @@ tests("absent fields take the defaults of transformers", () => {
   const { rope, ...rest } = parseConfig(base);
   assert.equal(rest, {
     family: "llama", dim: 64, hidden: 100, layers: 2, heads: 4, kvHeads: 4, headDim: 16, vocab: 300, maxPositions: 2048, rmsEps: 1e-6,
-    tied: false, qkvBias: false, oBias: false, mlpBias: false, eosIds: [2], bosId: 1,
+    tied: false, qkvBias: false, oBias: false, mlpBias: false, eosIds: [2],
   }); // prettier-ignore
   assert.equal(rope, parseRope(base));
 });
@@ -50,10 +50,10 @@ tests("Mistral and Qwen2: what is their own", () => {
   // A bias that the config states has no effect in either (modeling_mistral.py, modeling_qwen2.py).
   const mistral = parseConfig({ ...base, model_type: "mistral", sliding_window: null, attention_bias: true });
   const qwen2 = parseConfig({ ...base, model_type: "qwen2", sliding_window: 4096, attention_bias: false });
-  const own = ({ family, maxPositions, qkvBias, oBias, mlpBias, bosId, eosIds }: typeof qwen2) =>
-    [family, maxPositions, qkvBias, oBias, mlpBias, bosId, eosIds]; // prettier-ignore
-  assert.equal(own(mistral), ["mistral", 131_072, false, false, false, 1, [2]]);
-  assert.equal(own(qwen2), ["qwen2", 32_768, true, false, false, undefined, []]);
+  const own = ({ family, maxPositions, qkvBias, oBias, mlpBias, eosIds }: typeof qwen2) =>
+    [family, maxPositions, qkvBias, oBias, mlpBias, eosIds]; // prettier-ignore
+  assert.equal(own(mistral), ["mistral", 131_072, false, false, false, [2]]);
+  assert.equal(own(qwen2), ["qwen2", 32_768, true, false, false, []]);
   assert.is(qwen2.rope.maxPositions, 32_768);
   const named = parseConfig({ ...base, model_type: undefined, architectures: ["Qwen2ForCausalLM"] });
   assert.equal(named, parseConfig({ ...base, model_type: "qwen2" }), "named by its architecture alone");
@@ -71,9 +71,9 @@ tests("Qwen3: heads of 128 unless stated, a bias on all four", () => {
 
 tests("SmolLM3: which layers go without RoPE, and its own defaults", () => {
   const parse = (more: object) => parseConfig({ ...base, num_hidden_layers: 5, model_type: "smollm3", ...more });
-  const { layersWithoutRope, tied, rope, bosId, eosIds, maxPositions } = parse({});
+  const { layersWithoutRope, tied, rope, eosIds, maxPositions } = parse({});
   assert.equal([layersWithoutRope, tied, rope.theta, maxPositions], [[3], true, 2_000_000, 32_768]);
-  assert.equal([bosId, eosIds], [128_000, [128_001]]);
+  assert.equal(eosIds, [128_001]);
   assert.equal(parse({ no_rope_layer_interval: 2 }).layersWithoutRope, [1, 3]);
   assert.equal(parse({ no_rope_layers: null, no_rope_layer_interval: 1 }).layersWithoutRope, [0, 1, 2, 3, 4]);
   // The list wins, and may be longer than there are layers.
@@ -98,10 +98,7 @@ tests("Phi-3: longrope by its old names, the trained length beside it, a window 
   const { type, originalMaxPositions, maxPositions, attentionFactor } = config.rope;
   assert.equal([type, originalMaxPositions, maxPositions], ["longrope", 4096, 131_072]);
   assert.ok(Math.abs(attentionFactor - Math.sqrt(1 + Math.log(32) / Math.log(4096))) < 1e-12);
-  assert.equal(
-    [config.qkvBias, config.oBias, config.mlpBias, config.bosId, config.eosIds],
-    [false, false, false, 1, [32_000]],
-  );
+  assert.equal([config.qkvBias, config.oBias, config.mlpBias, config.eosIds], [false, false, false, [32_000]]);
   for (const spelling of ["longrope", "yarn"])
     assert.equal(parseConfig({ ...phi3, rope_scaling: { ...phi3.rope_scaling, type: spelling } }).rope, config.rope);
   const { maxPositions: context, rmsEps } = parseConfig({ ...base, model_type: "phi3" });
@@ -236,7 +233,6 @@ tests("v4 and v5 spellings, null and explicit", () => {
   assert.equal(parse({ eos_token_id: null }).eosIds, []);
   assert.equal(parse({ eos_token_id: 7 }).eosIds, [7]);
   assert.equal(parse({ eos_token_id: [7, 8, 7, -1] }).eosIds, [7, 8]);
-  assert.is(parse({ bos_token_id: null }).bosId, undefined);
   assert.is(parse({ hidden_act: "swish" }).hidden, 100);
   assert.is(parse({ architectures: ["LlamaForCausalLM"], model_type: undefined }).dim, 64);
   const rope_parameters = { rope_type: "linear", factor: 2, rope_theta: 5000 };
