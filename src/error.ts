@@ -29,13 +29,31 @@ export interface ErrorDetails {
   readonly advice?: string;
   /** The advice as data. */
   readonly hint?: Hint;
+  /** The problem is several lines of ours, which stay lines. */
+  readonly lines?: boolean;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
+/** Longer parts of a sentence are cut: a file can name a thing in megabytes. The longest of ours are lists of what is known. */
+const MAX_PART = 2000;
+
+/** Controls and what turns the direction of a text: they could rewrite a terminal. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** `text` of a file or a server for a terminal or a sentence: control characters as `\n` or `\x1b`, cut at 2,000 units. */
+export function printable(text: string): string {
+  const cut = text.length > MAX_PART ? `${text.slice(0, MAX_PART)}…` : text;
+  return cut.replace(UNPRINTABLE, (char) => {
+    const code = char.codePointAt(0)!;
+    if (char === "\n") return String.raw`\n`;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+  });
+}
+
 /**
  * The one error class of llariat. `message` is one sentence: what, got, needed, what to do; `subject: problem; advice`.
- * It imports nothing, so that kernels/ and tokenizer/ may throw it without knowing the rest of src/.
+ * Every part is printable, whatever it quotes. It imports nothing, so that kernels/ and tokenizer/ may throw it without knowing the rest of src/.
  */
 export class LlariatError extends Error {
   override readonly name = "LlariatError";
@@ -50,7 +68,11 @@ export class LlariatError extends Error {
   readonly hint?: Hint;
 
   /** An error with its sentence in parts, and as `cause` the error that led to it. */
-  constructor(code: ErrorCode, problem: string, { subject, advice, hint, cause }: ErrorDetails = {}) {
+  constructor(code: ErrorCode, sentence: string, details: ErrorDetails = {}) {
+    const { hint, cause } = details;
+    const problem = details.lines ? sentence.split("\n").map(printable).join("\n") : printable(sentence);
+    const subject = details.subject === undefined ? undefined : printable(details.subject);
+    const advice = details.advice === undefined ? undefined : printable(details.advice);
     const message = `${subject === undefined ? "" : `${subject}: `}${problem}${advice === undefined ? "" : `; ${advice}`}`;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;

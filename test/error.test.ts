@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { generate } from "../src/cli/generate.ts";
 import { retrieve } from "../src/cli/retrieve.ts";
 import { inOptions } from "../src/cli/words.ts";
-import { LlariatError, aborted, checkAborted } from "../src/error.ts";
+import { LlariatError, aborted, checkAborted, printable } from "../src/error.ts";
 
 const test = suite("error");
 
@@ -38,6 +38,19 @@ test("a hint is worded as an option where the command takes one", () => {
   const option = "--rope-scaling llama3:4,low_freq_factor=1 would reach 2048, or give --allow-beyond";
   assert.is(inOptions(error, generate.options), `the prompt is long; ${option}`);
   assert.is(inOptions(error, retrieve.options), "the prompt is long; set it", "it allows everything already");
+});
+
+test("what a file or a server says is printable in every part, and cut", () => {
+  const evil = "a\x1b]0;title\x07\r\n\x9bb\u202ec\u2028\0\x7f";
+  const safe = String.raw`a\x1b]0;title\x07\x0d\n\x9bb\u202ec\u2028\x00\x7f`;
+  assert.is(printable(evil), safe);
+  const error = new LlariatError("checkpoint", evil, { subject: evil, advice: evil });
+  assert.is(error.message, `${safe}: ${safe}; ${safe}`);
+  assert.equal([error.problem, error.subject, error.advice], [safe, safe, safe]);
+  assert.is(printable("wörld 🙂 \u0301\u200d中"), "wörld 🙂 \u0301\u200d中");
+  assert.is(new LlariatError("checkpoint", "x".repeat(10_000_000)).message.length, 2001);
+  assert.is(new LlariatError("checkpoint", "\x1b".repeat(10_000_000)).message.length, 4 * 2000 + 1);
+  assert.is(new LlariatError("device", "one\n  two\x1b", { lines: true }).message, "one\n  two\\x1b");
 });
 
 test("a signal is asked once for all: nothing, or an error with its reason", () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // index.ts — the command `llariat`. Commands are files beside this one; what they load comes in only when they run.
 
-import { LlariatError } from "../error.ts";
+import { LlariatError, printable } from "../error.ts";
 import { type Colors, colorsOf } from "./colors.ts";
 import { type Command, type Terminal, commandHelp, isUsageError, readArguments, table, usageError } from "./command.ts";
 import { effectiveContext } from "./effective-context.ts";
@@ -69,7 +69,7 @@ function sentence(error: unknown, command: Command | undefined): string {
   if (error instanceof LlariatError) return inOptions(error, command?.options ?? {});
   const { stack, message } = error instanceof Error ? error : { stack: undefined, message: String(error) };
   const trace = process.env["LLARIAT_DEBUG"] ? `\n${stack}` : " (unexpected; LLARIAT_DEBUG=1 shows where)";
-  return message + trace;
+  return printable(message) + trace;
 }
 
 const controller = new AbortController();

@@ -8,7 +8,7 @@ import { LIMITS } from "../device/limits.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { openCheckpoint } from "../model/checkpoint.ts";
 import { kvBytes, windowOf } from "../engine/kvcache.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, printable } from "../error.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
 import { describeRope } from "../rope/index.ts";
 import { weightBytes } from "../model/weights.ts";
@@ -113,6 +113,10 @@ function templateProblem(tokenizer: Tokenizer): { templateProblem?: string } {
   }
 }
 
+/** A table of what files say. */
+const shown = (rows: readonly (readonly [string, string])[]): string =>
+  table(rows.map(([name, value]) => [printable(name), printable(value)]));
+
 type Facts = ReturnType<typeof checkpointFacts>;
 
 function report(facts: Facts): string {
@@ -127,7 +131,11 @@ function report(facts: Facts): string {
   const widths = [Math.max(...facts.tensors.map(({ name }) => name.length)), 4, 16] as const;
   const tensors = facts.tensors
     .map(({ name, dtype, shape: dims, bytes }) => {
-      const cells = [name.padEnd(widths[0]), dtype.padEnd(widths[1]), `[${dims.join(", ")}]`.padEnd(widths[2])];
+      const cells = [
+        printable(name).padEnd(widths[0]),
+        dtype.padEnd(widths[1]),
+        `[${dims.join(", ")}]`.padEnd(widths[2]),
+      ];
       return `  ${cells.join("  ")}  ${formatBytes(bytes)}\n`;
     })
     .join("");
@@ -140,12 +148,12 @@ function report(facts: Facts): string {
     ["weights on the GPU", `${formatBytes(gpuBytes.weights)} (${gpuBytes.weights} bytes)`],
     ["keys and values", `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of}`],
   ] as const;
-  const notes = facts.checkpointNotes.map((note) => `note: ${note}\n`).join("");
+  const notes = facts.checkpointNotes.map((note) => `note: ${printable(note)}\n`).join("");
   return (
-    `${facts.model}\n\nconfig\n${table(values(shape))}\ngeneration\n${table(values(generation))}\nrope\n${table(values(rope))}\n` +
+    `${printable(facts.model)}\n\nconfig\n${shown(values(shape))}\ngeneration\n${shown(values(generation))}\nrope\n${shown(values(rope))}\n` +
     `rope scalings: the context each is meant for, and tokens per turn (λ) of some of the ${rope.headDim / 2} pairs\n` +
     `${scalingTable(facts.ropeScalings)}\n` +
-    `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${table(needs)}\ntokenizer\n${table(tokenizerRows(facts.tokenizer))}${notes}`
+    `tensors (${facts.tensors.length})\n${tensors}\nneeds\n${shown(needs)}\ntokenizer\n${shown(tokenizerRows(facts.tokenizer))}${notes}`
   );
 }
 
@@ -165,5 +173,5 @@ function adapterReport(adapter: object, limits: Readonly<Record<string, number>>
   const rows = Object.entries({ ...adapter, ...limits }).map(
     ([name, value]) => [name, Array.isArray(value) ? value.join(" ") : String(value)] as const,
   );
-  return `\nadapter\n${table(rows)}${notes.map((note) => `note: ${note}\n`).join("")}`;
+  return `\nadapter\n${shown(rows)}${notes.map((note) => `note: ${printable(note)}\n`).join("")}`;
 }

@@ -2,6 +2,7 @@
 
 import type { FileSet } from "../checkpoint/bytes.ts";
 import type { PromptKind } from "../checkpoint/tokenizer.ts";
+import { printable } from "../error.ts";
 import type { Llama } from "../index.ts";
 import type { Rope } from "../rope/index.ts";
 import { sourceFiles } from "../node/sources.ts";
@@ -76,8 +77,8 @@ export async function load(
     await files.close();
   }
   if (!quiet) {
-    if (llama.adapter) stderr.write(`adapter: ${llama.adapter.description}\n`);
-    for (const note of llama.notes) stderr.write(`note: ${note}\n`);
+    if (llama.adapter) stderr.write(`adapter: ${printable(llama.adapter.description)}\n`);
+    for (const note of llama.notes) stderr.write(`note: ${printable(note)}\n`);
   }
   return llama;
 }

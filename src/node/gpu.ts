@@ -157,7 +157,10 @@ async function swiftShader(create: Create, flags: readonly string[], tried: read
     return { adapter, notes: tried.map((reason) => `${reason}: using SwiftShader from npm`) };
   } catch (error) {
     if (tried.length === 0 || !(error instanceof LlariatError)) throw error;
-    throw new LlariatError("device", noAdapterMessage(process.platform, [...tried, error.message]), { cause: error });
+    throw new LlariatError("device", noAdapterMessage(process.platform, [...tried, error.message]), {
+      lines: true,
+      cause: error,
+    });
   }
 }
 
