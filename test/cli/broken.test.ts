@@ -36,7 +36,7 @@ function shell(args: string, rest: string): Promise<Piped> {
 const answer = `generate --model "${MODEL}" --prompt "one two three" --max-new-tokens 200 --ignore-eos`;
 const isUnix = process.platform !== "win32";
 if (!isUnix) console.log("note: no pipes of a shell on Windows, so nothing is tested here");
-const onUnix = isUnix ? test : test.skip;
+const onUnix = (name: string, body: () => Promise<void>): void => (isUnix ? test(name, body) : test.skip(name, body));
 
 onUnix("a reader of standard output that leaves early is no error", async () => {
   const [early, first, help] = await Promise.all([
