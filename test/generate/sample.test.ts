@@ -8,16 +8,12 @@ import type { Sampling, SamplingOptions } from "../../src/generate/sampling.ts";
 import { candidatesNeeded, samplingOptions } from "../../src/generate/sampling.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { refusedSync } from "../tools/refused.ts";
+import { normals } from "./rows.ts";
 
 const test = suite("sample");
 
 /** Sampling with every filter off unless given. */
 const sampling = (options: SamplingOptions): Sampling => samplingOptions({ temperature: 1, topK: 0, ...options });
-
-/** Normal numbers (Box & Muller 1958). */
-function normals(random: Random, count: number, deviation: number): Float32Array {
-  return Float32Array.from({ length: count }, () => deviation * Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())); // prettier-ignore
-}
 
 /** As the sampler's own, after a prompt of these ids. */
 const sample = (row: sampler.Row, sampling: Sampling, tokens: ArrayLike<number>, random: Random) =>
@@ -279,66 +275,6 @@ test("extreme options stay defined", () => {
   }
 });
 
-test("defaults: greedy, unless the options or the checkpoint ask for sampling; then topK 50", () => {
-  const none = { typicalP: 1, frequencyPenalty: 0, presencePenalty: 0, noRepeatNgramSize: 0, minNewTokens: 0 };
-  const off = { temperature: 0, topK: 50, topP: 1, minP: 0, repetitionPenalty: 1, ...none, logitBias: new Map() };
-  assert.equal(samplingOptions({}), off);
-  assert.equal(samplingOptions({ seed: 3 }), { ...off, seed: 3 });
-  assert.equal(samplingOptions({ topK: 0, topP: 1, minP: 0 }), { ...off, topK: 0 });
-  assert.equal(samplingOptions({ repetitionPenalty: 1.2 }), { ...off, repetitionPenalty: 1.2 });
-  assert.equal(samplingOptions({ temperature: 0.7 }), { ...off, temperature: 0.7 });
-  assert.equal(samplingOptions({ topP: 0.9 }), { ...off, temperature: 1, topP: 0.9 });
-  assert.equal(samplingOptions({ topK: 5 }), { ...off, temperature: 1, topK: 5 });
-  assert.equal(samplingOptions({ minP: 0.1 }), { ...off, temperature: 1, minP: 0.1 });
-  assert.equal(samplingOptions({ temperature: 0, topP: 0.9 }), { ...off, topP: 0.9 });
-  const stated = { temperature: 0.6, topP: 0.9, topK: 20, repetitionPenalty: 1.1 };
-  const full = { ...off, ...stated };
-  assert.equal(samplingOptions({}, { ...stated, doSample: true }), full);
-  // without do_sample the file's temperature is not used, but its penalty is, as in transformers
-  assert.equal(samplingOptions({}, stated), { ...full, temperature: 0 });
-  assert.equal(samplingOptions({ topP: 0.5 }, stated), { ...full, topP: 0.5 });
-  const more = { typicalP: 0.9, noRepeatNgramSize: 3, minNewTokens: 4 };
-  assert.equal(samplingOptions({}, { ...more, doSample: true }), { ...off, ...more, temperature: 1 });
-  assert.equal(samplingOptions({ noRepeatNgramSize: 0, minNewTokens: 0, typicalP: 1 }, more), off);
-  assert.equal(samplingOptions({ temperature: 0 }, { ...stated, doSample: true }), { ...full, temperature: 0 });
-  assert.equal(samplingOptions({ minP: 0.2 }, { temperature: 0 }), { ...off, temperature: 1, minP: 0.2 });
-  assert.is(samplingOptions({}, { doSample: true }).temperature, 1);
-  assert.ok(Object.isFrozen(samplingOptions({})));
-});
-
-test("candidatesNeeded", () => {
-  const need = (options: SamplingOptions) => candidatesNeeded(samplingOptions(options), 1000);
-  assert.is(need({}), 1);
-  assert.is(need({ temperature: 1 }), 50);
-  assert.is(need({ topK: 7, topP: 0.5, minP: 0.1 }), 7);
-  assert.is(need({ topK: 5000 }), 1000);
-  assert.is(need({ temperature: 1, topK: 0 }), Infinity);
-  assert.is(need({ repetitionPenalty: 1.1 }), Infinity);
-  assert.is(need({ temperature: 1, repetitionPenalty: 1.1 }), Infinity);
-});
-
-test("options that make no sense are refused by name", () => {
-  const wrong = (options: object, message: string) => refusedSync(() => samplingOptions(options), "request", message);
-  for (const [value, shown] of [
-    [-0.1, "-0.1"],
-    [NaN, "NaN"],
-    [Infinity, "Infinity"],
-    ["1", '"1"'],
-    [null, "null"],
-  ] as const)
-    // prettier-ignore
-    wrong({ temperature: value }, `temperature: must be a number ≥ 0 (0 is greedy), got ${shown}`);
-  for (const value of [-1, 1.5, NaN])
-    wrong({ topK: value }, `topK: must be a whole number ≥ 0 (0 keeps all), got ${value}`);
-  for (const value of [-0.1, 1.1, NaN]) {
-    wrong({ topP: value }, `topP: must be a number from 0 to 1 (1 keeps all), got ${value}`);
-    wrong({ minP: value }, `minP: must be a number from 0 to 1 (0 keeps all), got ${value}`);
-  }
-  for (const value of [0, -1, NaN])
-    wrong({ repetitionPenalty: value }, `repetitionPenalty: must be a number above 0 (1 is none), got ${value}`);
-  wrong({ seed: -1 }, "seed: must be a whole number from 0 to 2^53 - 1, got -1");
-});
-
 test("logits that are none are an error, not an id", () => {
   const advice = "needed numbers; the weights overflow or a kernel fails on this device, try another adapter";
   for (const options of [{}, { temperature: 1 }, { temperature: 1, topK: 0 }, { repetitionPenalty: 2 }]) {
@@ -366,74 +302,6 @@ test("candidates where the whole row is needed are refused", () => {
     "kernel",
     "sampling with penalties or without topK needs a whole row, got 1 logits",
   );
-});
-
-/** Scores after bias and penalties, from the definitions. */
-function naiveScores(
-  row: Float32Array,
-  sampling: Sampling,
-  prompt: readonly number[],
-  answer: readonly number[],
-): number[] {
-  const all = [...prompt, ...answer];
-  return Array.from(row, (logit, id) => {
-    let score = logit + (sampling.logitBias.get(id) ?? 0);
-    if (all.includes(id)) score = score < 0 ? score * sampling.repetitionPenalty : score / sampling.repetitionPenalty;
-    const count = answer.filter((each) => each === id).length;
-    score -= count * sampling.frequencyPenalty + (count > 0 ? sampling.presencePenalty : 0);
-    const size = sampling.noRepeatNgramSize;
-    const gram = [...all.slice(all.length - (size - 1)), id].join();
-    const known = all.some((_, at) => size > 0 && at + size <= all.length && all.slice(at, at + size).join() === gram);
-    return known && all.length >= size - 1 ? -Infinity : score;
-  });
-}
-
-test("bias and penalties change the scores by their definitions, alone and together", () => {
-  const random = new Random(21);
-  const settings: SamplingOptions[] = [
-    { frequencyPenalty: 0.7 },
-    { presencePenalty: -1.3 },
-    { logitBias: { 3: 4.5, 0: -Infinity, 11: -2 } },
-    { noRepeatNgramSize: 1 },
-    { noRepeatNgramSize: 2 },
-    { noRepeatNgramSize: 3 },
-    { repetitionPenalty: 1.4, frequencyPenalty: 0.2, presencePenalty: 0.5, noRepeatNgramSize: 2, logitBias: { 5: 3 } },
-  ];
-  for (const options of settings) {
-    let changed = 0;
-    for (let trial = 0; trial < 200; trial++) {
-      const row = normals(random, 16, 2);
-      const draw = (count: number) => Array.from({ length: count }, () => random.uint32() % 3);
-      const [prompt, answer] = [draw(random.uint32() % 9), draw(random.uint32() % 9)];
-      const tokens = [...prompt, ...answer];
-      const given = samplingOptions(options);
-      const want = naiveScores(row, given, prompt, answer);
-      const { id, logprob } = sampler.sample(row, given, { tokens, promptTokens: prompt.length }, random);
-      assert.is(id, want.indexOf(Math.max(...want)), JSON.stringify({ options, prompt, answer }));
-      changed += Number(id !== row.indexOf(Math.max(...row)));
-      const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
-      assert.ok(Math.abs(logprob - Math.log(Math.exp(row[id]) / total)) < 1e-12, "the model's own"); // f64
-    }
-    assert.ok(changed >= 5, `${JSON.stringify(options)} changed ${changed} of 200`);
-  }
-});
-
-test("what is barred does not come, greedy or drawn; where nothing is left the options are named", () => {
-  const row = Float32Array.of(5, 4, 3, 2);
-  const after = { tokens: [0, 1], promptTokens: 2, barred: [0, 1] };
-  assert.is(sampler.sample(row, samplingOptions({}), after, new Random(1)).id, 2);
-  const seen = new Set<number>();
-  for (let seed = 0; seed < 60; seed++) {
-    seen.add(sampler.sample(row, samplingOptions({ temperature: 3, topK: 0 }), after, new Random(seed)).id);
-  }
-  assert.equal(
-    [...seen].sort((a, b) => a - b),
-    [2, 3],
-  );
-  const all = samplingOptions({ logitBias: { 2: -Infinity, 3: -Infinity } });
-  refusedSync(() => sampler.sample(row, all, after, new Random(1)), "request", /every id is forbidden; forbid fewer/);
-  const list = { ids: Uint32Array.of(0), logits: Float32Array.of(5), logSumExp: 6 };
-  refusedSync(() => sampler.sample(list, samplingOptions({}), after, new Random(1)), "kernel", /needs a whole row/);
 });
 
 test("typical-p keeps the ids nearest to the entropy, up to the one that reaches the mass", () => {
@@ -484,22 +352,6 @@ test("the most likely ids come in order, of equal ones the smaller first, from a
     }
   }
   assert.is(sampler.mostLikely(Float32Array.of(1, 2), 5).length, 2);
-});
-
-test("values that options cannot have are refused by name", () => {
-  for (const [options, sentence] of [
-    [{ typicalP: 0 }, /^typicalP: must be a number above 0 up to 1/],
-    [{ frequencyPenalty: NaN }, /^frequencyPenalty: must be a number/],
-    [{ presencePenalty: "1" as unknown as number }, /^presencePenalty: must be a number .* got "1"/],
-    [{ noRepeatNgramSize: 1.5 }, /^noRepeatNgramSize: must be a whole number/],
-    [{ minNewTokens: -1 }, /^minNewTokens: must be a whole number/],
-    [{ logitBias: [1] as unknown as Record<number, number> }, /^logitBias: must be an object/],
-    [{ logitBias: { 9: 1 } }, /^logitBias: ids must be whole numbers ≥ 0 below the vocabulary's 9, got "9"/],
-    [{ logitBias: { "01": 1 } as unknown as Record<number, number> }, /^logitBias: ids/],
-    [{ logitBias: { 1: Infinity } }, /^logitBias\[1\]: must be a number, or -Infinity/],
-  ] as const) {
-    refusedSync(() => samplingOptions(options, {}, 9), "request", sentence);
-  }
 });
 
 test.run();

@@ -25,7 +25,7 @@ export const sampling: readonly Mutation[] = [
   ),
   ...of(
     "src/generate/sampling.ts",
-    ["generate/sample"],
+    ["generate/sampling"],
     [
       ["a penalty below 1 needs no whole row", "sampling.repetitionPenalty !== 1 ||", "sampling.repetitionPenalty > 1 ||"],
       ["do_sample of the checkpoint ignored", "generation.doSample ? (generation.temperature ?? 1) : 0", "0"],
@@ -35,7 +35,7 @@ export const sampling: readonly Mutation[] = [
   ),
   ...of(
     "src/generate/penalties.ts",
-    ["generate/sample"],
+    ["generate/penalties", "generate/sample"],
     [
       ["the penalty raises negative logits", "score < 0 ? score * penalty", "score > 0 ? score * penalty"],
       ["the penalty counts every repetition", "if (seen[id]) continue;", ""],
