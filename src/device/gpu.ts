@@ -3,11 +3,16 @@
 import { LlariatError } from "../error.ts";
 import { awaitDevice } from "./handle.ts";
 import { type Dispatch, type StepShape, type DeviceFacts, type Tensor, tensorBytes } from "../../kernels/index.ts";
-import { Pipelines, STEP_LAYOUT } from "./pipelines.ts";
+import { type Compiled, Pipelines, STEP_LAYOUT } from "./pipelines.ts";
 
 // GPUBufferUsage and GPUMapMode as numbers (WebGPU, "Buffer Usages"): the globals exist in browsers only.
 const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80 };
 const MAP_READ = 0x1;
+
+/** Errors that may come of work, and of making a buffer. */
+const WORK = ["validation", "internal"] as const;
+const BUFFER = [...WORK, "out-of-memory"] as const;
+const ignore = (): void => {}; // a lost device says so itself
 
 /** What a buffer is counted as in `memory`. */
 export type MemoryKind = "weights" | "kv" | "activations";
@@ -38,24 +43,44 @@ export class Gpu {
   #stepGroup: GPUBindGroup | undefined;
   readonly #readers = new Map<string, GPUBuffer>();
   #failure: LlariatError | undefined;
-  readonly #onError = (event: GPUUncapturedErrorEvent) => {
-    this.#failure ??= new LlariatError("device", `GPU error: ${event.error.message}`);
-  };
+  /** What has been asked of the device so far has been judged. */
+  #judged: Promise<unknown> = Promise.resolve();
 
   constructor(device: GPUDevice, facts: DeviceFacts) {
     this.device = device;
     this.facts = facts;
     this.#pipelines = new Pipelines(device);
-    device.addEventListener("uncapturederror", this.#onError);
     // A device may outlive many models: it must not hold them.
     const self = new WeakRef(this);
     void device.lost.then((info) => {
       const gpu = self.deref();
-      if (gpu && info.reason !== "destroyed") {
-        gpu.#failure ??= new LlariatError("device", `the GPU device was lost (${info.message}); load the model again`);
-      }
+      if (!gpu) return;
+      const problem =
+        info.reason === "destroyed"
+          ? "the GPU device was destroyed by its owner; load the model again, on another"
+          : `the GPU device was lost (${info.message}); load the model again`;
+      gpu.#failure ??= new LlariatError("device", problem);
     });
   }
+
+  /**
+   * Does what asks something of the device. Errors that come of it, now or on the GPU's side, are those of this object, and
+   * of nobody else who uses the device. Scopes are pushed and popped in one go: a device has one stack of them for all.
+   */
+  #own<T>(work: () => T, kinds: readonly GPUErrorFilter[] = WORK): T {
+    const { device } = this;
+    for (const kind of kinds) device.pushErrorScope(kind);
+    try {
+      return work();
+    } finally {
+      const popped = kinds.map(() => device.popErrorScope());
+      this.#judged = Promise.all([this.#judged, ...popped.map((each) => each.then(this.#judge, ignore))]);
+    }
+  }
+
+  readonly #judge = (error: GPUError | null): void => {
+    if (error) this.#failure ??= new LlariatError("device", `GPU error: ${error.message}`);
+  };
 
   /** Most bytes one tensor may have. */
   get maxBindingBytes(): number {
@@ -71,7 +96,7 @@ export class Gpu {
   create(tensor: Tensor, kind: MemoryKind): void {
     if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
     const bytes = tensorBytes(tensor);
-    this.#tensors.set(tensor.name, { buffer: this.#allocate(tensor), bytes, kind });
+    this.#tensors.set(tensor.name, { buffer: this.#own(() => this.#allocate(tensor), BUFFER), bytes, kind });
     this.memory[kind] += bytes;
   }
 
@@ -136,13 +161,13 @@ export class Gpu {
       const advice = "ask for fewer new tokens or fewer requests at a time";
       return giveUp(new LlariatError("device", `the GPU is out of memory: ${names} need ${bytes} bytes; ${advice}`));
     }
-    const encoder = this.device.createCommandEncoder();
-    for (const [i, tensor] of tensors.entries()) {
-      const old = this.#entry(tensor.name);
-      const bytes = Math.min(old.bytes, tensorBytes(tensor));
-      if (bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, bytes);
-    }
-    this.device.queue.submit([encoder.finish()]);
+    this.#submit((encoder) => {
+      for (const [i, tensor] of tensors.entries()) {
+        const old = this.#entry(tensor.name);
+        const bytes = Math.min(old.bytes, tensorBytes(tensor));
+        if (bytes > 0) encoder.copyBufferToBuffer(old.buffer, 0, buffers[i], 0, bytes);
+      }
+    });
     for (const [i, tensor] of tensors.entries()) {
       const { buffer, bytes: before, kind } = this.#entry(tensor.name);
       const bytes = tensorBytes(tensor);
@@ -157,25 +182,24 @@ export class Gpu {
   copyWithin(tensors: readonly Tensor[], from: number, to: number, bytes: number): void {
     // WebGPU copies only between two buffers, so each range passes through one of its own.
     const passage = this.#reader("copies", bytes, USAGE.COPY_SRC | USAGE.COPY_DST);
-    const encoder = this.device.createCommandEncoder();
-    for (const { name } of tensors) {
-      encoder.copyBufferToBuffer(this.#buffer(name), from, passage, 0, bytes);
-      encoder.copyBufferToBuffer(passage, 0, this.#buffer(name), to, bytes);
-    }
-    this.device.queue.submit([encoder.finish()]);
+    this.#submit((encoder) => {
+      for (const { name } of tensors) {
+        encoder.copyBufferToBuffer(this.#buffer(name), from, passage, 0, bytes);
+        encoder.copyBufferToBuffer(passage, 0, this.#buffer(name), to, bytes);
+      }
+    });
   }
 
   /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
   write(tensor: Tensor, byteOffset: number, data: ArrayBufferView<ArrayBuffer>): void {
-    this.device.queue.writeBuffer(this.#buffer(tensor.name), byteOffset, data.buffer, data.byteOffset, data.byteLength);
+    const buffer = this.#buffer(tensor.name);
+    this.#own(() => this.device.queue.writeBuffer(buffer, byteOffset, data.buffer, data.byteOffset, data.byteLength));
   }
 
   /** Reads a range of a tensor back. Allocates a reader per distinct size the first time. */
   async read(tensor: Tensor, byteOffset = 0, byteLength = tensorBytes(tensor) - byteOffset): Promise<ArrayBuffer> {
     const reader = this.#reader(tensor.name, byteLength);
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.#buffer(tensor.name), byteOffset, reader, 0, byteLength);
-    this.device.queue.submit([encoder.finish()]);
+    this.#submit((encoder) => encoder.copyBufferToBuffer(this.#buffer(tensor.name), byteOffset, reader, 0, byteLength));
     return this.#map(reader, byteLength);
   }
 
@@ -183,21 +207,27 @@ export class Gpu {
   createStep(bytes: number): void {
     this.#stepBuffer?.destroy();
     const usage = USAGE.STORAGE | USAGE.UNIFORM | USAGE.COPY_DST;
-    this.#stepBuffer = this.device.createBuffer({ label: "step", size: bytes, usage });
-    const buffer = this.#stepBuffer;
-    this.#stepGroup = this.device.createBindGroup({
-      layout: this.#pipelines.layout(STEP_LAYOUT),
-      entries: [
-        { binding: 0, resource: { buffer, size: 16 } },
-        { binding: 1, resource: { buffer } },
-      ],
-    });
+    this.#own(() => {
+      const buffer = this.device.createBuffer({ label: "step", size: bytes, usage });
+      this.#stepBuffer = buffer;
+      this.#stepGroup = this.device.createBindGroup({
+        layout: this.#pipelines.layout(STEP_LAYOUT),
+        entries: [
+          { binding: 0, resource: { buffer, size: 16 } },
+          { binding: 1, resource: { buffer } },
+        ],
+      });
+    }, BUFFER);
   }
 
   /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */
   async record(dispatches: readonly Dispatch[]): Promise<Recording> {
     const compiled = await Promise.all(dispatches.map((dispatch) => this.#pipelines.compile(dispatch)));
     this.check(); // it may have been closed meanwhile
+    return this.#own(() => this.#bind(dispatches, compiled));
+  }
+
+  #bind(dispatches: readonly Dispatch[], compiled: readonly Compiled[]): Recording {
     return dispatches.map((dispatch, i) => {
       const { pipeline, bindings, layouts } = compiled[i];
       const { kernel, bind } = dispatch;
@@ -230,23 +260,22 @@ export class Gpu {
     read?: { tensor: Tensor; bytes: number },
   ): Promise<ArrayBuffer | undefined> {
     this.check();
-    const { queue } = this.device;
-    queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
-    const encoder = this.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setBindGroup(0, this.#stepGroup);
-    let current: GPUComputePipeline | undefined;
-    for (const { dispatch, pipeline, groups } of recording) {
-      const [x, y, z] = dispatch.workgroups(shape);
-      if (x * y * z === 0) continue;
-      if (pipeline !== current) pass.setPipeline((current = pipeline));
-      for (let i = 0; i < groups.length; i++) pass.setBindGroup(i + 1, groups[i]);
-      pass.dispatchWorkgroups(x, y, z);
-    }
-    pass.end();
     const reader = read && this.#reader(read.tensor.name, read.bytes);
-    if (reader) encoder.copyBufferToBuffer(this.#buffer(read.tensor.name), 0, reader, 0, read.bytes);
-    queue.submit([encoder.finish()]);
+    this.#submit((encoder) => {
+      this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
+      const pass = encoder.beginComputePass();
+      pass.setBindGroup(0, this.#stepGroup);
+      let current: GPUComputePipeline | undefined;
+      for (const { dispatch, pipeline, groups } of recording) {
+        const [x, y, z] = dispatch.workgroups(shape);
+        if (x * y * z === 0) continue;
+        if (pipeline !== current) pass.setPipeline((current = pipeline));
+        for (let i = 0; i < groups.length; i++) pass.setBindGroup(i + 1, groups[i]);
+        pass.dispatchWorkgroups(x, y, z);
+      }
+      pass.end();
+      if (reader) encoder.copyBufferToBuffer(this.#buffer(read.tensor.name), 0, reader, 0, read.bytes);
+    });
     return reader && this.#map(reader, read.bytes);
   }
 
@@ -258,18 +287,38 @@ export class Gpu {
 
   /** Resolves when what was submitted until now is done. Rejects as `idle` does. */
   async submitted(): Promise<void> {
-    await awaitDevice(this.device.queue.onSubmittedWorkDone());
+    await this.#delivered(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /** Waits for what the device promises, and for what it says of it. */
+  async #delivered(promise: Promise<unknown>): Promise<void> {
+    try {
+      await awaitDevice(promise);
+    } catch (cause) {
+      await this.#judged;
+      this.check();
+      throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
+    }
+    await this.#judged;
     this.check();
+  }
+
+  #submit(encode: (encoder: GPUCommandEncoder) => void): void {
+    this.#own(() => {
+      const encoder = this.device.createCommandEncoder();
+      encode(encoder);
+      this.device.queue.submit([encoder.finish()]);
+    });
   }
 
   /** Destroys every buffer made here. The device stays the caller's. */
   close(): void {
-    this.device.removeEventListener("uncapturederror", this.#onError);
     for (const { buffer } of this.#tensors.values()) buffer.destroy();
     for (const reader of this.#readers.values()) reader.destroy();
     this.#stepBuffer?.destroy();
     this.#tensors.clear();
     this.#readers.clear();
+    for (const kind of Object.keys(this.memory) as MemoryKind[]) this.memory[kind] = 0;
     this.#failure ??= new LlariatError("closed", "this model is closed; load it again");
   }
 
@@ -289,21 +338,16 @@ export class Gpu {
     const old = this.#readers.get(name);
     if (old && old.size >= size && old.mapState === "unmapped") return old;
     old?.destroy();
-    const reader = this.device.createBuffer({ label: `read ${name}`, size, usage });
+    const reader = this.#own(() => this.device.createBuffer({ label: `read ${name}`, size, usage }), BUFFER);
     this.#readers.set(name, reader);
     return reader;
   }
 
   async #map(reader: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    try {
-      await awaitDevice(reader.mapAsync(MAP_READ, 0, Math.ceil(bytes / 4) * 4));
-    } catch (cause) {
-      this.check();
-      throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
-    }
-    const copy = reader.getMappedRange(0, Math.ceil(bytes / 4) * 4).slice(0, bytes);
+    const size = Math.ceil(bytes / 4) * 4;
+    await this.#delivered(reader.mapAsync(MAP_READ, 0, size));
+    const copy = reader.getMappedRange(0, size).slice(0, bytes);
     reader.unmap();
-    this.check();
     return copy;
   }
 }
