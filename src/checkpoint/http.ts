@@ -1,14 +1,17 @@
 // http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
 
-import { LlariatError, checkAborted } from "../error.ts";
+import { LlariatError } from "../error.ts";
 import { checkOptions } from "../text/options.ts";
+import { LATER, withoutSecrets } from "../text/later.ts";
 import { display } from "../text/wording.ts";
+import { Later, answered } from "./attempts.ts";
+import type { Patience } from "./attempts.ts";
 import { byteSource, checkName } from "./bytes.ts";
 import type { ByteSource, FileSet } from "./bytes.ts";
 
 /** How to ask a server for files. */
-export interface UrlOptions {
-  /** Sent with every request, for example `{ authorization: "Bearer …" }`. */
+export interface UrlOptions extends Patience {
+  /** Sent with every request to this host, and with none to another that it redirects to: `{ "x-api-key": "…" }`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The files that exist, for servers that answer other than 404 for the absent; default: ask for each. */
   readonly names?: readonly string[];
@@ -18,18 +21,35 @@ export interface UrlOptions {
 
 /**
  * The files below a base URL (`https://host/models/tiny`), by HTTP range requests (RFC 9110, section 14). A query in the
- * base is sent with every request and shown in no error. The server must answer ranges with 206; one that ignores them gets
- * an error, not the whole file into memory. A connection that breaks is made once more. Throws LlariatError "source" for a
- * base that is no http(s) URL.
+ * base is sent with every request and shown in no error; a name and password in it are sent as Basic authorization. The
+ * server must answer ranges with 206; one that ignores them gets an error, not the whole file into memory. A connection
+ * that breaks and a server that says "later" are tried again (Patience). Throws LlariatError "source" for a base that is no
+ * http(s) URL.
  */
 export function urlFiles(base: string, given: UrlOptions = {}): FileSet {
-  const options = checkOptions<UrlOptions>(given, { headers: "object", names: "list", fetch: "function" });
+  const options = checkOptions<UrlOptions>(given, {
+    headers: "object",
+    names: "list",
+    fetch: "function",
+    retries: "any",
+    pauseMs: "any",
+    stallMs: "any",
+  });
+  for (const name of ["retries", "pauseMs", "stallMs"] as const) {
+    const value = options[name];
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
+      throw new LlariatError("request", `must be a number from 0 on, got ${display(value)}`, { subject: name });
+    }
+  }
   if (typeof base !== "string") throw new LlariatError("source", `got the base ${display(base)}, needed a URL`);
   const root = URL.canParse(base) ? new URL(base) : undefined;
   if (!(root && /^https?:$/.test(root.protocol))) {
-    throw new LlariatError("source", `got the base ${JSON.stringify(base.slice(0, 80))}, needed an http or https URL`);
+    throw new LlariatError("source", `got the base ${withoutSecrets(base)}, needed an http or https URL`);
   }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
+  const headers = { ...basic(root), ...options.headers };
+  [root.username, root.password] = ["", ""];
+  const asking = { ...options, headers };
   const opened = new Map<string, ByteSource>();
   return {
     describe: shown(root),
@@ -42,13 +62,16 @@ export function urlFiles(base: string, given: UrlOptions = {}): FileSet {
       if (known) return known;
       const url = new URL(encodeURIComponent(name), root);
       url.search = root.search;
-      const source = await openUrl(url, name, options, signal);
+      const source = await openUrl(url, name, asking, signal);
       if (source) opened.set(name, source);
       return source;
     },
     close: async () => opened.clear(),
   };
 }
+
+/** As browsers and Node follow. */
+const MAX_REDIRECTS = 20;
 
 async function openUrl(
   url: URL,
@@ -57,13 +80,14 @@ async function openUrl(
   signal?: AbortSignal,
 ): Promise<ByteSource | undefined> {
   const request = (method: "GET" | "HEAD") =>
-    connected({ url, doing: `opening ${name}`, signal }, () => {
-      const headers = { ...options.headers, ...(method === "GET" && { range: "bytes=0-0" }) };
-      return (options.fetch ?? globalThis.fetch)(url, { method, headers, signal });
+    connected(url, `opening ${name}`, "", options, signal, async (stop) => {
+      const response = await ask(url, method, method === "GET" ? "bytes=0-0" : undefined, options, stop);
+      await response.body?.cancel();
+      if (LATER.has(response.status)) throw new Later(refused(url, response.status));
+      return response;
     });
   // One byte tells size and range support together, also where HEAD is not allowed.
   const probe = await request("GET");
-  await probe.body?.cancel();
   if (probe.status === 404 || probe.status === 410) return undefined;
   const contentRange = probe.headers.get("content-range");
   let got = `Content-Range ${JSON.stringify(contentRange)}`;
@@ -87,10 +111,15 @@ async function openUrl(
 
 function urlSource(url: URL, name: string, size: number, etag: string | null, options: UrlOptions): ByteSource {
   return byteSource(name, size, async (start, end, room, signal) => {
-    const headers = { ...options.headers, range: `bytes=${start}-${end - 1}` };
+    const range = `bytes=${start}-${end - 1}`;
     const where = ` at bytes ${start} to ${end}`;
-    return connected({ url, doing: `reading ${name}`, where, signal }, async () => {
-      const response = await (options.fetch ?? globalThis.fetch)(url, { headers, signal });
+    return connected(url, `reading ${name}`, where, options, signal, async (stop, came) => {
+      const response = await ask(url, "GET", range, options, stop);
+      came();
+      if (LATER.has(response.status)) {
+        await response.body?.cancel();
+        throw new Later(refused(url, response.status));
+      }
       const problem = mismatch(response, start, end, size, etag);
       if (problem) {
         await response.body?.cancel();
@@ -98,7 +127,7 @@ function urlSource(url: URL, name: string, size: number, etag: string | null, op
           ? refused(url, response.status)
           : new LlariatError("source", `${shown(url)}: ${problem}`);
       }
-      return readBody(response, name, start, end, room());
+      return readBody(response, name, start, end, came, room());
     });
   });
 }
@@ -129,6 +158,7 @@ async function readBody(
   name: string,
   start: number,
   end: number,
+  came: () => void,
   target: Uint8Array,
 ): Promise<Uint8Array> {
   const length = target.byteLength;
@@ -137,6 +167,7 @@ async function readBody(
   for (;;) {
     const { done: finished, value } = await reader.read();
     if (finished) break;
+    came();
     if (done + value.byteLength > length) {
       await reader.cancel();
       throw new LlariatError(
@@ -150,27 +181,58 @@ async function readBody(
   return target.subarray(0, done);
 }
 
-/**
- * Runs a request, once more if its connection breaks: servers and proxies close idle connections just as they are used
- * again, and a long load meets one such moment. What a server has answered is not asked again.
- */
-async function connected<T>(
-  { url, doing, where = "", signal }: { url: URL; doing: string; where?: string; signal: AbortSignal | undefined },
-  attempt: () => Promise<T>,
+/** Runs a request as often as `answered` does, in sentences that show no query and no header. */
+function connected<T>(
+  url: URL,
+  doing: string,
+  where: string,
+  options: UrlOptions,
+  signal: AbortSignal | undefined,
+  attempt: (signal: AbortSignal, came: () => void) => Promise<T>,
 ): Promise<T> {
-  for (let again = false; ; again = true) {
-    checkAborted(signal, doing);
-    try {
-      return await attempt();
-    } catch (cause) {
-      checkAborted(signal, doing);
-      if (cause instanceof LlariatError) throw cause;
-      if (!again) continue;
-      const advice = "check the network and load again";
-      const problem = `the connection failed twice${where} (${because(cause)})`;
-      throw new LlariatError("source", `${shown(url)}: ${problem}`, { advice, cause });
+  const { retries, pauseMs, stallMs } = options;
+  const secrets = [url.search, url.search.slice(1), ...Object.values(options.headers ?? {})].filter(
+    (text) => text !== "",
+  );
+  return answered({ shown: shown(url), doing, where, signal, secrets, retries, pauseMs, stallMs }, attempt);
+}
+
+/** Sends one request. Headers of the caller's go to the host of `url` alone, however far it redirects. */
+async function ask(
+  url: URL,
+  method: "GET" | "HEAD",
+  range: string | undefined,
+  options: UrlOptions,
+  signal: AbortSignal,
+): Promise<Response> {
+  const send = options.fetch ?? globalThis.fetch;
+  const own = Object.fromEntries(range === undefined ? [] : [["range", range]]);
+  const given = { ...options.headers };
+  // what fetch itself keeps from other hosts (Fetch standard, HTTP-redirect fetch)
+  const kept = Object.keys(given).every((name) => /^(authorization|cookie|accept)$/i.test(name));
+  if (kept) return send(url, { method, headers: { ...given, ...own }, signal });
+  let at = url;
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const headers = at.origin === url.origin ? { ...given, ...own } : own;
+    const response = await send(at, { method, headers, signal, redirect: "manual" });
+    const location = response.headers.get("location");
+    if (response.type === "opaqueredirect") {
+      throw new LlariatError("source", `${shown(url)}: got a redirect, needed the file; give the address it leads to`);
     }
+    if (response.status < 300 || response.status >= 400 || location === null || !URL.canParse(location, at.href))
+      return response;
+    await response.body?.cancel();
+    at = new URL(location, at);
+    if (!/^https?:$/.test(at.protocol)) break;
   }
+  throw new LlariatError("source", `${shown(url)}: got redirects that lead to no file, needed the file`);
+}
+
+/** The header that a name and password of an address are for; fetch takes no address with them. */
+function basic({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  const bytes = new TextEncoder().encode(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+  return { authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
 }
 
 /** An address without its query, which may hold a key. */
@@ -186,10 +248,4 @@ function refused(url: URL, status: number): LlariatError {
           ? "try again later"
           : "check the address";
   return new LlariatError("source", `${shown(url)}: got status ${status}, needed 206 for a range request; ${advice}`);
-}
-
-/** fetch hides the reason ("fetch failed") one level down. */
-function because(error: unknown): string {
-  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return inner instanceof Error ? inner.message : String(inner);
 }

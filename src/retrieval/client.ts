@@ -1,6 +1,8 @@
 // client.ts — a server as an engine: anything with OpenAI's completions endpoint.
 
 import { LlariatError, checkAborted } from "../error.ts";
+import { isObject } from "../text/json.ts";
+import { LATER, wait, withoutSecrets } from "../text/later.ts";
 import { type Kinds, checkOptions } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Answer, CompleteOptions, Engine } from "./engine.ts";
@@ -35,20 +37,21 @@ const KINDS: Kinds<ClientOptions> = {
   fetch: "function",
 };
 
-/** Statuses that say "later", not "no". */
-const LATER = new Set([429, 502, 503, 504]);
+/** An answer takes some kilobytes; a server must not fill the memory. */
+const MAX_BODY_BYTES = 16 * 2 ** 20;
 
 /** The completions endpoint of a base address. @throws LlariatError("request") for what is no http address. */
 export function completionsUrl(base: string): string {
-  let url: URL;
-  try {
-    url = new URL(base);
-  } catch (cause) {
-    throw new LlariatError("request", `${display(base)} is no address`, {
-      subject: "url",
-      advice: "write http://HOST:PORT",
-      cause,
-    });
+  const url = URL.canParse(base) ? new URL(base) : undefined;
+  if (url === undefined) {
+    throw new LlariatError(
+      "request",
+      `${typeof base === "string" ? withoutSecrets(base) : display(base)} is no address`,
+      {
+        subject: "url",
+        advice: "write http://HOST:PORT",
+      },
+    );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new LlariatError("request", `needs an http or https address, got ${url.protocol}`, { subject: "url" });
@@ -110,7 +113,7 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
     let problem: string;
     try {
       const response = await send(url, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
-      const text = await response.text();
+      const text = await readText(response, url);
       if (response.ok) return parse(text, url);
       problem = `status ${response.status}: ${text.slice(0, 300)}`;
       if (!LATER.has(response.status)) throw new LlariatError("request", `${url}: ${problem}`);
@@ -121,7 +124,28 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
       problem = reason instanceof Error ? `${message} (${reason.message})` : message;
     }
     if (attempt >= retries) throw new LlariatError("request", `${url}: ${problem}; tried ${attempt + 1} times`);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs * 2 ** attempt));
+    await wait(pauseMs * 2 ** attempt, signal, `waiting for ${url}`);
+  }
+}
+
+/** The body of an answer. Throws LlariatError "request" for one above 16 MiB, of which no more is read. */
+async function readText(response: Response, url: string): Promise<string> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MAX_BODY_BYTES) {
+      await reader?.cancel();
+      throw new LlariatError(
+        "request",
+        `${url}: got an answer of more than ${MAX_BODY_BYTES} bytes, needed at most that`,
+      );
+    }
+    text += decoder.decode(value, { stream: true });
   }
 }
 
@@ -134,7 +158,7 @@ function parse(text: string, url: string): unknown {
 }
 
 function readAnswer(json: unknown, url: string): Answer {
-  const { choices, usage, rope } = json as {
+  const { choices, usage, rope } = (isObject(json) ? json : {}) as {
     choices?: { text?: unknown; finish_reason?: string | null }[];
     usage?: { prompt_tokens?: number; completion_tokens?: number };
     rope?: unknown;

@@ -50,7 +50,7 @@ tests("a server that is busy or broken is to be asked later, one that knows noth
     [500, "try again later"],
     [400, "check the address"],
   ] as const) {
-    const files = urlFiles("http://host/m", { fetch: async () => new Response(null, { status }) });
+    const files = urlFiles("http://host/m", { pauseMs: 1, fetch: async () => new Response(null, { status }) });
     await refused(files.open("config.json"), "source", new RegExp(`got status ${status}, .*; ${advice}$`));
   }
 });

@@ -1,5 +1,5 @@
 // Files over HTTP ranges: servers that misbehave are named, connections that break are made again.
-import type { RequestListener } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { urlFiles } from "../../src/checkpoint/http.ts";
@@ -126,49 +126,138 @@ test("abort during a slow body", async () => {
   }
 });
 
-test("a connection that breaks once is made again, twice is an error", async () => {
-  for (const breaks of [1, 2, 3]) {
-    let [left, asked] = [breaks, 0];
+test("a connection that breaks and a busy server are asked again after a pause, as often as is wanted", async () => {
+  const ways: Record<string, (response: ServerResponse) => unknown> = {
+    breaks: (response) => {
+      response.writeHead(206, { "content-range": "bytes 100-109/1000", "content-length": 10 });
+      response.write(data.subarray(100, 105), () => response.destroy());
+    },
+    "is busy": (response) => response.writeHead(503).end(),
+    "has enough": (response) => response.writeHead(429).end(),
+  };
+  for (const [name, fails] of Object.entries(ways)) {
+    for (const times of [1, 2, 3, 9]) {
+      let [left, asked] = [times, 0];
+      const server = await serve((request, response) => {
+        if (request.headers.range === "bytes=0-0") return file(request, response);
+        asked++;
+        return left-- > 0 ? fails(response) : file(request, response);
+      });
+      try {
+        const source = (await urlFiles(server.url, { pauseMs: 1, retries: 2 }).open("a.bin"))!;
+        if (times <= 2) assert.equal(await source.read(100, 110), data.slice(100, 110), name);
+        else {
+          const says =
+            name === "breaks" ? /the connection failed 3 times at bytes 100 to 110/ : /got status \d+, .*later/;
+          await refused(() => source.read(100, 110), "source", says);
+        }
+        assert.is(asked, Math.min(times + 1, 3), name);
+      } finally {
+        server.close();
+      }
+    }
+  }
+  await refused(
+    () => urlFiles("http://127.0.0.1:9", { pauseMs: 1 }).open("a.bin"),
+    "source",
+    /a\.bin: the connection failed 4 times \(/,
+  );
+  await refused(async () => urlFiles("http://h", { stallMs: -1 }), "request", /^stallMs: must be a number from 0 on/);
+});
+
+test("a server that falls silent is left after stallMs, before and in the middle of a body", async () => {
+  for (const begins of [false, true]) {
+    let asked = 0;
     const server = await serve((request, response) => {
       if (request.headers.range === "bytes=0-0") return file(request, response);
       asked++;
-      if (left-- <= 0) return file(request, response);
-      response.writeHead(206, { "content-range": "bytes 100-109/1000", "content-length": 10 });
-      response.write(data.subarray(100, 105), () => response.destroy());
+      if (!begins) return;
+      response.writeHead(206, { "content-range": "bytes 0-999/1000", "content-length": 1000 });
+      response.write(data.subarray(0, 100));
     });
     try {
-      const source = (await urlFiles(server.url).open("a.bin"))!;
-      if (breaks === 1) assert.equal(await source.read(100, 110), data.slice(100, 110));
-      else
-        await refused(() => source.read(100, 110), "source", /a\.bin: the connection failed twice at bytes 100 to 110/);
+      const source = (await urlFiles(server.url, { stallMs: 100, retries: 1, pauseMs: 1 }).open("a.bin"))!;
+      await refused(() => source.read(0, 1000), "source", /failed 2 times .*\(nothing came for 100 ms\)/);
       assert.is(asked, 2);
     } finally {
       server.close();
     }
   }
-  let probes = 0;
-  const shy = await serve((request, response) => (probes++ === 0 ? request.socket.destroy() : file(request, response)));
-  try {
-    assert.is((await urlFiles(shy.url).open("a.bin"))!.size, 1000);
-  } finally {
-    shy.close();
-  }
-  await refused(
-    () => urlFiles(shy.url).open("a.bin"),
-    "source",
-    /a\.bin: the connection failed twice \(.*ECONNREFUSED/,
-  );
 });
 
-test("what a server refuses is asked once, and the query, perhaps a key, is not shown", async () => {
-  let asked = 0;
-  const server = await serve((_, response) => (asked++, response.writeHead(503).end()));
+test("the pause ends with the signal", async () => {
+  const stop = new AbortController();
+  const server = await serve((_, response) => {
+    response.writeHead(503).end();
+    setTimeout(() => stop.abort(), 20);
+  });
   try {
-    const error = await refused(() => urlFiles(`${server.url}?key=secret`).open("a.bin"), "source", /got status 503/);
-    assert.not.match(error.message, /secret/);
-    assert.is(asked, 1);
+    const files = urlFiles(server.url, { pauseMs: 1e9 });
+    await refused(() => files.open("a.bin", stop.signal), "aborted", /aborted while opening a\.bin/);
   } finally {
     server.close();
+  }
+});
+
+test("headers of the caller's stay with the host they are for", async () => {
+  const seen: string[] = [];
+  const note = (where: string, request: IncomingMessage) =>
+    seen.push(`${where} ${request.headers["x-api-key"] ?? "-"} ${request.headers.authorization ?? "-"}`);
+  const other = await serve((request, response) => (note("other", request), file(request, response)));
+  const server = await serve((request, response) => {
+    note("first", request);
+    response.writeHead(302, { location: `${other.url}/a.bin` }).end();
+  });
+  try {
+    const cases: Record<string, string>[] = [{ "x-api-key": "k", authorization: "b" }, { authorization: "b" }];
+    for (const headers of cases) {
+      seen.length = 0;
+      const source = (await urlFiles(server.url, { headers }).open("a.bin"))!;
+      assert.equal(await source.read(1, 3), data.slice(1, 3));
+      const first = `first ${"x-api-key" in headers ? "k" : "-"} b`;
+      assert.equal(seen, [first, "other - -", first, "other - -"]);
+    }
+  } finally {
+    server.close();
+    other.close();
+  }
+  const loop = await serve((request, response) => response.writeHead(302, { location: request.url }).end());
+  try {
+    const files = urlFiles(loop.url, { headers: { "x-api-key": "k" } });
+    await refused(() => files.open("a.bin"), "source", /got redirects that lead to no file/);
+  } finally {
+    loop.close();
+  }
+});
+
+test("name, password, query and headers are sent and shown in no error", async () => {
+  let seen: string | undefined;
+  const server = await serve((request, response) => {
+    seen = request.headers.authorization;
+    response.writeHead(400).end();
+  });
+  try {
+    const address = server.url.replace("//", "//me:s%3Acret@");
+    const { message } = await refused(
+      () => urlFiles(`${address}?key=hidden`).open("a.bin"),
+      "source",
+      /got status 400/,
+    );
+    assert.not.match(message, /hidden|cret|me:/);
+    assert.is(seen, `Basic ${btoa("me:s:cret")}`);
+  } finally {
+    server.close();
+  }
+  const fetch = async (url: string | URL | Request, options?: RequestInit): Promise<Response> => {
+    throw new TypeError(`cannot fetch ${(url as URL).href} ${JSON.stringify(options?.headers)}`);
+  };
+  const files = urlFiles("http://h/m?token=hidden", { fetch, retries: 0, headers: { "x-api-key": "cret" } });
+  assert.not.match(
+    (await refused(() => files.open("a.bin"), "source", /the connection failed/)).message,
+    /hidden|cret/,
+  );
+  for (const base of ["ftp://me:cret@host/?token=hidden", "http//me:cret@h?hidden"]) {
+    assert.not.match((await refused(async () => urlFiles(base), "source", /needed an http/)).message, /hidden|cret/);
   }
 });
 

@@ -150,6 +150,41 @@ test("no server, no JSON, no text: each says so", async () => {
   );
 });
 
+test("an answer that is nothing, and one without end", async () => {
+  for (const answer of [null, 5, "x", [null], { choices: [null] }, { choices: null }]) {
+    await withServer(
+      () => answer,
+      (url) => refused(viaUrl({ url }).complete("x", asked), "request", /no choices\[0\]\.text/),
+    );
+  }
+  await withServer(
+    (_, response) => {
+      const more = () => {
+        if (!response.destroyed) response.write("x".repeat(1 << 20), more);
+      };
+      more();
+    },
+    (url) => refused(viaUrl({ url }).complete("x", asked), "request", /an answer of more than 16777216 bytes/),
+  );
+});
+
+test("the pause before another try ends with the signal; an address keeps its secrets", async () => {
+  const stop = new AbortController();
+  await withServer(
+    (_, response) => {
+      response.writeHead(503).end("busy");
+      setTimeout(() => stop.abort(), 20);
+    },
+    (url) => {
+      const pending = viaUrl({ url, pauseMs: 1e9 }).complete("x", { ...asked, signal: stop.signal });
+      return refused(pending, "aborted", /aborted while waiting/);
+    },
+  );
+  for (const url of ["http//me:cret@h?token=hidden", "ftp://me:cret@h?token=hidden"]) {
+    assert.not.match((await refused(async () => viaUrl({ url }), "request", /address/)).message, /cret|hidden/);
+  }
+});
+
 test("a key is sent, an abort ends the request", async () => {
   let header: string | undefined;
   await withServer(
