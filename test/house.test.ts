@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync,
 import { posix, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { MUTATIONS } from "./mutations/rooms.ts";
 import { code, files, imports, read, root } from "./tools/source.ts";
 
 const test = suite("house");
@@ -403,6 +404,17 @@ test("the test runner fails what uvu alone would pass", () => {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test("every mutation changes a text that its file has once, and names tests that there are", () => {
+  const wrong = Object.values(MUTATIONS)
+    .flat()
+    .flatMap(({ name, file, find, replace, tests }) => [
+      ...(read(file).split(find).length === 2 ? [] : [`${name}: ${file} has not once: ${find}`]),
+      ...(find === replace ? [`${name}: changes nothing`] : []),
+      ...tests.filter((each) => !all.includes(`test/${each}.test.ts`)).map((each) => `${name}: no test ${each}`),
+    ]);
+  none(wrong, "mutations");
 });
 
 test("the mutation runner refuses numbers that are none, and fails where it has tried nothing", () => {

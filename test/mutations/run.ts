@@ -10,26 +10,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { inParallel } from "../tools/parallel.ts";
 import { root } from "../tools/source.ts";
-import { checkpoint } from "./checkpoint.ts";
 import { Copy } from "./copy.ts";
-import { engine } from "./engine.ts";
-import { jinja } from "./jinja.ts";
-import { kernels } from "./kernels.ts";
 import { Known } from "./known.ts";
 import type { Mutation } from "./mutation.ts";
-import { rope } from "./rope.ts";
-import { sampling } from "./sampling.ts";
-import { variants } from "./variants.ts";
-
-const ROOMS: Readonly<Record<string, readonly Mutation[]>> = {
-  rope,
-  sampling,
-  engine,
-  kernels,
-  variants,
-  checkpoint,
-  jinja,
-};
+import { MUTATIONS } from "./rooms.ts";
 
 const text = { type: "string" } as const;
 const { values, positionals: wanted } = parseArgs({
@@ -41,7 +25,7 @@ const budget = Number(values.budget ?? Infinity);
 if (!(budget > 0)) throw new Error(`--budget needs a number of seconds, got ${values.budget}`);
 const seconds = (): number => performance.now() / 1000;
 
-const chosen = Object.entries(ROOMS).flatMap(([room, mutations]) =>
+const chosen = Object.entries(MUTATIONS).flatMap(([room, mutations]) =>
   mutations.filter(
     ({ name, file }) => wanted.length === 0 || wanted.some((part) => [room, name, file].some((w) => w.includes(part))),
   ),

@@ -1,0 +1,20 @@
+// rooms.ts — every list of mutations, by the name that chooses it.
+import { checkpoint } from "./checkpoint.ts";
+import { engine } from "./engine.ts";
+import { jinja } from "./jinja.ts";
+import { kernels } from "./kernels.ts";
+import { rope } from "./rope.ts";
+import { sampling } from "./sampling.ts";
+import { variants } from "./variants.ts";
+import type { Mutation } from "./mutation.ts";
+
+/** What must not pass, by room. */
+export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
+  rope,
+  sampling,
+  engine,
+  kernels,
+  variants,
+  checkpoint,
+  jinja,
+};
