@@ -1,6 +1,6 @@
 // reports.ts — a report as a folder: report.json (resumable), report.html, junit.xml.
 
-import { mkdir, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlariatError } from "../error.ts";
 import { readText } from "./files.ts";
@@ -16,7 +16,47 @@ async function replace(path: string, content: string): Promise<void> {
     await writeFile(draft, content);
     await rename(draft, path);
   } catch (cause) {
+    await rm(draft, { force: true }).catch(() => {}); // what is left of it is of no use, and the disk may be full
     throw new LlariatError("source", `${path} cannot be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The file that says who writes into a folder: a process id. */
+const LOCK_FILE = "report.lock";
+
+/**
+ * Makes a report's folder, if need be, and takes it for one run; the function that comes back gives it free. A lock whose
+ * process is gone is taken over. @throws LlariatError("request") naming the process that has it.
+ */
+export async function takeFolder(folder: string): Promise<() => Promise<void>> {
+  await reportFolder(folder);
+  const lock = join(folder, LOCK_FILE);
+  for (let tries = 0; ; tries++) {
+    try {
+      await writeFile(lock, `${process.pid}\n`, { flag: "wx" });
+      return () => rm(lock, { force: true }).catch(() => {});
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") {
+        throw new LlariatError("source", `${lock} cannot be written: ${(cause as Error).message}`, { cause });
+      }
+      const holder = Number(await readFile(lock, "utf8").catch(() => ""));
+      // One that is there again after it was taken away belongs to a run that begins just now.
+      if (tries > 0 || isAlive(holder)) {
+        const advice = `choose another folder, or wait; if no run is left, remove ${lock}`;
+        throw new LlariatError("request", `process ${holder || "unknown"} writes into ${folder}`, { advice });
+      }
+      await rm(lock, { force: true });
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!(Number.isSafeInteger(pid) && pid > 0) || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM"; // another user's
   }
 }
 
@@ -72,26 +112,31 @@ export async function addToReport(
   { model, environment }: Pick<Report, "model" | "environment">,
   measurement: Pick<Report, "perplexity" | "effectiveContext">,
 ): Promise<string> {
-  const updated = new Date().toISOString();
-  const known = (await hasReport(folder)) ? await readReport(folder) : undefined;
-  if (known && known.model.name !== model.name) {
-    throw new LlariatError(
-      "request",
-      `${folder} is a report of ${known.model.name}, not of ${model.name}; choose another folder`,
-    );
+  const free = await takeFolder(folder);
+  try {
+    const updated = new Date().toISOString();
+    const known = (await hasReport(folder)) ? await readReport(folder) : undefined;
+    if (known && known.model.name !== model.name) {
+      throw new LlariatError(
+        "request",
+        `${folder} is a report of ${known.model.name}, not of ${model.name}; choose another folder`,
+      );
+    }
+    const begun: Report = {
+      format: REPORT_FORMAT,
+      created: updated,
+      updated,
+      complete: true,
+      model,
+      environment,
+      settings: {},
+      fingerprint: "",
+      cells: [],
+      prompts: {},
+      expectations: [],
+    };
+    return writeReport(folder, { ...(known ?? begun), ...measurement, updated });
+  } finally {
+    await free();
   }
-  const begun: Report = {
-    format: REPORT_FORMAT,
-    created: updated,
-    updated,
-    complete: true,
-    model,
-    environment,
-    settings: {},
-    fingerprint: "",
-    cells: [],
-    prompts: {},
-    expectations: [],
-  };
-  return writeReport(folder, { ...(known ?? begun), ...measurement, updated });
 }

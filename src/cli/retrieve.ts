@@ -4,6 +4,7 @@ import { LlariatError } from "../error.ts";
 import { isObject } from "../text/json.ts";
 import {
   type Document,
+  type Engine,
   type Report,
   type RetrievalSettings,
   type RunOptions,
@@ -15,12 +16,13 @@ import {
   terminalTable,
 } from "../retrieval/index.ts";
 import { resolveSettings } from "../retrieval/settings.ts";
-import { hasReport, readReport, reportFolder, saveReport, writeReport } from "./reports.ts";
+import { hasReport, readReport, saveReport, takeFolder, writeReport } from "./reports.ts";
 import type { Command, Option, Terminal } from "./command.ts";
 import { Arguments, inUsage, usageError } from "./command.ts";
 import { paintOf, startLive } from "./live.ts";
 import { readText } from "./files.ts";
 import {
+  type Opened,
   checkScalings,
   list,
   measureOptions,
@@ -130,37 +132,63 @@ export const retrieve: Command = {
         settings.expect?.forEach(parseExpectation);
       });
     });
-    if (out !== undefined) await reportFolder(out);
-    const live = startLive(terminal, settings.trainedLength ?? opened.engine.rope?.originalMaxPositions ?? 1);
-    const latest: { report?: Report } = {};
-    const environment = { ...opened.environment, arguments: Object.fromEntries(values(args)) };
-    const complete: RetrievalSettings = { ...settings, model: opened.name, ...fixture(args, opened.engine.tokenizer) };
-    const runOptions: RunOptions = {
-      signal: terminal.signal,
-      environment,
-      ...(saved ? { resume: saved } : {}),
-      ...(args.has("quiet") ? {} : { onProgress: live.update }),
-      async onSave(report) {
-        latest.report = report;
-        if (out !== undefined) await saveReport(out, report);
-      },
-    };
+    let free: (() => Promise<void>) | undefined;
     try {
-      latest.report = await run(opened.engine, complete, runOptions);
-    } catch (error) {
-      live.end();
-      if (latest.report && out !== undefined) {
-        await writeReport(out, latest.report);
-        terminal.stderr.write(`saved; go on with: llariat retrieve --resume ${out}\n`);
+      free = out === undefined ? undefined : await takeFolder(out);
+      // Another run may have had the folder while this one was loading.
+      const now = out !== undefined && (await hasReport(out)) ? await readReport(out) : undefined;
+      if (now?.updated !== saved?.updated) {
+        throw new LlariatError("request", `another run has written into ${out} meanwhile; begin again`);
       }
-      throw error;
+      await measure(opened, args, settings, { out, saved, terminal });
     } finally {
       opened.close();
+      await free?.();
     }
-    live.end();
-    await finish(latest.report, { out, json: args.has("json"), shard: settings.shard !== undefined, terminal });
   },
 };
+
+interface Place {
+  readonly out: string | undefined;
+  readonly saved: Report | undefined;
+  readonly terminal: Terminal;
+}
+
+/** Runs the grid, saving as it goes, and hands the report over. */
+async function measure(
+  opened: Opened<Engine>,
+  args: Arguments,
+  settings: RetrievalSettings,
+  { out, saved, terminal }: Place,
+): Promise<void> {
+  const live = startLive(terminal, settings.trainedLength ?? opened.engine.rope?.originalMaxPositions ?? 1);
+  const latest: { report?: Report } = {};
+  const environment = { ...opened.environment, arguments: Object.fromEntries(values(args)) };
+  const complete: RetrievalSettings = { ...settings, model: opened.name, ...fixture(args, opened.engine.tokenizer) };
+  const runOptions: RunOptions = {
+    signal: terminal.signal,
+    environment,
+    ...(saved ? { resume: saved } : {}),
+    ...(args.has("quiet") ? {} : { onProgress: live.update }),
+    async onSave(report) {
+      latest.report = report;
+      if (out !== undefined) await saveReport(out, report);
+    },
+  };
+  try {
+    latest.report = await run(opened.engine, complete, runOptions);
+  } catch (error) {
+    live.end();
+    if (latest.report && out !== undefined) {
+      await writeReport(out, latest.report);
+      terminal.stderr.write(`saved; go on with: llariat retrieve --resume ${out}\n`);
+    }
+    throw error;
+  }
+  opened.close();
+  live.end();
+  await finish(latest.report, { out, json: args.has("json"), shard: settings.shard !== undefined, terminal });
+}
 
 const never = (): Promise<never> => Promise.reject(new LlariatError("request", "asked before it was loaded"));
 

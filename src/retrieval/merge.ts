@@ -4,8 +4,10 @@ import { LlariatError } from "../error.ts";
 import { isObject, show } from "../text/json.ts";
 import { reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
-import { checkExpectation, parseExpectation } from "./expect.ts";
+import type { EffectiveContext, EffectivePoint, EffectiveRow } from "./effective.ts";
+import { type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
 import { tally } from "./grid.ts";
+import type { Perplexity, PerplexityRow } from "./perplexity.ts";
 import type { Report } from "./schema.ts";
 import type { Attempt, Cell } from "./cell.ts";
 import { REPORT_FORMAT } from "./schema.ts";
@@ -31,23 +33,147 @@ function checkReport(json: unknown, name: string): Report {
   return json as Report;
 }
 
-const isText = (value: unknown) => typeof value === "string";
-const isListOf = (is: (item: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(is);
+type Is = (value: unknown) => boolean;
+
+const isText: Is = (value) => typeof value === "string";
+const isFlag: Is = (value) => typeof value === "boolean";
+const isNumber: Is = (value) => typeof value === "number";
+const isAny: Is = () => true;
+const isList =
+  (is: Is): Is =>
+  (value) =>
+    Array.isArray(value) && value.every(is);
+const isOneOf =
+  (...values: readonly unknown[]): Is =>
+  (value) =>
+    values.includes(value);
+const either =
+  (one: Is, other: Is): Is =>
+  (value) =>
+    one(value) || other(value);
+const isRecord =
+  (is: Is): Is =>
+  (value) =>
+    isObject(value) && Object.values(value).every(is);
+const optional = (is: Is): Is => either(isOneOf(undefined), is);
+
+/** An object with these fields; further ones are a later version's. */
+const isShape =
+  <T>(fields: Readonly<Record<keyof Required<T>, Is>>): Is =>
+  (value) =>
+    isObject(value) && Object.entries<Is>(fields).every(([key, is]) => is(value[key]));
+
+const isLength = either(isNumber, isOneOf("whole"));
+
+const isAttempt = isShape<Attempt>({
+  try: isNumber,
+  prompt: isText,
+  promptTokens: isNumber,
+  distance: isNumber,
+  value: isText,
+  text: isText,
+  found: isFlag,
+  alone: isFlag,
+  exact: isFlag,
+  completionTokens: optional(isNumber),
+  finishReason: optional(either(isText, isOneOf(null))),
+  error: optional(isText),
+});
+
+const isCell = isShape<Cell>({
+  id: isText,
+  task: isText,
+  scaling: isText,
+  promptLen: isLength,
+  position: either(isNumber, isOneOf(null)),
+  reach: isNumber,
+  status: isOneOf("pending", "partial", "done", "no chance"),
+  expected: isOneOf("pass", "fail", null),
+  tries: isNumber,
+  attempts: isList(isAttempt),
+  found: isNumber,
+  alone: isNumber,
+  exact: isNumber,
+  errors: isNumber,
+  rate: either(isNumber, isOneOf(null)),
+  interval: isShape<Cell["interval"]>({ low: isNumber, high: isNumber }),
+  settled: isOneOf("pass", "fail", undefined),
+  promptTokens: isNumber,
+  completionTokens: isNumber,
+  seconds: isNumber,
+  rope: isAny,
+});
+
+const isExpectation = isShape<Expectation>({
+  text: isText,
+  held: isFlag,
+  groups: isList(
+    isShape<Expectation["groups"][number]>({
+      task: isText,
+      promptLen: isLength,
+      found: isNumber,
+      tries: isNumber,
+      held: isFlag,
+    }),
+  ),
+  reason: optional(isText),
+});
+
+const isPerplexity = isShape<Perplexity>({
+  text: isShape<Perplexity["text"]>({ name: isText, tokens: isNumber, fnv1a: isText }),
+  rows: isList(
+    isShape<PerplexityRow>({
+      scaling: isText,
+      window: isNumber,
+      stride: isNumber,
+      tokens: isNumber,
+      nll: isNumber,
+      perplexity: isNumber,
+      standardError: either(isNumber, isOneOf(null)),
+      seconds: isNumber,
+    }),
+  ),
+});
+
+const isEffective = isShape<EffectiveContext>({
+  window: isNumber,
+  tries: isNumber,
+  least: isNumber,
+  seed: either(isNumber, isText),
+  rows: isList(
+    isShape<EffectiveRow>({
+      scaling: isText,
+      kMax: isNumber,
+      rate: isNumber,
+      promptTokens: isNumber,
+      points: isList(
+        isShape<EffectivePoint>({
+          distance: isNumber,
+          found: isNumber,
+          tries: isNumber,
+          failures: isList(isAttempt),
+        }),
+      ),
+      seconds: isNumber,
+    }),
+  ),
+});
 
 /** What a report must have so that it can be resumed, merged and drawn. */
-const FIELDS = {
+const FIELDS: Readonly<Record<keyof Required<Omit<Report, "format">>, Is>> = {
   created: isText,
   updated: isText,
-  model: (value) => isObject(value) && isText(value["name"]) && typeof value["trainedLength"] === "number",
+  complete: isFlag,
+  model: isShape<Report["model"]>({ name: isText, trainedLength: isNumber }),
   environment: isObject,
   settings: isObject,
   fingerprint: isText,
-  cells: isListOf(
-    (cell) => isObject(cell) && isText(cell["id"]) && isListOf((each) => isObject(each))(cell["attempts"]),
-  ),
-  prompts: isObject,
-  expectations: isListOf((each) => isObject(each) && isText(each["text"])),
-} satisfies Partial<Record<keyof Report, (value: unknown) => boolean>>;
+  cells: isList(isCell),
+  prompts: isRecord(isText),
+  expectations: isList(isExpectation),
+  perplexity: optional(isPerplexity),
+  effectiveContext: optional(isEffective),
+};
 
 /** What a report must agree with to be resumed. @throws LlariatError("request") naming the first difference. */
 export function checkSaved(

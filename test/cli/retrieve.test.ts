@@ -1,5 +1,6 @@
 // The measuring commands as processes, on the small real model: exit codes, folders, Ctrl-C and resume, shards, a server.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -10,9 +11,12 @@ import { effectiveContext } from "../../src/cli/effective-context.ts";
 import { startLive } from "../../src/cli/live.ts";
 import { perplexity } from "../../src/cli/perplexity.ts";
 import { report } from "../../src/cli/report.ts";
+import { readReport, takeFolder, writeReport } from "../../src/cli/reports.ts";
 import { retrieve } from "../../src/cli/retrieve.ts";
-import { type Report, retrieve as measure } from "../../src/retrieval/index.ts";
+import { LlariatError } from "../../src/error.ts";
+import { type Report, html, junit, mergeReports, retrieve as measure } from "../../src/retrieval/index.ts";
 import { llariat, usageSentence } from "../tools/cli.ts";
+import { refused } from "../tools/refused.ts";
 import { listen } from "../tools/server.ts";
 import { read, root } from "../tools/source.ts";
 import { reader, solve, tokenizer } from "../retrieval/fake.ts";
@@ -302,6 +306,66 @@ test("wrong arguments are told before anything is loaded", async () => {
   const gone = await llariat(["report", folder("nowhere")]);
   assert.is(gone.code, 1);
   assert.match(gone.stderr, /report\.json: there is no such file/);
+});
+
+test("two runs into one folder notice each other; the lock of a run that is gone is taken over", async () => {
+  mkdirSync(folder("busy"));
+  const lock = join(folder("busy"), "report.lock");
+  writeFileSync(lock, `${process.pid}\n`); // of a process that lives: this one
+  const second = await llariat(["retrieve", ...GRID, "--out", folder("busy")]);
+  assert.is(second.code, 1);
+  assert.match(second.stderr, new RegExp(`process ${process.pid} writes into .*busy; choose another folder`));
+  assert.not.ok(existsSync(join(folder("busy"), "report.json")));
+  const gone = spawnSync(process.execPath, ["--eval", ""]).pid;
+  for (const text of [`${gone}\n`, "", "no number"]) {
+    writeFileSync(lock, text);
+    const freed = await takeFolder(folder("busy"));
+    assert.is(readFileSync(lock, "utf8"), `${process.pid}\n`);
+    await freed();
+    assert.not.ok(existsSync(lock));
+  }
+});
+
+test("a report that cannot be written leaves no draft, and the old one", async () => {
+  const out = folder("full");
+  mkdirSync(join(out, "report.html"), { recursive: true }); // a folder of that name: the last file cannot be put in place
+  await refused(writeReport(out, saved("a")), "source", /report\.html cannot be written/);
+  assert.equal(readdirSync(out).sort(), ["junit.xml", "report.html", "report.json"]);
+});
+
+test("a damaged report.json is named as such, whatever is wrong in it", async () => {
+  const whole = saved("a");
+  const out = folder("damaged");
+  mkdirSync(out);
+  let damaged = 0;
+  const damage = async (value: unknown, put: (other: unknown) => void): Promise<void> => {
+    for (const other of [undefined, null, 7, "x", [], {}, true]) {
+      if (typeof other === typeof value && Array.isArray(other) === Array.isArray(value)) continue;
+      put(other);
+      writeFileSync(join(out, "report.json"), JSON.stringify(whole));
+      try {
+        const read = await readReport(out);
+        html(read);
+        junit(read);
+        mergeReports([read]);
+      } catch (error) {
+        assert.ok(error instanceof LlariatError, String((error as Error).stack));
+        damaged++;
+      }
+    }
+    put(value);
+  };
+  const walk = async (node: unknown, depth: number): Promise<void> => {
+    if (typeof node !== "object" || node === null || depth > 5) return;
+    const inner = node as Record<string, unknown>;
+    for (const key of Object.keys(inner).slice(0, depth === 0 ? 99 : 30)) {
+      if (Array.isArray(node) && Number(key) > 0) break; // the others are alike
+      await damage(inner[key], (other) => (inner[key] = other));
+      await walk(inner[key], depth + 1);
+    }
+  };
+  await walk(whole, 0);
+  assert.ok(damaged > 100, `${damaged}`);
 });
 
 test.after(() => rmSync(scratch, { recursive: true, force: true }));
