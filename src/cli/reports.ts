@@ -135,7 +135,7 @@ export async function addToReport(
       prompts: {},
       expectations: [],
     };
-    return writeReport(folder, { ...(known ?? begun), ...measurement, updated });
+    return await writeReport(folder, { ...(known ?? begun), ...measurement, updated });
   } finally {
     await free();
   }
