@@ -10,7 +10,7 @@ import type { NewToken } from "./special.ts";
 /** An added token with its id. */
 export interface AddedToken extends NewToken {
   readonly id: number;
-  /** What it reads in that text; equal to `content` for the others. */
+  /** What it reads in normalized text, where it is searched there; else `content`. */
   readonly written: string;
 }
 

@@ -16,7 +16,7 @@ export interface Encoder {
 
 /** A checked model. */
 export interface Model {
-  /** As tokenizer.json names it: BPE, Unigram. */
+  /** As tokenizer.json names it, BPE or Unigram; "SentencePiece BPE" or "SentencePiece Unigram" of tokenizer.model. */
   readonly kind: string;
   readonly encoder: Encoder;
   /** Piece → id. */

@@ -83,7 +83,6 @@ function ofText(self: string | Markup, name: string): Value | undefined {
     };
     return new Callable(name, run);
   }
-  if (self instanceof Markup && name === "__html__") return undefined;
   if (name === "encode")
     return new Callable(name, () => typeError("encode() gives bytes, which this engine does not have"));
   if (!hasStrMethod(name)) return undefined;

@@ -1,7 +1,6 @@
 // jinja/signature.ts — arguments to parameters, as a Python function takes them.
 
 import { typeError } from "./fault.ts";
-import { repr } from "./print.ts";
 import type { Keywords, Value } from "./values.ts";
 
 /** No keyword arguments. */
@@ -43,9 +42,4 @@ export function bind({ name, parameters, positional }: Signature, args: readonly
     if (typeof parameter === "string") return typeError(`${name}() missing 1 required argument: '${parameter}'`);
     return parameter[1];
   });
-}
-
-/** A text argument. Throws the Fault "TypeError" for another type. */
-export function notText(name: string, value: Value, type: string): never {
-  return typeError(`${name}() argument must be str, not ${type} (${repr(value).slice(0, 40)})`);
 }

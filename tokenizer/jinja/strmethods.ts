@@ -209,7 +209,7 @@ function marked(value: Value): Value {
   return value instanceof Tuple ? new Tuple(value.items.map(marked)) : value;
 }
 
-/** index and count of lists, tuples and ranges. */
+/** index of lists, tuples and ranges. Throws the Fault "ValueError" where `wanted` is not among the items. */
 export function position(items: readonly Value[], wanted: Value, start: Value, stop: Value, what: string): bigint {
   const { first, count } = sliceIndices(items.length, start, stop, null);
   for (let i = first; i < first + count; i++) if (equal(items[i], wanted)) return BigInt(i);

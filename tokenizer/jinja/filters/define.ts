@@ -2,7 +2,6 @@
 
 import { item } from "../attributes.ts";
 import { fault, typeError } from "../fault.ts";
-import { str } from "../print.ts";
 import { bind, signature } from "../signature.ts";
 import type { State } from "../runtime.ts";
 import { lower } from "../text.ts";
@@ -22,9 +21,6 @@ export function define(
   const known = signature(name, parameters, positional);
   return [name, (state, args, keywords) => run(bind(known, args, keywords), state)];
 }
-
-/** soft_str: the text of a value. */
-export const soft = (value: Value): string => str(value);
 
 /** A result that is marked safe where the input was. */
 export const likewise = (input: Value, text: string): Value => (input instanceof Markup ? new Markup(text) : text);

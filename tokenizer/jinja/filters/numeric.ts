@@ -8,7 +8,7 @@ import { binary } from "../operators.ts";
 import { toInt, toReal } from "../percent.ts";
 import { truth } from "../compare.ts";
 import { boundArgument } from "../slices.ts";
-import { Undefined, textOf, typeName } from "../values.ts";
+import { textOf, typeName } from "../values.ts";
 import type { Value } from "../values.ts";
 import { define } from "./define.ts";
 
@@ -24,10 +24,7 @@ function unless(kinds: readonly FaultKind[], convert: () => bigint | undefined):
 
 function round(value: Value, precision: Value): Value {
   const number = numeric(value);
-  if (number === undefined) {
-    if (value instanceof Undefined) typeError("type Undefined doesn't define __round__ method");
-    return typeError(`type ${typeName(value)} doesn't define __round__ method`);
-  }
+  if (number === undefined) return typeError(`type ${typeName(value)} doesn't define __round__ method`);
   if (precision === null) return typeof number === "bigint" ? number : truncate(roundFloat(number, 0));
   const places = boundArgument(precision);
   return typeof number === "bigint" ? roundInt(number, places) : roundFloat(number, places);
@@ -37,13 +34,7 @@ function round(value: Value, precision: Value): Value {
 function whole(value: Value, method: "ceil" | "floor"): bigint {
   const number = numeric(value);
   if (number === undefined) return typeError(`must be real number, not ${typeName(value)}`);
-  if (typeof number === "bigint") return number;
-  if (!Number.isFinite(number)) {
-    return Number.isNaN(number)
-      ? fault("ValueError", "cannot convert float NaN to integer")
-      : fault("OverflowError", "cannot convert float infinity to integer");
-  }
-  return BigInt(Math[method](number));
+  return typeof number === "bigint" ? number : truncate(Math[method](number));
 }
 
 /** The filters of this file. */
@@ -89,7 +80,7 @@ export const NUMERIC_FILTERS = [
     }
     const base = truth(binaryPrefixes) ? 1024 : 1000;
     if (bytes === 1) return "1 Byte";
-    if (bytes < base) return `${whole(Math.trunc(bytes), "floor")} Bytes`;
+    if (bytes < base) return `${truncate(bytes)} Bytes`;
     const prefixes = truth(binaryPrefixes)
       ? ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"]
       : ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"];

@@ -10,12 +10,12 @@ import { boundArgument, indexArgument, sliceText } from "../slices.ts";
 import { SPACE, capitalize, lower, pad, repeat, replaceText, splitLines, splitOn, strip, upper } from "../text.ts";
 import { Dict, Markup, Tuple, textOf } from "../values.ts";
 import type { Value } from "../values.ts";
-import { define, likewise, needText, soft, withMethod } from "./define.ts";
+import { define, likewise, needText, withMethod } from "./define.ts";
 import type { Filter } from "./define.ts";
 import { wrapText } from "./wrap.ts";
 
 const each = (name: string, change: (text: string) => string) =>
-  define(name, ["s"], ([value]) => likewise(value, change(soft(value))));
+  define(name, ["s"], ([value]) => likewise(value, change(str(value))));
 
 /** Words begin after white space, a hyphen or an opening bracket. */
 const WORD_BEGINNING = new RegExp(String.raw`([-${SPACE}({\[<]+)`);
@@ -60,7 +60,7 @@ const formatFilter: Filter = (_, [value, ...args], keywords) => {
   }
   const given = keywords.size > 0 ? new Dict(keywords) : new Tuple(args);
   if (value instanceof Markup) return formatMarkup(value, given);
-  return percentFormat(soft(value), given);
+  return percentFormat(str(value), given);
 };
 
 /** The filters of this file. */
@@ -68,13 +68,13 @@ export const TEXT_FILTERS: [string, Filter][] = [
   each("upper", upper),
   each("lower", lower),
   each("capitalize", capitalize),
-  define("title", ["s"], ([value]) => titleWords(soft(value))),
+  define("title", ["s"], ([value]) => titleWords(str(value))),
   define("string", ["s"], ([value]) => (value instanceof Markup ? value : str(value)), true),
   define("center", ["value", ["width", 80n]], ([value, width]) =>
-    likewise(value, pad(soft(value), indexArgument(width), " ", "center")),
+    likewise(value, pad(str(value), indexArgument(width), " ", "center")),
   ),
   define("trim", ["value", ["chars", null]], ([value, chars]) =>
-    likewise(value, strip(soft(value), chars === null ? null : needText(chars, "strip arg"), "both")),
+    likewise(value, strip(str(value), chars === null ? null : needText(chars, "strip arg"), "both")),
   ),
   define("replace", ["s", "old", "new", ["count", null]], ([value, old, by, count], { autoescape }) => {
     const most = count === null ? -1 : indexArgument(count);
@@ -119,7 +119,7 @@ export const TEXT_FILTERS: [string, Filter][] = [
     },
   ),
   define("wordcount", ["s"], ([value]) => {
-    const text = soft(value);
+    const text = str(value);
     spend(text.length);
     return BigInt([...text.matchAll(/[\p{L}\p{N}_]+/gu)].length);
   }),
