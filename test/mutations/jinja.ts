@@ -28,7 +28,7 @@ export const jinja: readonly Mutation[] = [
   ]),
   ...of("tokenizer/jinja/numbers.ts", CASES, [
     ["numbers: halves away from zero", "(twice === denominator && (quotient & 1n) === 1n)", "twice === denominator"],
-    ["numbers: 1e16 without an exponent", "exponent < -4 || exponent >= 16", "exponent < -4 || exponent >= 17"],
+    ["numbers: 1e16 without an exponent", "Number(power), 16)", "Number(power), 17)"],
     ["numbers: % with the sign of the left side", "rest !== 0n && rest < 0n !== b < 0n ?", "rest !== 0n && b === 0n ?"],
   ]),
   ...of("tokenizer/jinja/slices.ts", CASES, [["slices: half a character", "if (!SURROGATE.test(text)) return text[index", "if (text !== \"\") return text[index"]]),

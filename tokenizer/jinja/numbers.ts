@@ -45,18 +45,26 @@ export function printFloat(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const [mantissa, power] = Math.abs(value).toExponential().split("e");
-  const exponent = Number(power);
-  if (value === 0) return `${sign}0.0`;
-  if (exponent < -4 || exponent >= 16) return `${sign}${mantissa}e${exponentText(exponent)}`;
-  const digits = mantissa.replace(".", "");
-  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
-  return `${sign}${whole}.${digits.slice(exponent + 1) || "0"}`;
+  return sign + asFloat(layout(mantissa.replace(".", ""), Number(power), 16));
 }
 
-/** An exponent as C's printf and Python write it: a sign and at least two digits. */
-export const exponentText = (exponent: number): string =>
-  `${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+/** A number of digits alone with ".0" behind it, which tells it from an int. */
+export const asFloat = (text: string): string => (/^\d+$/.test(text) ? `${text}.0` : text);
+
+/** `digits`, of which the first counts 10 ** exponent, as %g has them: with an exponent below -4 and from `limit` on. */
+export function layout(digits: string, exponent: number, limit: number): string {
+  if (exponent < -4 || exponent >= limit) return scientific(digits, exponent);
+  if (exponent < 0) return `0.${"0".repeat(-exponent - 1)}${digits}`;
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
+  const rest = digits.slice(exponent + 1);
+  return rest === "" ? whole : `${whole}.${rest}`;
+}
+
+/** The same as %e has them: a sign and at least two digits of exponent. */
+export function scientific(digits: string, exponent: number): string {
+  const mantissa = digits.length > 1 ? `${digits[0]}.${digits.slice(1)}` : digits;
+  return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
 
 /** A finite float as numerator / denominator, exactly. */
 function ratio(value: number): { numerator: bigint; denominator: bigint } {
@@ -95,6 +103,9 @@ export function significant(value: number, count: number): { digits: string; exp
   if (value === 0) return { digits: "0".repeat(count), exponent: 0 };
   const { numerator, denominator } = ratio(value);
   let exponent = Number(Math.abs(value).toExponential().split("e")[1]);
+  // The shortest digits may be a power of ten right above the value.
+  const power = 10n ** BigInt(Math.abs(exponent));
+  if (exponent < 0 ? numerator * power < denominator : numerator < denominator * power) exponent--;
   for (;;) {
     const scale = count - 1 - exponent;
     const digits = (

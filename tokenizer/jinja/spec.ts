@@ -2,7 +2,7 @@
 
 import { spend, spendText } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
-import { exponentText, fixed, printFloat, printInt, significant, toFloat } from "./numbers.ts";
+import { asFloat, fixed, layout, printFloat, printInt, scientific, significant, toFloat } from "./numbers.ts";
 import { str } from "./print.ts";
 import { pointCount, sliceText } from "./slices.ts";
 import { pad, repeat } from "./text.ts";
@@ -12,27 +12,27 @@ import type { Value } from "./values.ts";
 /** More digits than this no float has, and Python's own limit is far away. */
 const MAX_PRECISION = 4096;
 
-/** |value| as e, f, g, E, F, G or % with `precision`; `alternate` is the flag #. */
+/** What the flag # does: a point even where no digit follows it. */
+const withPoint = (text: string): string => (text.includes(".") ? text : text.replace(/e|$/, ".$&"));
+
+/**
+ * |value| as e, f, g, E, F, G or % with `precision`; `alternate` is the flag #. The type "" is that of a specification
+ * without one: g with an exponent earlier, and a decimal where there is none.
+ */
 export function floatDigits(value: number, type: string, precision: number, alternate: boolean): string {
   if (precision > MAX_PRECISION) fault("Limit", `a float with ${precision} digits, needed at most ${MAX_PRECISION}`);
   const kind = type.toLowerCase();
   const shape = (text: string): string => (type === kind ? text : text.toUpperCase());
   if (!Number.isFinite(value)) return shape(Number.isNaN(value) ? "nan" : "inf") + (kind === "%" ? "%" : "");
   if (kind === "%") return `${floatDigits(value * 100, "f", precision, alternate)}%`;
-  const point = alternate && precision === 0 ? "." : "";
-  if (kind === "f") return fixed(value, precision) + point;
+  const pointed = (text: string) => (alternate ? withPoint(text) : text);
+  if (kind === "f") return pointed(fixed(value, precision));
   const count = kind === "e" ? precision + 1 : Math.max(1, precision);
   const { digits, exponent } = significant(value, count);
-  const scientific = (kept: string) =>
-    `${kept[0]}${kept.length > 1 ? `.${kept.slice(1)}` : alternate ? "." : ""}e${exponentText(exponent)}`;
-  if (kind === "e") return shape(scientific(digits));
-  // %g: the shorter of both notations, without trailing zeros
+  if (kind === "e") return shape(pointed(scientific(digits, exponent)));
   const kept = alternate ? digits : digits.replace(/(?<=.)0+$/, "");
-  if (exponent < -4 || exponent >= count) return shape(scientific(kept));
-  if (exponent < 0) return `0.${"0".repeat(-exponent - 1)}${kept}`;
-  const whole = kept.slice(0, exponent + 1).padEnd(exponent + 1, "0");
-  const rest = kept.slice(exponent + 1);
-  return rest === "" ? whole + (alternate ? "." : "") : `${whole}.${rest}`;
+  if (kind === "") return asFloat(pointed(layout(kept, exponent, count - 1)));
+  return shape(pointed(layout(kept, exponent, count)));
 }
 
 const SPEC = /^(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/su;
@@ -86,17 +86,10 @@ export function formatValue(value: Value, spec: string): string {
     const float = typeof number === "bigint" ? toFloat(number) : (number as number);
     if (type !== undefined && !/[eEfFgGn%]/.test(type)) unknown();
     negative = float < 0 || Object.is(float, -0);
-    // Without a type: repr, or %g that keeps one decimal where it is a whole number.
-    if (type === undefined && precision === undefined) body = printFloat(Math.abs(float));
-    else if (type === undefined) {
-      body = floatDigits(float, "g", precision!, false);
-      const { exponent } = Number.isFinite(float) ? significant(float, Math.max(1, precision!)) : { exponent: 0 };
-      if (!body.includes("e") && exponent >= Math.max(1, precision!) - 1 && Number.isFinite(float)) {
-        const { digits: all } = significant(float, Math.max(1, precision!));
-        const kept = all.replace(/(?<=.)0+$/, "");
-        body = `${kept[0]}${kept.length > 1 ? `.${kept.slice(1)}` : ""}e${exponentText(exponent)}`;
-      } else if (/^\d+$/.test(body)) body += ".0";
-    } else body = floatDigits(float, type === "n" ? "g" : type, precision ?? 6, alternate !== undefined);
+    if (type === undefined && precision === undefined) {
+      body = printFloat(Math.abs(float));
+      if (alternate !== undefined && Number.isFinite(float)) body = withPoint(body);
+    } else body = floatDigits(float, type === "n" ? "g" : (type ?? ""), precision ?? 6, alternate !== undefined);
   }
   const mark = negative ? "-" : sign === "-" ? "" : sign;
   const head = mark + prefix;
@@ -108,9 +101,8 @@ export function formatValue(value: Value, spec: string): string {
 
 /** Separators between groups of digits of the whole part, after zeros up to `width`. */
 function grouped(body: string, separator: string, every: number, width: number): string {
-  const [, digits, rest] = /^([0-9a-fA-F]*)(.*)$/s.exec(every === 4 ? body : body.replace(/^(\d*)/, "$1"))!;
-  const whole = every === 4 ? digits : (/^\d*/.exec(body)?.[0] ?? "");
-  const tail = every === 4 ? rest : body.slice(whole.length);
+  const [whole] = (every === 4 ? /^[0-9a-fA-F]*/ : /^\d*/).exec(body)!;
+  const tail = body.slice(whole.length);
   const cut = (text: string): string => {
     spend(text.length);
     const groups: string[] = [];

@@ -92,6 +92,10 @@ test("numbers as Python has them: ints divided with one rounding, digits of any 
   );
   assert.is(kind("{{ 10 ** 400 / 3 }}"), "OverflowError");
   assert.is(show("{{ '𝟘' | int(7) }}{{ '𝟗' | int }}{{ '𝟶𝟿' | int }}{{ '٣' | int }}{{ '๙' | int }}"), "09939");
+  // floats whose shortest digits are a power of ten above them
+  assert.is(show("{{ '%.17g %.18e' % (1e-7, 1e-7) }}"), "9.9999999999999995e-08 9.999999999999999547e-08");
+  assert.is(show("{{ '%.20e' % 1e23 }}"), "9.99999999999999916114e+22");
+  assert.is(show("{{ '{:#} {:#.3} {:.17}'.format(1e16, 5.0, 1e-7) }}"), "1.e+16 5.00 9.9999999999999995e-08");
   assert.is(show("{{ '{0!a} {0!r} {0!s}'.format('é😀') }}"), "'\\xe9\\U0001f600' 'é😀' é😀");
 });
 
