@@ -3,19 +3,18 @@
 
 import type { AddedToken } from "./added.ts";
 import { checkGrowth, longestFrom } from "./growth.ts";
+import type { Model } from "./encoder.ts";
 import type { Normalizer } from "./normalize.ts";
 import { original } from "./piece.ts";
-import { count, fields, flag, list, MAX_VOCABULARY, refuse, text } from "./read.ts";
+import { count, fields, list, MAX_VOCABULARY, refuse } from "./read.ts";
+import { described } from "./special.ts";
 import type { NewToken } from "./special.ts";
 
 /** Published ones have up to 60 characters. */
 const MAX_CONTENT = 4096;
 
 /** The model's vocabulary: piece → id and back. */
-export interface Vocabulary {
-  readonly vocabulary: ReadonlyMap<string, number>;
-  readonly pieces: readonly (string | undefined)[];
-}
+type Vocabulary = Pick<Model, "vocabulary" | "pieces">;
 
 /** Collects added tokens: one for each content, in the order they came, the later flags counting. */
 export class AddedList {
@@ -42,9 +41,9 @@ export class AddedList {
   read(json: unknown): void {
     for (const [i, entry] of list(json ?? [], "added_tokens").entries()) {
       const where = `added_tokens[${i}]`;
-      const token = fields(entry, where);
-      const content = text(token["content"], `${where}.content`);
-      const id = count(token["id"], `${where}.id`, MAX_VOCABULARY);
+      const token = described(entry, where);
+      const id = count(fields(entry, where)["id"], `${where}.id`, MAX_VOCABULARY);
+      const { content } = token;
       if (content === "") continue;
       if (content.length > MAX_CONTENT) {
         refuse(`${where}.content has ${content.length} characters, needed at most ${MAX_CONTENT}`);
@@ -57,15 +56,7 @@ export class AddedList {
       if (known !== undefined && known !== id) {
         refuse(`${where} ("${content}") has the id ${id}, but the vocabulary gives it ${known}; needed one id`);
       }
-      const special = flag(token["special"], `${where}.special`, false);
-      this.#set(id, {
-        content,
-        special,
-        singleWord: flag(token["single_word"], `${where}.single_word`, false),
-        lstrip: flag(token["lstrip"], `${where}.lstrip`, false),
-        rstrip: flag(token["rstrip"], `${where}.rstrip`, false),
-        normalized: flag(token["normalized"], `${where}.normalized`, !special),
-      });
+      this.#set(id, token);
     }
   }
 

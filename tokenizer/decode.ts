@@ -24,7 +24,7 @@ export interface Step {
 export type Decoder = (next: Step, growth: Growth) => Step;
 
 /** A step that needs to see every token whole. */
-function whole(next: Step, take: (token: string) => void, done?: () => void): Step {
+export function whole(next: Step, take: (token: string) => void, done?: () => void): Step {
   let begun = "";
   return {
     put(text, ends) {

@@ -3,6 +3,7 @@
 
 import { AddedTokens } from "./added.ts";
 import { AddedList } from "./addedlist.ts";
+import type { TemplateFiles } from "./chat.ts";
 import { readDecoder } from "./decode.ts";
 import type { Decoder } from "./decode.ts";
 import { readModel } from "./model.ts";
@@ -19,7 +20,7 @@ import { readNamedTokens } from "./special.ts";
 import type { SpecialTokens } from "./special.ts";
 
 /** The files of a checkpoint folder, as text or already parsed; one of the first two is needed. */
-export interface TokenizerFiles {
+export interface TokenizerFiles extends TemplateFiles {
   readonly tokenizerJson?: string | object | undefined;
   /** The bytes of tokenizer.model, a SentencePiece file; read only without tokenizer.json. */
   readonly tokenizerModel?: Uint8Array | undefined;
@@ -27,10 +28,6 @@ export interface TokenizerFiles {
   readonly specialTokensMap?: string | object | undefined;
   /** added_tokens.json, which folders before 2023 have. */
   readonly addedTokens?: string | object | undefined;
-  /** The text of chat_template.jinja. */
-  readonly chatTemplate?: string | undefined;
-  /** The texts of additional_chat_templates/NAME.jinja, by NAME. */
-  readonly additionalChatTemplates?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The stages, and what the files say about them. */

@@ -37,8 +37,8 @@ const NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", 
 const CONFIG = "tokenizer_config.json";
 const MAP = "special_tokens_map.json";
 
-/** A token written as an object; what it says about being special counts unless `special` is given. */
-function described(value: unknown, where: string, special?: boolean): NewToken {
+/** A token written as an object; what it says about being special counts unless `special` is given. Throws LlariatError "tokenizer". */
+export function described(value: unknown, where: string, special?: boolean): NewToken {
   const token = fields(value, where);
   const isSpecial = special ?? flag(token["special"], `${where}.special`, false);
   return {

@@ -39,3 +39,18 @@ export class Tokens {
     }
   }
 }
+
+const utf8 = new TextEncoder();
+
+/** How SentencePiece spells characters of `word` without a piece: in bytes, or as one unknown token for all in a row. */
+export function pushUnknown(
+  tokens: Tokens,
+  word: string,
+  start: number,
+  end: number,
+  { unknown, byteTokens, again }: { unknown: number; byteTokens: Int32Array | undefined; again: boolean },
+): void {
+  if (byteTokens) for (const byte of utf8.encode(word.slice(start, end))) tokens.push(byteTokens[byte], start, end);
+  else if (again) tokens.stretch(end);
+  else tokens.push(unknown, start, end);
+}

@@ -43,4 +43,16 @@ export class Trie {
   value(node: number): number {
     return this.#values[node];
   }
+
+  /** The longest piece that `text` has at `at`: where it ends, and its value; undefined for none. */
+  longest(text: string, at: number): { end: number; value: number } | undefined {
+    let found: { end: number; value: number } | undefined;
+    for (let i = at, node = 0; i < text.length;) {
+      node = this.next(node, text.charCodeAt(i++));
+      if (node === ABSENT) break;
+      const value = this.value(node);
+      if (value >= 0) found = { end: i, value };
+    }
+    return found;
+  }
 }

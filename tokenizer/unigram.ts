@@ -6,6 +6,7 @@
 import type { Encoder } from "./encoder.ts";
 import { ABSENT } from "./pairs.ts";
 import { refuseCharacter } from "./read.ts";
+import { pushUnknown } from "./tokens.ts";
 import type { Tokens } from "./tokens.ts";
 import type { Trie } from "./trie.ts";
 
@@ -111,13 +112,8 @@ export class Unigram implements Encoder {
       const end = ends[i];
       const [start, id] = [this.#starts[end], this.#ids[end]];
       const isUnknown = id === unknown;
-      if (isUnknown && byteTokens) {
-        for (const byte of utf8.encode(word.slice(start, end))) tokens.push(byteTokens[byte], start, end);
-      } else if (isUnknown && wasUnknown) {
-        tokens.stretch(end);
-      } else {
-        tokens.push(id, start, end);
-      }
+      if (isUnknown) pushUnknown(tokens, word, start, end, { unknown: id, byteTokens, again: wasUnknown });
+      else tokens.push(id, start, end);
       wasUnknown = isUnknown;
     }
   }

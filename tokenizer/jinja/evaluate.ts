@@ -4,7 +4,8 @@ import { attribute, item, slice, sliceOrUndefined } from "./attributes.ts";
 import { checkLength, spend } from "./budget.ts";
 import { compare, contains, equal, iterate, truth } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
-import { FILTERS, filterNamed } from "./filters/index.ts";
+import { named } from "./filters/define.ts";
+import { FILTERS } from "./filters/index.ts";
 import { children } from "./nodes.ts";
 import type { Arguments, Comparison, Expression, Node } from "./nodes.ts";
 import { binary, escape, sign } from "./operators.ts";
@@ -13,7 +14,7 @@ import { call, undefinedName } from "./runtime.ts";
 import type { Activation, Eval } from "./runtime.ts";
 import { NO_KEYWORDS } from "./signature.ts";
 import type { FunctionScope, Symbols, Variable } from "./symbols.ts";
-import { TESTS, testNamed } from "./tests.ts";
+import { TESTS } from "./tests.ts";
 import { Dict, Markup, Tuple, Undefined, textOf, typeName } from "./values.ts";
 import type { Keywords, Value } from "./values.ts";
 
@@ -188,7 +189,7 @@ export function compileExpression(node: Expression, place: Place): Eval {
       const { name } = node;
       if (!TESTS.has(name) && !place.soft) fault("TemplateSyntaxError", `No test named '${name}'.`, line);
       const input = compile(node.input);
-      const test = testNamed(name);
+      const test = named(TESTS, "test", name);
       return compileCall(node, place, (at, args, keywords) => {
         spend(2);
         return test(at.run.state, [input(at), ...args], keywords);
@@ -225,7 +226,7 @@ const isNegative = (node: Expression): node is Extract<Expression, { kind: "sign
 export function compileFilter(node: Extract<Expression, { kind: "filter" }>, place: Place, input: Eval): Eval {
   const { name } = node;
   if (!FILTERS.has(name) && !place.soft) fault("TemplateSyntaxError", `No filter named '${name}'.`, node.line);
-  const filter = filterNamed(name);
+  const filter = named(FILTERS, "filter", name);
   return compileCall(node, place, (at, args, keywords) => {
     spend(2);
     return filter(at.run.state, [input(at), ...args], keywords);
@@ -241,10 +242,10 @@ export function compileCall(
 ): Eval {
   const { line } = node;
   const args = node.args.map((argument) => compileExpression(argument, place));
-  const named = node.keywords.map(({ key, value }) => [key, compileExpression(value, place)] as const);
+  const keyed = node.keywords.map(({ key, value }) => [key, compileExpression(value, place)] as const);
   const star = node.star && compileExpression(node.star, place);
   const stars = node.stars && compileExpression(node.stars, place);
-  const simple = named.length === 0 && !star && !stars && !caller;
+  const simple = keyed.length === 0 && !star && !stars && !caller;
   return (at) => {
     const { state } = at.run;
     state.line = line;
@@ -259,7 +260,7 @@ export function compileCall(
           values.push(value);
         }
       }
-      const given = new Map<string, Value>(named.map(([key, value]) => [key, value(at)]));
+      const given = new Map<string, Value>(keyed.map(([key, value]) => [key, value(at)]));
       if (stars) addKeywords(given, stars(at));
       if (caller) given.set("caller", caller(at));
       keywords = given;

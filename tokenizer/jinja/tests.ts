@@ -1,12 +1,11 @@
 // jinja/tests.ts — what may stand after `is`, and be named in select and its kin.
 
 import { compare, contains, equal, isIterable, lengthOf, numeric } from "./compare.ts";
-import { fault } from "./fault.ts";
 import { define } from "./filters/define.ts";
 import type { Filter } from "./filters/define.ts";
 import { FILTER_NAMES } from "./filters/names.ts";
 import { binary } from "./operators.ts";
-import { repr, str } from "./print.ts";
+import { str } from "./print.ts";
 import { isCallable } from "./runtime.ts";
 import { PREDICATES } from "./text.ts";
 import { Dict, DictView, Markup, Undefined, keyOf, textOf } from "./values.ts";
@@ -58,14 +57,3 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ...two(["<", "lt", "lessthan"], (a, b) => compare("<", a, b)),
   ...two(["<=", "le"], (a, b) => compare("<=", a, b)),
 ]);
-
-/** The test of a name; where there is none, one that fails when it is asked. */
-export function testNamed(name: string): Filter {
-  return TESTS.get(name) ?? (() => fault("TemplateRuntimeError", `No test named '${name}' found.`));
-}
-
-/** The test that a value names. Throws the Fault "TemplateRuntimeError" for a value that names none. */
-export function testOf(name: Value): Filter {
-  const test = typeof name === "string" ? TESTS.get(name) : undefined;
-  return test ?? fault("TemplateRuntimeError", `No test named ${repr(name)}.`);
-}

@@ -8,13 +8,12 @@ import { Merger } from "../merge.ts";
 import type { Merge } from "../merge.ts";
 import type { Encoder } from "../encoder.ts";
 import { ABSENT } from "../pairs.ts";
+import { pushUnknown } from "../tokens.ts";
 import type { Tokens } from "../tokens.ts";
 import { Trie } from "../trie.ts";
-import { longest } from "./normalize.ts";
 
 /** Working arrays up to this length are kept for the next text. */
 const KEEP = 1 << 16;
-const utf8 = new TextEncoder();
 
 /** The tables of the model. */
 export interface SentencePieceBpe {
@@ -120,11 +119,8 @@ export class BpeEncoder implements Encoder {
       const after = next[i];
       const end = after < count ? starts[after] : word.length;
       const isUnknown = symbol >= this.#plain && symbol < this.#frozen;
-      if (!isUnknown) tokens.push(symbol < this.#plain ? symbol : symbol - this.#frozen, start, end);
-      else if (byteTokens) {
-        for (const byte of utf8.encode(word.slice(start, end))) tokens.push(byteTokens[byte], start, end);
-      } else if (wasUnknown) tokens.stretch(end);
-      else tokens.push(unknown, start, end);
+      if (isUnknown) pushUnknown(tokens, word, start, end, { unknown, byteTokens, again: wasUnknown });
+      else tokens.push(symbol < this.#plain ? symbol : symbol - this.#frozen, start, end);
       wasUnknown = isUnknown;
     }
     if (word.length > KEEP) {
@@ -139,7 +135,7 @@ export class BpeEncoder implements Encoder {
     let count = 0;
     for (let at = 0; at < word.length;) {
       this.#starts[count] = at;
-      const symbol = userDefined && longest(userDefined, word, at);
+      const symbol = userDefined?.longest(word, at);
       if (symbol) {
         this.#symbols[count++] = this.#frozen + symbol.value;
         at = symbol.end;

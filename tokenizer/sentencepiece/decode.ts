@@ -2,6 +2,7 @@
 //   ▁ is a space; the one put in front when encoding goes · byte tokens are UTF-8, and each byte that is none is U+FFFD
 // Source: sentencepiece src/sentencepiece_processor.cc, Decode.
 
+import { whole } from "../decode.ts";
 import type { Decoder } from "../decode.ts";
 import { SPACE } from "./normalize.ts";
 import type { ModelProto } from "./proto.ts";
@@ -47,28 +48,18 @@ export function readSentencePieceDecoder(rules: ModelProto, dropsPrefix: boolean
         pending = pending.slice(used);
       }
     };
-    let begun = "";
-    return {
-      put(text, ends) {
-        begun += text;
-        if (!ends) return;
-        const token = begun;
-        begun = "";
-        if (byteTokens && BYTE_TOKEN.test(token)) {
-          pending.push(Number.parseInt(token.slice(3, 5), 16));
-          settle(false);
-          return;
-        }
-        settle(true);
-        const first = empty && !dropped;
-        const drops = first && dropsPrefix && token.startsWith(SPACE);
-        dropped ||= drops && !removeExtraWhitespaces;
-        give((drops ? token.slice(1) : token).replaceAll(SPACE, " "));
-      },
-      done() {
-        settle(true);
-        next.done();
-      },
+    const take = (token: string) => {
+      if (byteTokens && BYTE_TOKEN.test(token)) {
+        pending.push(Number.parseInt(token.slice(3, 5), 16));
+        settle(false);
+        return;
+      }
+      settle(true);
+      const first = empty && !dropped;
+      const drops = first && dropsPrefix && token.startsWith(SPACE);
+      dropped ||= drops && !removeExtraWhitespaces;
+      give((drops ? token.slice(1) : token).replaceAll(SPACE, " "));
     };
+    return whole(next, take, () => settle(true));
   };
 }

@@ -5,7 +5,7 @@
 
 import { byteToken } from "../bytechars.ts";
 import type { Decoder } from "../decode.ts";
-import type { Encoder } from "../encoder.ts";
+import type { Encoder, Model } from "../encoder.ts";
 import type { PreTokenizer } from "../pretokenize.ts";
 import { flag, refuse } from "../read.ts";
 import type { Fields } from "../read.ts";
@@ -21,11 +21,7 @@ import type { ModelProto } from "./proto.ts";
 const FILE = "tokenizer.model";
 
 /** The stages a file makes. */
-export interface SentencePieceParts {
-  readonly kind: string;
-  readonly encoder: Encoder;
-  readonly vocabulary: ReadonlyMap<string, number>;
-  readonly pieces: readonly string[];
+export interface SentencePieceParts extends Model {
   readonly split: PreTokenizer;
   readonly decoder: Decoder;
   /** Control symbols and the unknown token: special, found in the text as they are. */

@@ -6,7 +6,6 @@
 
 import { checkGrowth, longestFrom } from "../growth.ts";
 import { Charsmap } from "../charsmap.ts";
-import { ABSENT } from "../pairs.ts";
 import type { Piece } from "../piece.ts";
 import { refuse } from "../read.ts";
 import type { Trie } from "../trie.ts";
@@ -14,18 +13,6 @@ import type { ModelProto } from "./proto.ts";
 
 /** The character that stands for a space. */
 export const SPACE = "▁";
-
-/** The longest piece of `trie` that `text` has at `at`: where it ends, and its value; undefined for none. */
-export function longest(trie: Trie, text: string, at: number): { end: number; value: number } | undefined {
-  let found: { end: number; value: number } | undefined;
-  for (let i = at, node = 0; i < text.length;) {
-    node = trie.next(node, text.charCodeAt(i++));
-    if (node === ABSENT) break;
-    const value = trie.value(node);
-    if (value >= 0) found = { end: i, value };
-  }
-  return found;
-}
 
 /** What the rules ask for; `addDummyPrefix` may be switched off for one text. */
 type Rules = Pick<
@@ -88,7 +75,7 @@ export class Normalization {
     const bytes = map && new TextEncoder().encode(text);
     let [unit, byte] = [0, 0];
     return (at) => {
-      const symbol = userDefined && longest(userDefined, text, at);
+      const symbol = userDefined?.longest(text, at);
       if (symbol) return { text: text.slice(at, symbol.end), end: symbol.end };
       if (map && bytes) {
         for (; unit < at; unit += lengthAt(text, unit)) byte += bytesAt(text, unit);

@@ -2,6 +2,7 @@
 
 import { item } from "../attributes.ts";
 import { fault, typeError } from "../fault.ts";
+import { repr } from "../print.ts";
 import { bind, signature } from "../signature.ts";
 import type { State } from "../runtime.ts";
 import { lower } from "../text.ts";
@@ -10,6 +11,19 @@ import type { Keywords, Value } from "../values.ts";
 
 /** A filter or test: the state of the rendering, the value and arguments, keyword arguments. */
 export type Filter = (state: State, args: readonly Value[], keywords: Keywords) => Value;
+
+type Names = ReadonlyMap<string, Filter>;
+
+/** The filter or test of a name in the template; where there is none, one that fails when it is asked. */
+export function named(names: Names, what: "filter" | "test", name: string): Filter {
+  return names.get(name) ?? (() => fault("TemplateRuntimeError", `No ${what} named '${name}' found.`));
+}
+
+/** The filter or test that a value names. Throws the Fault "TemplateRuntimeError" for a value that names none. */
+export function valueNamed(names: Names, what: "filter" | "test", name: Value): Filter {
+  const found = typeof name === "string" ? names.get(name) : undefined;
+  return found ?? fault("TemplateRuntimeError", `No ${what} named ${repr(name)}.`);
+}
 
 /** A filter whose arguments are bound to parameters; `positional` where Python has a builtin that takes no keywords. */
 export function define(

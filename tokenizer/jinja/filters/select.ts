@@ -5,10 +5,10 @@ import { iterate, truth } from "../compare.ts";
 import { fault } from "../fault.ts";
 import { repr } from "../print.ts";
 import type { State } from "../runtime.ts";
-import { testOf } from "../tests.ts";
+import { TESTS } from "../tests.ts";
 import { Iter } from "../values.ts";
 import type { Keywords, Value } from "../values.ts";
-import { attributeGetter } from "./define.ts";
+import { attributeGetter, valueNamed } from "./define.ts";
 import type { Filter } from "./define.ts";
 
 /** What decides over an item: a test by name, or its truth. */
@@ -22,7 +22,7 @@ function decider(
   const get = byAttribute ? attributeGetter(args[0]) : (item: Value) => item;
   const [name, ...rest] = byAttribute ? args.slice(1) : args;
   if (args.length === (byAttribute ? 1 : 0)) return (item) => truth(get(item));
-  return (item) => truth(testOf(name)(state, [get(item), ...rest], keywords));
+  return (item) => truth(valueNamed(TESTS, "test", name)(state, [get(item), ...rest], keywords));
 }
 
 const choose = (name: string, wanted: boolean, byAttribute: boolean): [string, Filter] => [
