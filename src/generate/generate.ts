@@ -28,13 +28,37 @@ const MOST_ANSWERS = 1024;
 
 const WHAT = "computing a request";
 
-/** Runs a request, giving out pieces; its return value is the whole. */
-export async function* request(
+/** The request of a generator, once it has begun; nothing here leads back to the generator. */
+interface Begun {
+  generation?: Generation;
+}
+
+/** Ends the requests of generators that nobody has any more: dropped half way, they would keep their pages for ever. */
+const dropped = new FinalizationRegistry<Begun>(({ generation }) => generation?.close());
+
+/**
+ * Runs a request, giving out pieces; its return value is the whole. A generator that is dropped half way gives back what it
+ * holds when it is collected; to leave the loop, or to call `return()`, does so at once.
+ */
+export function request(
   context: RequestContext,
   prompt: Prompt,
   options: GenerateOptions = {},
 ): AsyncGenerator<Piece, Completion, undefined> {
+  const begun: Begun = {};
+  const pieces = run(begun, context, prompt, options);
+  dropped.register(pieces, begun);
+  return pieces;
+}
+
+async function* run(
+  begun: Begun,
+  context: RequestContext,
+  prompt: Prompt,
+  options: GenerateOptions,
+): AsyncGenerator<Piece, Completion, undefined> {
   const generation = new Generation(context, prompt, options);
+  begun.generation = generation;
   try {
     generation.start();
     for (;;) {
@@ -44,6 +68,7 @@ export async function* request(
     }
   } finally {
     generation.close();
+    begun.generation = undefined;
   }
 }
 
