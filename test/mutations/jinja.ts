@@ -24,12 +24,17 @@ export const jinja: readonly Mutation[] = [
   ]),
   ...of("tokenizer/jinja/values.ts", BUILTINS, [
     ["values: True and 1 are two keys", 'if (typeof value === "boolean") return Number(value);', 'if (typeof value === "boolean") return `b${value}`;'],
+    ["values: every range is a key of its own", "if (value instanceof Range) return rangeKey(value);", ""],
     ["values: the last of equal keys is kept", "if (entry) entry.value = value;", "if (entry) { this.#entries.delete(id); this.#entries.set(id, { key, value }); }"],
   ]),
   ...of("tokenizer/jinja/numbers.ts", CASES, [
     ["numbers: halves away from zero", "(twice === denominator && (quotient & 1n) === 1n)", "twice === denominator"],
     ["numbers: 1e16 without an exponent", "Number(power), 16)", "Number(power), 17)"],
     ["numbers: % with the sign of the left side", "rest !== 0n && rest < 0n !== b < 0n ?", "rest !== 0n && b === 0n ?"],
+  ]),
+  ...of("tokenizer/jinja/numbers.ts", BUILTINS, [
+    ["numbers: digits of adjacent rows run on", "String((code - first) % 10)", "String(code - first)"],
+    ["numbers: quotients of ints are cut, not rounded", "divideHalfEven(numerator << BigInt(-power), denominator)", "(numerator << BigInt(-power)) / denominator"],
   ]),
   ...of("tokenizer/jinja/slices.ts", CASES, [["slices: half a character", "if (!SURROGATE.test(text)) return text[index", "if (text !== \"\") return text[index"]]),
   ...of("tokenizer/jinja/loops.ts", [...BUILTINS, ...CASES], [
