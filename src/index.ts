@@ -10,17 +10,16 @@ import { checkPrompts, tokenizerNotes, tokenizerOf } from "./checkpoint/tokenize
 import type { CheckpointTokenizer, PromptKind } from "./checkpoint/tokenizer.ts";
 import { openCheckpoint } from "./model/checkpoint.ts";
 import type { ModelConfig } from "./model/families.ts";
-import { Gpu } from "./device/gpu.ts";
-import type { AdapterInfo, DeviceHandle } from "./device/handle.ts";
-import { deviceFacts } from "./device/facts.ts";
-import { weightSink } from "./device/upload.ts";
-import { Engine } from "./engine/engine.ts";
+import type { AdapterInfo } from "./device/handle.ts";
+import type { Engine } from "./engine/engine.ts";
+import { loadEngine } from "./engine/load.ts";
+import { Placement, type PlacementWay, type Reload } from "./engine/placement.ts";
 import { Scheduler } from "./engine/scheduler.ts";
 import { LlariatError } from "./error.ts";
 import { answers, request } from "./generate/generate.ts";
 import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
-import { type LoadProgress, loadWeights } from "./model/weights.ts";
+import type { LoadProgress, WeightSource } from "./model/weights.ts";
 import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
@@ -37,6 +36,7 @@ export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./er
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
 export type { AdapterInfo } from "./device/handle.ts";
+export type { Reload } from "./engine/placement.ts";
 export {
   type Rope,
   type RopeAngles,
@@ -72,7 +72,17 @@ export interface LoadOptions {
    * it comes.
    */
   readonly prompts?: PromptKind;
-  /** Called after each piece of the weights that has been handed to the GPU. */
+  /**
+   * What the loss of the device is. "fail", the default: the end; every request fails, and so does every later one. "reload":
+   * an interruption. At the next step a device is opened again, the weights are uploaded again, and running requests go on from
+   * their tokens, with the same ones as without the loss. The files are read again: those that `load` opened stay open until
+   * `close()`, a FileSet of the caller's must stay so. After several tries in vain requests fail with code `device`; a
+   * later one tries again. Not with a `device` of the caller's.
+   */
+  readonly onDeviceLost?: "fail" | "reload";
+  /** With `onDeviceLost: "reload"`, called before each try. What it throws ends the tries, and the running requests get it. */
+  readonly onReload?: (reload: Reload) => void;
+  /** Called after each piece of the weights that has been handed to the GPU, also when they are uploaded again. */
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
   /** Longest prompt plus answer that any request may have, in tokens. Default: no bound but the device's. */
@@ -98,6 +108,8 @@ const LOAD_OPTIONS: Kinds<LoadOptions> = {
   adapter: "text",
   onConfig: "function",
   prompts: ["ids", "text", "messages"],
+  onDeviceLost: ["fail", "reload"],
+  onReload: "function",
   onProgress: "function",
   signal: "signal",
   maxContext: "any",
@@ -122,26 +134,27 @@ export class Llama {
   readonly tokenizer: Tokenizer | undefined;
   /** The checkpoint's own RoPE setting. */
   readonly rope: Rope;
-  /** Absent with a device of the caller's. */
-  readonly adapter: AdapterInfo | undefined;
-  /** Sentences that a person should see, such as that the adapter is software. */
-  readonly notes: readonly string[];
   readonly #context: RequestContext;
-  readonly #release: () => void;
+  readonly #placement: Placement<Engine>;
+  readonly #notes: readonly string[];
+  /** The files, where they are ours and are read again after the loss of a device. */
+  readonly #files: FileSet | undefined;
   #closed = false;
 
   private constructor(
     context: RequestContext,
-    handle: Omit<DeviceHandle, "device" | "adapter"> & { adapter?: AdapterInfo },
+    placement: Placement<Engine>,
+    notes: readonly string[],
+    files: FileSet | undefined,
   ) {
     this.#context = context;
+    this.#placement = placement;
+    this.#notes = notes;
+    this.#files = files;
     this.config = context.scheduler.engine.config;
     this.generation = context.generation;
     this.tokenizer = context.tokenizer;
     this.rope = context.rope;
-    this.adapter = handle.adapter;
-    this.notes = handle.notes;
-    this.#release = handle.release;
   }
 
   /**
@@ -152,7 +165,7 @@ export class Llama {
    */
   static async load(source: unknown, given: LoadOptions = {}): Promise<Llama> {
     const options = checkOptions<LoadOptions>(given, LOAD_OPTIONS);
-    const { signal, maxContext, chunkRows, variants, maxKvBytes, idleKvBytes } = options;
+    const { signal, maxContext, chunkRows, maxKvBytes, idleKvBytes } = options;
     for (const [name, value, least, unit] of [
       ["maxContext", maxContext, 1, "tokens"],
       ["chunkRows", chunkRows, 1, "tokens"],
@@ -161,10 +174,16 @@ export class Llama {
     ] as const) {
       if (value !== undefined) checkWhole(name, value, least, { unit });
     }
+    const reloads = options.onDeviceLost === "reload";
+    if (reloads && options.device) {
+      const problem =
+        "reload needs a device that was opened by load, got one of the caller's, who alone can open another";
+      throw new LlariatError("request", problem, { subject: "onDeviceLost", advice: "leave out device" });
+    }
     const isOwn = reading("source", () => isFileSet(source));
     const files = isOwn ? (source as FileSet) : await platform().files(source);
-    let handle: DeviceHandle | undefined;
-    let gpu: Gpu | undefined;
+    let placement: Placement<Engine> | undefined;
+    let kept: FileSet | undefined;
     try {
       let found!: CheckpointTokenizer;
       const checkpoint = await openCheckpoint(files, signal, (config, texts) => {
@@ -174,15 +193,11 @@ export class Llama {
       });
       const { config, generation, eosIds, texts } = checkpoint;
       const { tokenizer } = found;
-      if (!options.device) handle = await platform().requestDevice({ adapter: options.adapter });
-      const device = options.device ?? handle!.device;
-      const facts = await deviceFacts(device, variants);
-      gpu = new Gpu(device, facts.facts);
-      const weights = await loadWeights(checkpoint, weightSink(gpu), { onProgress: options.onProgress, signal });
-      const engine = new Engine(gpu, config, weights, { maxRows: chunkRows, maxKvBytes, idleKvBytes });
-      await gpu.idle();
+      const { describe, tensors, tied, bytes } = checkpoint;
+      placement = new Placement(placementWay({ describe, config, tensors, tied, bytes }, options));
+      const engine = await placement.open(signal);
       const context = {
-        scheduler: new Scheduler(engine),
+        scheduler: new Scheduler(engine, reloads ? placement : undefined),
         tokenizer,
         tokenizerProblem: found.problem,
         rope: config.rope,
@@ -190,20 +205,25 @@ export class Llama {
         eosIds: endOfText(eosIds, tokenizer),
         maxContext,
       };
-      const notes = [
-        ...(handle?.notes ?? []),
-        ...facts.notes,
-        ...checkpoint.notes,
-        ...tokenizerNotes(found, texts, config.vocab),
-      ];
-      return new Llama(context, { adapter: handle?.adapter, notes, release: () => handle?.release() });
+      const notes = [...checkpoint.notes, ...tokenizerNotes(found, texts, config.vocab)];
+      if (reloads && !isOwn) kept = files;
+      return new Llama(context, placement, notes, kept);
     } catch (error) {
-      gpu?.close();
-      handle?.release();
+      placement?.close();
       throw error;
     } finally {
-      if (!isOwn) await files.close();
+      if (!isOwn && !kept) await files.close();
     }
+  }
+
+  /** Of the device the model is on now. Absent with a device of the caller's, and while a lost one has not come back. */
+  get adapter(): AdapterInfo | undefined {
+    return this.#placement.adapter;
+  }
+
+  /** Sentences that a person should see, such as that the adapter is software. */
+  get notes(): readonly string[] {
+    return [...this.#placement.notes, ...this.#notes];
   }
 
   /** Bytes on the GPU now. */
@@ -292,9 +312,9 @@ export class Llama {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.engine.gpu.close();
+    this.#placement.close();
     this.scheduler.end(closedError());
-    this.#release();
+    void this.#files?.close().catch(() => {}); // nobody reads them any more
   }
 
   /** `close()`, at the end of the block of a `using` declaration. */
@@ -305,6 +325,21 @@ export class Llama {
   #open(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+/** How the weights come to a device, the first time and after each loss. It holds nothing else of the checkpoint. */
+function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<Engine> {
+  const { device, adapter, onDeviceLost, onReload, onProgress, variants, chunkRows, maxKvBytes, idleKvBytes } = options;
+  const reloads = onDeviceLost === "reload";
+  return {
+    async open() {
+      if (device) return { device, notes: [], release: () => {} };
+      return platform().requestDevice({ adapter, ...(reloads && { log: () => {} }) });
+    },
+    load: (on, signal) =>
+      loadEngine(on, source, { onProgress, signal, variants, maxRows: chunkRows, maxKvBytes, idleKvBytes }),
+    ...(reloads && { onReload: onReload ?? (() => {}) }),
+  };
 }
 
 const closedError = () => new LlariatError("closed", "this model is closed; load it again");

@@ -8,7 +8,8 @@ import { LlariatError } from "./error.ts";
 export interface Platform {
   /** A checkpoint from whatever names one here: a URL; in Node a path, in a browser File objects. */
   files(source: unknown): Promise<FileSet>;
-  requestDevice(options: { adapter?: string }): Promise<DeviceHandle>;
+  /** `log` receives a sentence if the device is lost, where the platform says so by itself. */
+  requestDevice(options: { adapter?: string; log?: (line: string) => void }): Promise<DeviceHandle>;
 }
 
 let current: Platform | undefined;

@@ -2,51 +2,13 @@
 // them; whoever finds no memory waits, and the youngest gives way.
 
 import { LlariatError } from "../error.ts";
-import type { Rope, RopeAngles } from "../rope/index.ts";
+import type { Angles } from "./angles.ts";
+import { Between } from "./between.ts";
 import type { Engine } from "./engine.ts";
+import { type Chosen, type Entry, type OpenOptions, segmentOf } from "./entry.ts";
+import type { Recovery } from "./placement.ts";
 import type { PrefixPage } from "./prefix.ts";
 import { type Output, Sequence, type Turn } from "./sequence.ts";
-import type { Segment } from "./step.ts";
-
-/** An open sequence, its turn, and what of it is done. */
-interface Entry {
-  readonly sequence: Sequence;
-  /** Order of opening: when memory is short, the older goes on. */
-  readonly age: number;
-  /** Undefined: it rests. */
-  turn: Turn | undefined;
-  /** Tokens before those of the turn. */
-  from: number;
-  outputs: Output[];
-  /** It may take pages: what is known of its tokens has been looked up. */
-  started: boolean;
-  /** It was started before, and has lost its pages since. */
-  again: boolean;
-  /** `memory.released` when it last found no room. */
-  short: number;
-  /** When it was last served, in the order of serving: of those that each need one row, the one that waited longest comes first. */
-  served: number;
-}
-
-interface Chosen {
-  readonly entry: Entry;
-  readonly turn: Turn;
-  readonly segment: Segment;
-}
-
-/** How to open a sequence. */
-export interface OpenOptions {
-  /** Most tokens it will have. */
-  readonly capacity: number;
-  readonly rope: Rope;
-  readonly meaning: RopeAngles;
-  /** The n of `planned` angles. */
-  readonly planned: number;
-  /** Positions will not be 0, 1, 2 …: the caller uses `at`. */
-  readonly gaps?: boolean;
-  /** Use keys and values of equal beginnings, and let others use its own. Default false. */
-  readonly shared?: boolean;
-}
 
 /** What the scheduler asks of whoever computes its steps. */
 export type StepEngine = Pick<Engine, "memory" | "maxRows" | "maxOutputs" | "maxSequences" | "prepare" | "step">;
@@ -56,17 +18,24 @@ export type StepEngine = Pick<Engine, "memory" | "maxRows" | "maxOutputs" | "max
  * each other, so a sequence gets the same outputs alone and in company.
  */
 export class Scheduler<E extends StepEngine = Engine> {
-  readonly engine: E;
+  #engine: E;
+  readonly #placement: Recovery<E> | undefined;
   readonly #entries = new Map<Sequence, Entry>();
   #opened = 0;
   #served = 0;
   #running = false;
   #closed: LlariatError | undefined;
-  /** Work that waits for the end of the step under way. */
-  readonly #between: (() => Promise<void>)[] = [];
+  readonly #between = new Between();
 
-  constructor(engine: E) {
-    this.engine = engine;
+  /** With `placement` the loss of the device is an interruption: everybody goes on with the engine that it gives. */
+  constructor(engine: E, placement?: Recovery<E>) {
+    this.#engine = engine;
+    this.#placement = placement;
+  }
+
+  /** After the loss of a device it is another. */
+  get engine(): E {
+    return this.#engine;
   }
 
   /**
@@ -74,16 +43,21 @@ export class Scheduler<E extends StepEngine = Engine> {
    * @throws LlariatError("context") for a capacity that this device, or the limit on keys and values, cannot hold.
    */
   open(options: OpenOptions): Sequence {
-    const { capacity, rope, meaning, planned, gaps = false, shared = false } = options;
+    const { capacity, shared = false } = options;
     const { memory } = this.engine;
-    memory.checkCapacity(capacity);
-    const angles = memory.angles.take({ rope, meaning, rows: gaps ? capacity : 0, planned, gaps });
+    const angles = this.#angles(options);
     const sequence = new Sequence(this, { capacity, angles, shared, window: memory.window });
     memory.add(sequence);
     const age = this.#opened++;
     const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, served: 0 };
-    this.#entries.set(sequence, { sequence, age, ...fresh });
+    this.#entries.set(sequence, { sequence, options, age, ...fresh });
     return sequence;
+  }
+
+  #angles({ capacity, rope, meaning, planned, gaps = false }: OpenOptions): Angles {
+    const { memory } = this.engine;
+    memory.checkCapacity(capacity);
+    return memory.angles.take({ rope, meaning, rows: gaps ? capacity : 0, planned, gaps });
   }
 
   /** Takes a turn of a sequence that rests. Used by Sequence. */
@@ -120,21 +94,15 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   /** Runs `work` between two steps: after the one under way, before the next. */
   between<T>(work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#between.push(async () => {
-        try {
-          resolve(await work());
-        } catch (error) {
-          reject(error);
-        }
-      });
-      this.#start();
-    });
+    const done = this.#between.add(work);
+    this.#start();
+    return done;
   }
 
   /** Fails every turn, now and later. */
   end(reason: LlariatError): void {
     this.#closed = reason;
+    this.#between.fail(reason);
     for (const entry of this.#entries.values()) this.#fail(entry, reason);
   }
 
@@ -155,7 +123,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     } finally {
       this.#running = false;
     }
-    if (this.#between.length > 0 || this.#active().length > 0) this.#start();
+    if (this.#between.waits || this.#active().length > 0) this.#start();
   }
 
   #begin(entry: Entry, turn: Turn): void {
@@ -168,16 +136,46 @@ export class Scheduler<E extends StepEngine = Engine> {
   async #loop(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
     for (let passes = 0; ;) {
-      for (const work of this.#between.splice(0)) await work();
+      if (this.#placement?.lost && (this.#between.waits || this.#active().length > 0)) {
+        await this.#move(this.#placement);
+        passes = 0;
+      }
+      if (this.#between.waits) await this.#between.run((error) => this.#interrupted(error));
       await this.#admit();
       const chosen = await this.#choose();
       const active = this.#active();
       if (chosen.length > 0) await this.#step(chosen);
-      else if (active.length === 0 && this.#between.length === 0) break;
+      else if (active.length === 0 && !this.#between.waits) break;
       // Whoever waits does so for another that goes on. Should all wait, the oldest is told, rather than all for ever.
       passes = chosen.length > 0 ? 0 : passes + 1;
       if (passes > this.#entries.size + 1 && active.length > 0) this.#fail(active[0], this.engine.memory.full());
     }
+  }
+
+  /** Goes on with another engine: everybody has lost their pages, as if they had given way, and comes again. */
+  async #move(placement: Recovery<E>): Promise<void> {
+    try {
+      this.#engine = await placement.replace();
+    } catch (error) {
+      this.#between.fail(error);
+      for (const entry of this.#active()) this.#fail(entry, error);
+      return;
+    }
+    for (const entry of this.#entries.values()) {
+      const { sequence, options, started, again } = entry;
+      Object.assign(entry, { started: false, again: again || started, short: -1 });
+      try {
+        sequence.move(this.#angles(options));
+        this.engine.memory.add(sequence);
+      } catch (error) {
+        this.#fail(entry, error); // this device cannot hold it
+      }
+    }
+  }
+
+  /** Whether what was thrown comes of the loss of the device, after which everybody goes on. */
+  async #interrupted(error: unknown): Promise<boolean> {
+    return this.#placement !== undefined && (await this.#placement.causes(error));
   }
 
   /** Entries with a turn, the oldest first. */
@@ -267,7 +265,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     try {
       return (await work()) && this.#entries.has(entry.sequence);
     } catch (error) {
-      this.#fail(entry, error);
+      if (!(await this.#interrupted(error))) this.#fail(entry, error);
       return false;
     }
   }
@@ -334,6 +332,7 @@ export class Scheduler<E extends StepEngine = Engine> {
         return;
       }
     } catch (error) {
+      if (await this.#interrupted(error)) return;
       for (const each of chosen) if (this.#goesOn(each)) this.#fail(each.entry, error);
     }
   }
@@ -353,6 +352,7 @@ export class Scheduler<E extends StepEngine = Engine> {
       if (done > 0) turn.onProgress?.(done);
       if (entry.turn !== turn || sequence.pending > 0) return;
       entry.turn = undefined;
+      this.#placement?.progressed();
       const next = turn.done(entry.outputs);
       if (next && this.#entries.has(sequence)) this.#begin(entry, next);
     } catch (error) {
@@ -360,14 +360,4 @@ export class Scheduler<E extends StepEngine = Engine> {
       this.#fail(entry, error);
     }
   }
-}
-
-/** The rows of a chunk, and those of them whose logits are wanted and not there yet. */
-function segmentOf(entry: Entry, turn: Turn, { count, n }: { count: number; n: number }): Segment {
-  const { sequence, from, outputs } = entry;
-  const end = sequence.tokens.length;
-  const wanted = turn.rows === "all" ? from + outputs.length : end - 1;
-  const first = Math.max(0, wanted - sequence.length);
-  const list = Array.from({ length: Math.max(0, count - first) }, (_, i) => first + i);
-  return { sequence, count, n, outputs: list, k: turn.want === "candidates" ? turn.k : 1 };
 }

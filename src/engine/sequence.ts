@@ -53,8 +53,8 @@ export interface SequenceOptions {
 /** A sequence in the cache. `feed`, `rewind` and `close` are for who opened it; the rest is the engine's. */
 export class Sequence {
   readonly capacity: number;
-  readonly angles: Angles;
   readonly shared: boolean;
+  #angles: Angles;
   readonly #host: SequenceHost;
   readonly #window: number | undefined;
   readonly #tokens: number[] = [];
@@ -64,15 +64,21 @@ export class Sequence {
   #pages: number[] = [];
   #prefix: PrefixPage[] = [];
   #passed = 0;
-  #gaps = false;
+  /** The offsets of positions where they are not 0, 1, 2 …, each from a token on. */
+  #offsets: { readonly from: number; readonly offset: number }[] = [];
 
   constructor(host: SequenceHost, { capacity, angles, window, shared }: SequenceOptions) {
     this.#host = host;
     this.#window = window;
     this.capacity = capacity;
-    this.angles = angles;
+    this.#angles = angles;
     this.shared = shared && angles.shared !== undefined;
     this.#lengths = angles.meaning !== "planned" && dependsOnLength(angles.rope) ? [] : undefined;
+  }
+
+  /** Its range of the rotary table. */
+  get angles(): Angles {
+    return this.#angles;
   }
 
   /** Every token fed, computed or not. Read only. */
@@ -105,9 +111,9 @@ export class Sequence {
     return this.#prefix;
   }
 
-  /** Its keys and values cannot be given up: with gaps between positions they are not a function of the tokens alone. */
+  /** Its keys and values are not given up for others: with gaps between positions they would come again run by run. */
   get pinned(): boolean {
-    return this.#gaps;
+    return this.#offsets.length > 0;
   }
 
   /**
@@ -192,8 +198,9 @@ export class Sequence {
 
   /** The position of the next token is `position`, not the number of tokens: for layouts with gaps. */
   at(position: number): void {
-    this.#gaps = true;
-    this.angles.offset = position - this.#tokens.length;
+    const from = this.#tokens.length;
+    this.angles.offset = position - from;
+    this.#offsets = [...this.#offsets.filter((run) => run.from < from), { from, offset: position - from }];
   }
 
   /** Adds tokens to be computed. */
@@ -210,6 +217,12 @@ export class Sequence {
   /** The next tokens that can be computed in one go, and the total length n that their frequencies are for. */
   chunk(most: number): { count: number; n: number } {
     const lengths = this.#lengths;
+    if (this.#offsets.length > 0) {
+      // After a loss of pages runs come again, each with its own offset.
+      const next = this.#offsets.find(({ from }) => from > this.#length);
+      this.angles.offset = this.#offsets.findLast(({ from }) => from <= this.#length)?.offset ?? 0;
+      most = Math.min(most, (next?.from ?? Infinity) - this.#length);
+    }
     if (!lengths) return { count: Math.min(this.pending, most), n: this.#tokens.length };
     // After a loss of pages, tokens that came one by one go on together as long as their frequencies are the same.
     const effective = (i: number) => effectiveLength(this.angles.rope, lengths[i].n);
@@ -251,6 +264,12 @@ export class Sequence {
     this.#pages.fill(GONE, from, to);
     this.#passed = to;
     return { own, prefix };
+  }
+
+  /** Goes on in another cache, which holds nothing of it yet, with a range of that cache's table. */
+  move(angles: Angles): void {
+    this.giveUp();
+    this.#angles = angles;
   }
 
   /** Gives its pages up: what it was computed into. Its tokens stay, to be computed again. */

@@ -48,6 +48,9 @@ export interface LayerWeights {
   readonly downBias?: Tensor; // [dim]
 }
 
+/** What is read of a checkpoint while its weights are loaded. Its files must be open then. */
+export type WeightSource = Pick<Checkpoint, "describe" | "config" | "tensors" | "tied" | "bytes">;
+
 /**
  * Streams every tensor of a checkpoint into the sink. Peak host memory is two chunks as stored and one as uploaded
  * (48 MiB), plus what the source allocates per read. Throws LlariatError "checkpoint" naming the tensor and element for
@@ -55,7 +58,7 @@ export interface LayerWeights {
  * the weights, which its owner frees.
  */
 export async function loadWeights(
-  checkpoint: Checkpoint,
+  checkpoint: WeightSource,
   sink: WeightSink,
   options: LoadOptions = {},
 ): Promise<Weights> {
@@ -73,7 +76,7 @@ export function weightBytes(checkpoint: Checkpoint): number {
 const CHUNK_BYTES = 16 * 2 ** 20;
 
 /** Decides every tensor and every transfer before the first byte is read. */
-function plan(checkpoint: Checkpoint, maxBindingBytes: number): { weights: Weights; jobs: Job[] } {
+function plan(checkpoint: WeightSource, maxBindingBytes: number): { weights: Weights; jobs: Job[] } {
   const { config, tensors, tied } = checkpoint;
   const jobs: Job[] = [];
   let bytes = 0;

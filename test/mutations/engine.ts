@@ -3,6 +3,7 @@ import { type Mutation, of } from "./mutation.ts";
 
 const LOOP = ["engine/loop", "engine/scheduler"];
 const PREFIX = ["engine/loop", "engine/prefix"];
+const LOSSES = ["engine/placement"];
 
 /** What must not pass in the room of sequences, steps, pages and prefixes. */
 export const engine: readonly Mutation[] = [
@@ -19,8 +20,10 @@ export const engine: readonly Mutation[] = [
     ["scheduler: outputs go to the neighbour", "outputs.slice(first, (first += each.segment.outputs.length))", "outputs.slice(0, (first += each.segment.outputs.length))"],
     ["scheduler: closed sequences keep their pages", "    this.engine.memory.release(sequence);\n", ""],
     ["scheduler: closed sequences keep their turns", "    [entry.turn, entry.started] = [undefined, false];\n", ""],
-    ["scheduler: work between two steps waits for the end of all", "for (const work of this.#between.splice(0)) await work();", "if (this.#active().length === 0) for (const work of this.#between.splice(0)) await work();"],
+    ["scheduler: work between two steps waits for the end of all", "if (this.#between.waits) await this.#between.run(", "if (this.#between.waits && this.#active().length === 0) await this.#between.run("],
     ["scheduler: progress counts from the beginning of the text", "const done = sequence.length - entry.from;", "const done = sequence.length - 0 * entry.from;"],
+  ]),
+  ...of("src/engine/entry.ts", LOOP, [
     ["scheduler: of all rows only the last", 'turn.rows === "all" ? from + outputs.length : end - 1', 'turn.rows === "all" ? end - 1 : end - 1'],
     ["scheduler: rows of an earlier turn again", "turn.rows === \"all\" ? from + outputs.length", "turn.rows === \"all\" ? outputs.length"],
   ]),
@@ -77,6 +80,43 @@ export const engine: readonly Mutation[] = [
     ["memory: with a window as many pages as without", "this.window === undefined ? all :", "this.window !== -1 ? all :"],
     ["memory: who waits is not told of pages that windows gave back", "if (own.length + prefix.length > 0) this.released++;", ""],
     ["memory: the answer is no prefix", "    this.publish(sequence, true);\n", ""],
+  ]),
+  ...of("src/engine/placement.ts", LOSSES, [
+    ["placement: a loss that is heard of late is the request's end", "if (place.lost === undefined) await Promise.race([lost, pause(HEARD_MS, heard.signal)]);", "await Promise.race([0 && lost, pause(0, heard.signal)]);"],
+    ["placement: twice as many tries", "if (this.#attempts === this.#pauses.length) {", "if (this.#attempts === 2 * this.#pauses.length) {"],
+    ["placement: who comes after the last try has none", "      this.#attempts = 0;\n      const problem", "      const problem"],
+    ["placement: progress gives no tries back", "  progressed(): void {\n    this.#attempts = 0;", "  progressed(): void {"],
+    ["placement: a lost device is not released", "    this.#release();\n    this.#place = undefined;", "    this.#place = undefined;"],
+    ["placement: the device of a try that failed stays open", "const lost = await this.causes(error);\n        this.#release();", "const lost = await this.causes(error);"],
+    ["placement: a load that ends after close stays", "await this.#way.load(handle.device, signal);\n    checkAborted(signal, AGAIN);", "await this.#way.load(handle.device, signal);"],
+    ["placement: a first load has one try", "(reason === undefined && !lost)", "reason === undefined"],
+    ["placement: a first load that cannot succeed is tried again", "(reason === undefined && !lost)", "(reason === undefined && !lost && cause)"],
+    ["placement: a load that is aborted is tried again", "if (signal?.aborted || (reason", "if ((reason"],
+    ["placement: the reason is what the loss broke", "reason = lost ? this.#place!.lost! : error instanceof Error ? error.message : String(error);", "reason = error instanceof Error ? error.message : String(error);"],
+    ["placement: why it is away is forgotten", "    this.#reason = reason;\n", ""],
+    ["placement: a device that is away counts as there", "return this.#place?.placed === undefined || this.#place.lost !== undefined;", "return this.#place?.lost !== undefined;"],
+  ]),
+  ...of("src/engine/scheduler.ts", LOSSES, [
+    ["scheduler: sequences stay in the cache of a lost device", "        sequence.move(this.#angles(options));\n", ""],
+    ["scheduler: the new memory does not know who has moved", "        sequence.move(this.#angles(options));\n        this.engine.memory.add(sequence);", "        sequence.move(this.#angles(options));"],
+    ["scheduler: who comes again starts twice", "again: again || started, short: -1 }", "short: -1 }"],
+    ["scheduler: a step that a loss breaks is its requests' end", "      if (await this.#interrupted(error)) return;\n", ""],
+    ["scheduler: memory that a loss breaks is the request's end", "if (!(await this.#interrupted(error))) this.#fail(entry, error);", "this.#fail(entry, error);"],
+    ["scheduler: the end of a turn is no progress", "      this.#placement?.progressed();\n", ""],
+    ["scheduler: work between steps waits for a reload after the end", "    this.#between.fail(reason);\n", ""],
+    ["scheduler: work between steps does not hear of the last try", "      this.#between.fail(error);\n", ""],
+  ]),
+  ...of("src/engine/between.ts", LOSSES, [
+    ["between: work that a loss breaks fails", "if (await again(error)) this.#waiting.push(each);\n        else each.failed(error);", "each.failed(error);"],
+  ]),
+  ...of("src/engine/sequence.ts", LOSSES, [
+    ["sequence: runs come again at the place of the last", "      this.angles.offset = this.#offsets.findLast(({ from }) => from <= this.#length)?.offset ?? 0;\n", ""],
+    ["sequence: runs of different offsets in one chunk", "      most = Math.min(most, (next?.from ?? Infinity) - this.#length);\n", ""],
+  ]),
+  ...of("src/index.ts", ["engine/losses"], [
+    ["index: the files are closed before they are read again", "if (reloads && !isOwn) kept = files;", ""],
+    ["index: files of a closed model stay open", "    void this.#files?.close().catch(() => {}); // nobody reads them any more\n", ""],
+    ["index: a device of the caller's is not refused", "if (reloads && options.device) {", "if (reloads && options.device && options.adapter) {"],
   ]),
   ...of("src/engine/kvcache.ts", ["engine/kvcache", "engine/loop"], [
     ["pages: a page too few for a full one and a token", "Math.ceil(tokens / PAGE)", "Math.floor(tokens / PAGE + 0.5)"],

@@ -238,7 +238,7 @@ export const rope: readonly Mutation[] = [
   // while generating
   {
     name: "a chunk's length for n",
-    file: "src/engine/scheduler.ts",
+    file: "src/engine/entry.ts",
     find: "return { sequence, count, n, outputs: list,",
     replace: "return { sequence, count, n: sequence.length + Math.min(count, n), outputs: list,",
     tests: ENGINE,

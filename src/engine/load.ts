@@ -1,0 +1,37 @@
+// load.ts — a checkpoint's weights on a device, and the engine over them.
+
+import type { Variants } from "../../kernels/index.ts";
+import { deviceFacts } from "../device/facts.ts";
+import { Gpu } from "../device/gpu.ts";
+import { weightSink } from "../device/upload.ts";
+import { type LoadOptions, type WeightSource, loadWeights } from "../model/weights.ts";
+import { Engine, type EngineOptions } from "./engine.ts";
+import type { Placed } from "./placement.ts";
+
+/** How to put a model on a device. */
+export interface PlaceOptions extends EngineOptions, LoadOptions {
+  /** Variants of kernels instead of those measured to be faster. */
+  readonly variants?: Variants;
+}
+
+/**
+ * Finds what kernels may know of the device, uploads the weights and makes the engine. Throws as `deviceFacts` and
+ * `loadWeights` do, and what the device has reported; nothing stays allocated then.
+ */
+export async function loadEngine(
+  device: GPUDevice,
+  source: WeightSource,
+  options: PlaceOptions,
+): Promise<Placed<Engine>> {
+  const { facts, notes } = await deviceFacts(device, options.variants);
+  const gpu = new Gpu(device, facts);
+  try {
+    const weights = await loadWeights(source, weightSink(gpu), options);
+    const engine = new Engine(gpu, source.config, weights, options);
+    await gpu.idle();
+    return { engine, notes };
+  } catch (error) {
+    gpu.close();
+    throw error;
+  }
+}
