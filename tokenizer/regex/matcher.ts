@@ -4,15 +4,13 @@
 // Source: RE2's BitState (github.com/google/re2), with failures kept from match to match.
 
 import { refuse } from "../read.ts";
+import { Failures } from "./failures.ts";
 import { ANYTHING, OP } from "./program.ts";
 import type { Program } from "./program.ts";
 
 /** Steps for each unit of a text, and those any text has: usual patterns take about 3 for each unit. */
 const STEPS_EACH = 500;
 const STEPS_ANY = 1_000_000;
-/** What failed is kept in at most so many bytes. */
-const MAX_MEMO_BYTES = 256 * 2 ** 20;
-
 /** V8 keeps a place for each character of a run, in 64 MiB. */
 const MAX_NATIVE = 2 ** 20;
 
@@ -37,10 +35,7 @@ const splitsPair = (text: string, at: number): boolean =>
 export class Matcher {
   readonly #program: Program;
   readonly #where: string;
-  readonly #words: number;
-  /** Words of bits for each place of the text; those up to `#dirty` may be set. */
-  #memo = new Uint32Array(0);
-  #dirty = 0;
+  readonly #failures: Failures;
   /** Kind, instruction, place, a further number. */
   #stack = new Int32Array(256);
   #top = 0;
@@ -57,7 +52,7 @@ export class Matcher {
     this.#native = native;
     this.#program = program;
     this.#where = where;
-    this.#words = (program.memos + 31) >> 5;
+    this.#failures = new Failures(program.memos, where);
   }
 
   /** Whether V8 runs this expression. */
@@ -118,8 +113,7 @@ export class Matcher {
     this.#top = 0;
     this.#steps = 0;
     this.#limit = STEPS_ANY + STEPS_EACH * text.length;
-    this.#memo.fill(0, 0, this.#dirty);
-    this.#dirty = 0;
+    this.#failures.begin(text.length);
     if (this.#ends.size > 0) this.#ends.clear();
   }
 
@@ -150,31 +144,6 @@ export class Matcher {
     );
   }
 
-  #failed(memo: number, at: number): boolean {
-    const word = at * this.#words + (memo >> 5);
-    return word < this.#dirty && (this.#memo[word] & (1 << (memo & 31))) !== 0;
-  }
-
-  #fail(memo: number, at: number): void {
-    const word = at * this.#words + (memo >> 5);
-    if (word >= this.#memo.length) this.#grow();
-    if (word >= this.#dirty) this.#dirty = word + 1;
-    this.#memo[word] |= 1 << (memo & 31);
-  }
-
-  #grow(): void {
-    const needed = (this.#text.length + 1) * this.#words;
-    if (needed * 4 > MAX_MEMO_BYTES) {
-      refuse(
-        `${this.#where}: the regular expression needs ${needed * 4} bytes for a text of ${this.#text.length} characters, ` +
-          `needed at most ${MAX_MEMO_BYTES}; give a shorter text`,
-      );
-    }
-    const larger = new Uint32Array(needed);
-    larger.set(this.#memo.subarray(0, this.#dirty));
-    this.#memo = larger;
-  }
-
   #push(kind: number, instruction: number, at: number, more: number): void {
     if (this.#top + 4 > this.#stack.length) {
       const larger = new Int32Array(2 * this.#stack.length);
@@ -191,6 +160,7 @@ export class Matcher {
   /** Where the program at instruction `start` ends when it begins at place `from`; -1: it does not match. */
   #run(start: number, from: number): number {
     const { instructions, sets } = this.#program;
+    const failures = this.#failures;
     const text = this.#text;
     const table = sets.table(0);
     const { length } = text;
@@ -214,7 +184,7 @@ export class Matcher {
           const { group, bit, min, max } = now;
           const keeps = now.op === OP.KEEP;
           const endless = !keeps && max === Infinity;
-          if (!keeps && !endless && this.#failed(now.memo, at)) {
+          if (!keeps && !endless && failures.has(now.memo, at)) {
             goes = false;
             break;
           }
@@ -224,7 +194,7 @@ export class Matcher {
           // what is behind a place where this run failed has failed, too
           let known = false;
           while (end < length && count < max) {
-            if (endless && count >= min && this.#failed(now.memo, end)) {
+            if (endless && count >= min && failures.has(now.memo, end)) {
               known = true;
               break;
             }
@@ -259,7 +229,7 @@ export class Matcher {
           break;
         }
         case OP.CHOICE:
-          if (this.#failed(now.memo, at)) goes = false;
+          if (failures.has(now.memo, at)) goes = false;
           else {
             pc = this.#choose(pc, at, 0);
             goes = pc >= 0;
@@ -301,7 +271,7 @@ export class Matcher {
         at = stack[this.#top + 2];
         const more = stack[this.#top + 3];
         if (kind === FAILED) {
-          this.#fail(instructions[pc].memo, at);
+          failures.add(instructions[pc].memo, at);
         } else if (kind === CHOICE) {
           pc = this.#choose(pc, at, more);
           goes = pc >= 0;
@@ -331,7 +301,7 @@ export class Matcher {
     }
     this.#spend(targets.length - from);
     if (found < 0) {
-      if (from > 0) this.#fail(memo, at);
+      if (from > 0) this.#failures.add(memo, at);
       return -1;
     }
     // the last one left: when it fails, all have
@@ -353,7 +323,7 @@ export class Matcher {
         if (endless) this.#push(FAILED, pc, at, 0);
         return at;
       }
-      if (endless) this.#fail(memo, at);
+      if (endless) this.#failures.add(memo, at);
       if (at === 0) break;
     }
     return -1;
