@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import { Llama } from "../src/node/index.ts";
 import { misuse } from "./tools/misuse.ts";
 import { folder, openDevice } from "./tools/models.ts";
+import { refused } from "./tools/refused.ts";
 import { nothingHeld } from "./tools/steps.ts";
 
 const tests = suite("misuse");
@@ -31,6 +32,14 @@ tests("no misuse ends in an error of another kind, in a rejection that nobody se
   assert.ok(accepted > 0, "some mean something");
   assert.equal((await llama.complete(prompt, { maxNewTokens: 8, ignoreEos: true })).ids, control.ids);
   nothingHeld(llama.engine.memory, "after misuse");
+});
+
+tests("a list of two thousand million holes is refused at the first, wherever ids are read", async () => {
+  using llama = await Llama.load(kv, { device });
+  const holes: number[] = Object.assign([], { length: 2 ** 31 });
+  await refused(async () => llama.tokenizer!.decode(holes), "request", /^ids: must be numbers, got undefined at 0$/);
+  await refused(llama.complete("x", { stopIds: holes }), "request", /^stopIds: /);
+  await refused(llama.complete(holes, {}), "request", /^prompt: /);
 });
 
 tests.after(() => handle.release());

@@ -10,7 +10,9 @@
  * @module llariat/tokenizer
  */
 
+import { LlariatError } from "../src/error.ts";
 import { type Kinds, checkOptions, reading } from "../src/text/options.ts";
+import { display } from "../src/text/wording.ts";
 import type { AddedTokens } from "./added.ts";
 import { readChatTemplates } from "./chat.ts";
 import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
@@ -214,7 +216,7 @@ export class Tokenizer {
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     const stream = this.streamDecoder(options);
     let text = "";
-    for (const id of reading("ids", () => [...ids])) text += stream.push(id);
+    for (const id of reading("ids", () => readIds(ids))) text += stream.push(id);
     return text + stream.end();
   }
 
@@ -250,6 +252,19 @@ export class Tokenizer {
   applyChatTemplate(messages: readonly Message[], options: ChatOptions = {}): string {
     return this.#chat.render(messages, this.specialTokens, options);
   }
+}
+
+/** The ids, one by one: a list of holes may be of any length. */
+function readIds(ids: Iterable<number>): number[] {
+  const read: number[] = [];
+  for (const id of ids as Iterable<unknown>) {
+    if (typeof id !== "number" && typeof id !== "bigint") {
+      const problem = `must be numbers, got ${display(id)} at ${read.length}`;
+      throw new LlariatError("request", problem, { subject: "ids" });
+    }
+    read.push(Number(id));
+  }
+  return read;
 }
 
 const LOW_SURROGATE = /^[\udc00-\udfff]/;
