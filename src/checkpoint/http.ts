@@ -1,9 +1,9 @@
 // http.ts — a checkpoint on a web server, read by HTTP range requests; in Node, browsers and workers alike, with fetch alone.
 
 import { LlariatError } from "../error.ts";
-import { checkOptions } from "../text/options.ts";
+import { checkOptions, reading } from "../text/options.ts";
 import { LATER, withoutSecrets } from "../text/later.ts";
-import { display } from "../text/wording.ts";
+import { display, short } from "../text/wording.ts";
 import { Later, answered } from "./attempts.ts";
 import type { Patience } from "./attempts.ts";
 import { byteSource, checkName } from "./bytes.ts";
@@ -47,7 +47,11 @@ export function urlFiles(base: string, given: UrlOptions = {}): FileSet {
     throw new LlariatError("source", `got the base ${withoutSecrets(base)}, needed an http or https URL`);
   }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
-  const headers = { ...basic(root), ...options.headers };
+  const headers = { ...basic(root), ...reading("headers", () => ({ ...options.headers })) };
+  for (const [name, value] of Object.entries<unknown>(headers)) {
+    if (typeof value === "string") continue;
+    throw new LlariatError("request", `must be a text, got ${display(value)}`, { subject: `headers.${short(name)}` });
+  }
   [root.username, root.password] = ["", ""];
   const asking = { ...options, headers };
   const opened = new Map<string, ByteSource>();
