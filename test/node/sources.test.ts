@@ -75,7 +75,7 @@ test("what is wrong with an address is said: nothing there, no ranges, a broken 
   const plain = await listen((_, response) => response.end("{}"));
   await refused(Llama.load(plain.origin, { device }), "source", /status 200, .* ignores the Range header/);
   plain.close();
-  await refused(Llama.load(plain.origin, { device }), "source", /the connection failed twice .*; check the network/);
+  await refused(Llama.load(plain.origin, { device }), "source", /the connection failed 4 times .*; check the network/);
   let left = 0;
   const breaking = await serve({ models: MODELS }, (path, { headers }, response) => {
     const weights = path.endsWith("model.safetensors") && !/=[08]-/.test(headers.range ?? "");
@@ -86,7 +86,7 @@ test("what is wrong with an address is said: nothing there, no ranges, a broken 
     left = 1;
     (await Llama.load(`${breaking.origin}/models/mha-f32`, { device })).close();
     left = Infinity;
-    const message = /model\.safetensors: the connection failed twice at bytes \d+ to \d+ /;
+    const message = /model\.safetensors: the connection failed 4 times at bytes \d+ to \d+ /;
     await refused(Llama.load(`${breaking.origin}/models/mha-f32`, { device }), "source", message);
   } finally {
     breaking.close();
