@@ -92,7 +92,9 @@ const MOST_PROMPTS = 2 ** 20;
 
 /** How a measurement is followed and ended. */
 export interface EffectiveOptions {
+  /** Hears how far it is. */
   readonly onProgress?: (progress: EffectiveProgress) => void;
+  /** Ends it at once. */
   readonly signal?: AbortSignal;
 }
 

@@ -43,6 +43,7 @@ export {
   type PerplexityProgress,
   type PerplexityRow,
   type PerplexitySettings,
+  type PerplexityOptions,
   perplexity,
 } from "./perplexity.ts";
 export {
@@ -51,6 +52,7 @@ export {
   type EffectiveProgress,
   type EffectiveRow,
   type EffectiveSettings,
+  type EffectiveOptions,
   effectiveContext,
 } from "./effective.ts";
 export { type ClientOptions, viaUrl } from "./client.ts";

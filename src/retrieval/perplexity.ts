@@ -77,7 +77,9 @@ const KINDS: Kinds<PerplexitySettings> = {
 
 /** How a measurement is followed and ended. */
 export interface PerplexityOptions {
+  /** Hears how far it is. */
   readonly onProgress?: (progress: PerplexityProgress) => void;
+  /** Ends it at once. */
   readonly signal?: AbortSignal;
 }
 
