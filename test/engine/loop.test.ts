@@ -539,11 +539,12 @@ test("known pages that a window has passed go when memory is short; who needs th
   await run(100);
   // All of it is known; it goes on while others need the memory.
   const longer = { prompt: [...prompt, ...expected({ prompt, count: 100 }, window)], count: 250 };
-  const slow = generate(scheduler, longer, (_, tokens) => void (tokens.length === 150 && (beside = run(60, 5))));
-  let beside: Promise<number> | undefined;
-  assert.equal(await slow.done, expected(longer, window));
+  let begin!: () => void;
+  const beside = new Promise<void>((resolve) => (begin = resolve)).then(() => run(60, 5));
+  const slow = generate(scheduler, longer, (_, tokens) => void (tokens.length === 150 && begin()));
+  const [got] = await Promise.all([slow.done, beside]);
+  assert.equal(got, expected(longer, window));
   assert.ok(slow.cached() >= 320, `${slow.cached()} tokens known`);
-  await beside;
   nothingHeld(memory);
   for (let i = 0; i < 3; i++) await run(20, 20 + i);
   await run(20);
