@@ -61,7 +61,8 @@ test("usage errors exit 2 and point to the help, other errors exit 1; both are o
   assert.equal([usage.code, missing.code, adapter.code, notText.code], [2, 1, 1, 1]);
   assert.is(usage.stderr, 'llariat: --top-k needs a number, got "many"\nsee: llariat generate --help\n');
   assert.match(missing.stderr, /^llariat: no\/such\/folder: there is no such file or folder, .*\n$/);
-  assert.match(adapter.stderr, /^llariat: adapter "no such thing": no such adapter; present: .*\n$/);
+  // Above it Dawn itself may say that the Vulkan loader finds no driver.
+  assert.match(adapter.stderr, /(^|\n)llariat: adapter "no such thing": no such adapter; present: .*\n$/);
   assert.match(notText.stderr, /llariat: the checkpoint has no tokenizer\.json.*\n$/);
   for (const { stdout } of [usage, missing, adapter, notText]) assert.is(stdout, "");
 });
