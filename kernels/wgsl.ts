@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -984,6 +984,42 @@ const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f { return weight[i]; }
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
+  "formats/q4_0": `// formats/q4_0.wgsl — 32 whole numbers of four bits share a scale in f16: 4 words of eight numbers, the first four in the low
+// halves of the bytes, the others in the high ones. q4_0.ts
+@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // of a block
+@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+const BLOCK4 = 8u;
+fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
+// Numbers 4·high … 4·high + 3 of a word.
+fn numbers4(word: u32, high: u32) -> vec4f {
+  return vec4f(vec4<i32>(vec4<u32>(word) << (vec4<u32>(28u, 20u, 12u, 4u) - 4u * high)) >> vec4<u32>(28u));
+}
+fn weight4(i: u32) -> vec4f { return block_scale(i / 8u) * numbers4(weight[i / 8u][i / 2u % 4u], i % 2u); }
+fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
+  let words = weight[i];
+  var sum = 0.0;
+  for (var j = 0u; j < BLOCK4; j++) { sum += dot(v[j], numbers4(words[j / 2u], j % 2u)); }
+  return block_scale(i) * sum;
+}
+`,
+  "formats/q8_0": `// formats/q8_0.wgsl — 32 whole numbers of a byte share a scale in f16: 8 words, four numbers each, low byte first. q8_0.ts
+@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // half a block
+@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+const BLOCK4 = 8u;
+fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
+fn numbers4(word: u32) -> vec4f {
+  return vec4f(vec4<i32>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+}
+fn weight4(i: u32) -> vec4f { return block_scale(i / 8u) * numbers4(weight[i / 4u][i % 4u]); }
+fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
+  let low = weight[2u * i];
+  let high = weight[2u * i + 1u];
+  var sum = 0.0;
+  for (var j = 0u; j < 4u; j++) { sum += dot(v[j], numbers4(low[j])); }
+  for (var j = 0u; j < 4u; j++) { sum += dot(v[4u + j], numbers4(high[j])); }
+  return block_scale(i) * sum;
+}
+`,
   "cache/f32": `// cache/f32.wgsl — keys and values as they are computed: an element is a word.
 alias KvWord = f32;
 const KV_BLOCK = 1u;
@@ -1191,6 +1227,8 @@ export const declarations: Readonly<
   "formats/bf16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
   "formats/f16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
   "formats/f32": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/q4_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
+  "formats/q8_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
   "cache/f32": {"bindings":[],"overrides":[]},
   "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},

@@ -17,6 +17,10 @@ export interface Format {
   readonly block: number;
   /** Columns that a workgroup of matvec makes of it (matvec.ts). */
   readonly matvecColumns: 4 | 8;
+  /** What the kernel `quantize` is linked with to pack rows on the device (quantize.ts); without it the host packs them. */
+  readonly packing?: PartName;
+  /** Largest absolute value that it can hold; without it that of f32. */
+  readonly largest?: number;
   /** What a piece of [rows, columns] is made of, by the names that the WGSL half declares. Rows follow each other without gap. */
   tensors(name: string, rows: number, columns: number): Readonly<Record<string, Tensor>>;
   /** Bytes of one row in each of the tensors; multiples of 4. */

@@ -3,11 +3,13 @@
 import { bf16 } from "./bf16.ts";
 import { f16 } from "./f16.ts";
 import { f32 } from "./f32.ts";
+import { q4_0 } from "./q4_0.ts";
+import { q8_0 } from "./q8_0.ts";
 
 export { type Format, type Matrix, type Piece, matrixOf, rowStride } from "./format.ts";
 
 /** Every weight format. The kinds of floats that checkpoints store are formats of the same name. */
-export const formats = { f32, f16, bf16 } as const;
+export const formats = { f32, f16, bf16, q8_0, q4_0 } as const;
 
 /** The name of a weight format. */
 export type FormatName = keyof typeof formats;

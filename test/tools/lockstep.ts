@@ -61,7 +61,8 @@ export function widen(tensor: Tensor, data: ArrayBuffer): Float64Array {
  * A sum of n terms collects about √n of them, and four times that is as good as never exceeded (4 sigma).
  */
 const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = {
-  embed: ({ constants }) => (constants.SCALE === 1 ? 0 : 2), // a copy, or the rounding of the factor and of the product
+  // A copy, or the rounding of the factor and of the product; a compiler may multiply the factor by a block's scale first.
+  embed: ({ constants, bind }) => (constants.SCALE === 1 ? 0 : "scale" in bind ? 3 : 2),
   gather: () => 0,
   append: () => 0,
   rmsnorm: ({ bind }) => 12 + Math.sqrt(bind.x.shape[1]), // half of the sum's error survives the root; WGSL gives the root 2 ulp

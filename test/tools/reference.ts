@@ -134,7 +134,26 @@ const WEIGHTS: Readonly<Record<string, (call: Call, width: number) => Weight>> =
   "formats/f32": elements,
   "formats/f16": elements,
   "formats/bf16": elements,
+  "formats/q8_0": (call, width) => blocks(call, width, 64, (words, i) => byteOf(words[i >> 2], i & 3)),
+  // Of each 8 the first four are the low halves of the bytes of a word, the others the high ones.
+  "formats/q4_0": (call, width) =>
+    blocks(call, width, 64, (words, i) => nibbleOf(byteOf(words[i >> 3], i & 3), (i >> 2) & 1)),
 };
+
+const signed = (value: number, size: number): number => (value >= size / 2 ? value - size : value);
+const byteOf = (word: number, i: number): number => signed(Math.floor(word / 256 ** i) % 256, 256);
+const nibbleOf = (byte: number, high: number): number => signed(Math.floor((byte & 255) / 16 ** high) % 16, 16);
+
+/** Whole numbers times the scale of their 32 neighbours; rows are padded to `packed` elements. */
+function blocks(call: Call, width: number, packed: number, number: (words: Float64Array, i: number) => number): Weight {
+  const [words, scale] = [call.get("weight"), call.get("scale")];
+  const padded = Math.ceil(width / packed) * packed;
+  const at = (row: number, column: number): number => {
+    const i = row * padded + column;
+    return scale[Math.floor(i / 32)] * number(words, i);
+  };
+  return { rows: (scale.length * 32) / padded, at };
+}
 
 function elements(call: Call, width: number): Weight {
   const weight = call.get("weight");
