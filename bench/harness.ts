@@ -2,51 +2,22 @@
 // A time is that of the GPU (timestamp queries around the work) where the device has a clock, else of the wall around
 // submit and idle. Trials repeat the work until it lasts, so that neither clock's grain nor the submit counts.
 
-import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync } from "node:fs";
-import { availableParallelism, loadavg } from "node:os";
-import { dirname, resolve } from "node:path";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type Dispatch, type StepShape, type Variants, type DeviceFacts, lanesOf } from "../kernels/index.ts";
+import { type Dispatch, type StepShape, type DeviceFacts, lanesOf } from "../kernels/index.ts";
 import { LlariatError } from "../src/error.ts";
 import { Gpu, type Recording } from "../src/device/gpu.ts";
 import { type AdapterFacts, requestDevice } from "../src/node/gpu.ts";
 import { awaitDevice } from "../src/device/handle.ts";
 import { deviceFacts } from "../src/device/facts.ts";
+import { type About, type Result, type Timing, about, appendLine, round, timing } from "./result.ts";
+
+export { type Result, type Timing, round, timing };
 
 // GPUBufferUsage as numbers (WebGPU, "Buffer Usages").
 const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, QUERY_RESOLVE: 0x200 };
 const MAP_READ = 0x1;
-
-/** Milliseconds of several trials. */
-export interface Timing {
-  /** Median. */
-  readonly ms: number;
-  /** Shortest: on a machine that others use, the one closest to the truth. */
-  readonly best: number;
-  /** (longest − shortest) / median. */
-  readonly spread: number;
-  /**
-   * Software adapters only: CPU time of this process, over its cores. On a busy machine `ms` counts the others' work too;
-   * this is what it would be on a quiet one, if all cores were busy all the time.
-   */
-  readonly cpuMs?: number;
-}
-
-/** One line of a results file. Rates follow from `ms`; `percent` is of the copy (gbs) or of the best matrix product (gflops). */
-export interface Result extends Partial<Timing> {
-  readonly bench: "limits" | "kernels" | "rope" | "engine";
-  /** Kernel, or what of the engine was measured. */
-  readonly kernel: string;
-  readonly shape: string;
-  readonly format?: string;
-  readonly variants?: Variants;
-  readonly gbs?: number;
-  readonly gflops?: number;
-  readonly percent?: number;
-  readonly tokensPerSecond?: number;
-  readonly bytes?: number;
-}
 
 /** Work per run of a recording: one of them decides what it is compared with. */
 export interface Work {
@@ -69,21 +40,13 @@ export const cpuMs = (): number => {
   return (user + system) / 1000 / availableParallelism();
 };
 
-export const round = (value: number, digits = 4): number => Number(value.toPrecision(digits));
-
-/** Median, best and spread of milliseconds. */
-export function timing(trials: readonly number[]): Timing {
-  const sorted = trials.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  const ms = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-  return { ms, best: sorted[0], spread: ms === 0 ? 0 : (sorted.at(-1)! - sorted[0]) / ms };
-}
-
 /** Options that every benchmark takes. */
 export const COMMON_OPTIONS = {
   adapter: { type: "string" },
   variants: { type: "string" },
   json: { type: "string" },
+  save: { type: "boolean" },
+  minutes: { type: "string" },
   quick: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
@@ -120,7 +83,15 @@ export interface BenchOptions {
   readonly variants?: string;
   /** File that result lines are appended to. */
   readonly json?: string;
+  /** They are appended to the adapter's own file in bench/results as well. */
+  readonly save?: boolean;
+  /** Minutes after which nothing new is begun. */
+  readonly minutes?: string;
 }
+
+/** Where the results of an adapter are kept. */
+export const resultsFile = (adapter: string): string =>
+  fileURLToPath(new URL(`results/${adapter}.jsonl`, import.meta.url));
 
 /** Opens a device for measuring. The caller calls `close()`. */
 export async function openBench(options: BenchOptions = {}): Promise<Bench> {
@@ -129,9 +100,17 @@ export async function openBench(options: BenchOptions = {}): Promise<Bench> {
   if (variants !== undefined && variants !== "shuffle" && variants !== "tiled") {
     throw new LlariatError("request", `--variants: got ${variants}, needed shuffle or tiled`);
   }
+  const minutes = Number(options.minutes ?? Infinity);
+  if (!(minutes > 0)) throw new TypeError(`--minutes: got ${options.minutes}, needed a number above 0`);
   const { facts, notes } = await deviceFacts(device, variants);
   for (const note of notes) console.log(note);
-  return new Bench(new Gpu(device, facts), adapter, release, options.json);
+  const files = [options.json, options.save ? resultsFile(adapter.name) : undefined];
+  const until = performance.now() + 60_000 * minutes;
+  return new Bench(new Gpu(device, facts), adapter, {
+    release,
+    files: files.filter((file) => file !== undefined),
+    until,
+  });
 }
 
 /** A device under measurement: times recordings, knows the device's limits, and reports. */
@@ -139,16 +118,22 @@ export class Bench {
   readonly gpu: Gpu;
   readonly adapter: AdapterFacts;
   readonly #release: () => void;
-  readonly #json: string | undefined;
-  readonly #about: Record<string, unknown>;
+  readonly #files: readonly string[];
+  readonly #until: number;
+  readonly #about: About;
   #clock: { set: GPUQuerySet; resolved: GPUBuffer; reader: GPUBuffer } | undefined;
 
-  constructor(gpu: Gpu, adapter: AdapterFacts, release: () => void, json?: string) {
+  constructor(
+    gpu: Gpu,
+    adapter: AdapterFacts,
+    { release, files, until }: { release: () => void; files: readonly string[]; until: number },
+  ) {
     this.gpu = gpu;
     this.adapter = adapter;
     this.#release = release;
-    this.#json = json;
-    this.#about = { adapter: adapter.name, driver: adapter.driver, commit: commit(), date: new Date().toISOString() };
+    this.#files = files;
+    this.#until = until;
+    this.#about = about(adapter);
     console.log(`${adapter.description}\n${this.hasClock ? "GPU timestamps" : "no GPU timestamps: wall clock"}`);
   }
 
@@ -157,6 +142,13 @@ export class Bench {
     const { facts } = this.gpu;
     const other: DeviceFacts = { ...facts, variants: facts.variants === "shuffle" ? "tiled" : "shuffle" };
     return lanesOf(facts) ? [facts, other] : [facts];
+  }
+
+  /** Whether the time for benchmarks is over; what is left out for that is said. */
+  isLate(leftOut: string): boolean {
+    const late = performance.now() > this.#until;
+    if (late) console.log(`no time left for ${leftOut} (--minutes)`);
+    return late;
   }
 
   get hasClock(): boolean {
@@ -184,7 +176,7 @@ export class Bench {
     submit(1);
     await this.gpu.idle();
     const [first] = await this.#trials(() => submit(1), 1);
-    if (first > 1000) trials = Math.min(trials, 3); // slow work is timed well enough by few
+    if (first > 1000) trials = Math.min(trials, 5); // slow work is timed well enough by few
     const repeat = Math.max(1, Math.min(500, Math.round(atLeastMs / first)));
     const before = cpuMs();
     const found = await this.#trials(() => submit(repeat), trials);
@@ -215,26 +207,17 @@ export class Bench {
 
   /** Prints a result, and appends it to the results file as one line of JSON. */
   report(result: Result): void {
-    const {
-      bench,
-      kernel,
-      shape,
-      format = "",
-      variants = "",
-      ms,
-      spread,
-      gbs,
-      gflops,
-      percent,
-      tokensPerSecond,
-    } = result;
+    const { kernel, shape, format, cache, variants, ms, spread, gbs, gflops, percent, tokensPerSecond } = result;
     const cell = (value: number | undefined, unit: string, digits = 4) =>
       value === undefined ? "" : `${round(value, digits)} ${unit}`;
-    const rate = cell(gbs, "GB/s") || cell(gflops, "GFLOPS") || cell(result.bytes && result.bytes / 1e6, "MB");
+    const amount = result.count?.toString() ?? cell(result.bytes && result.bytes / 1e6, "MB");
+    const rate = cell(gbs, "GB/s") || cell(gflops, "GFLOPS") || amount;
+    const { batch = 1, depth = 0 } = result;
+    const where = `${shape}${batch > 1 ? ` × ${batch}` : ""}${depth > 0 ? ` after ${depth}` : ""}`;
     const row = [
       kernel.padEnd(28),
-      shape.padEnd(34),
-      [format, variants].filter(Boolean).join(" ").padEnd(14),
+      where.padEnd(34),
+      [format, cache && `cache ${cache}`, variants].filter(Boolean).join(" ").padEnd(14),
       cell(ms, "ms").padStart(12),
       (spread === undefined ? "" : `± ${Math.round(50 * spread)} %`).padStart(8),
       cell(result.cpuMs, "cpu", 3).padStart(11),
@@ -243,16 +226,7 @@ export class Bench {
       cell(percent, "%", 3).padStart(8),
     ];
     console.log(row.join(" ").trimEnd());
-    if (!this.#json) return;
-    const rounded = {
-      ms: ms && round(ms),
-      best: result.best && round(result.best),
-      spread: spread && round(spread, 3),
-      cpuMs: result.cpuMs && round(result.cpuMs, 3),
-    };
-    const line = { ...result, bench, ...rounded, ...this.#about, load: round(loadavg()[0], 2) };
-    mkdirSync(dirname(resolve(this.#json)), { recursive: true });
-    appendFileSync(this.#json, `${JSON.stringify(line)}\n`);
+    for (const file of this.#files) appendLine(file, result, this.#about);
   }
 
   close(): void {
@@ -312,15 +286,3 @@ export class Bench {
 
 /** Pieces of work that one query set can time: 4096 queries is WebGPU's limit per set. */
 const CLOCK_PAIRS = 1024;
-
-/** Short hash of the commit, with a plus where the tree differs from it; "unknown" outside a clone. */
-function commit(): string {
-  try {
-    const git = (...words: string[]) =>
-      execFileSync("git", words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "kernels", "bench").trim() !== "";
-    return git("rev-parse", "--short", "HEAD").trim() + (changed ? "+" : "");
-  } catch {
-    return "unknown";
-  }
-}

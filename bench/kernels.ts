@@ -1,12 +1,13 @@
 // kernels.ts — every kernel at the shapes of real models: first checked against f64, then timed.
-//   node --import tsx bench/kernels.ts [--shape 135m,1.1b,7b] [--only NAME] [--formats f16,bf16,f32] [--quick]
+//   node --import tsx bench/kernels.ts [--shape smollm2-135m,…] [--only NAME] [--formats f16,…] [--caches f32,…] [--quick]
 // The check is of the same record at fewer rows, columns and keys (test/tools/reference.ts is slow): width per row and head, format
 // and variants are those of the timed one. A kernel that fails it ends the run.
 
 import {
-  type AttentionArguments, CANDIDATE_STRIDE, type Dispatch, type Format, type FormatName, type Linear, PAGE, SPLIT, type DeviceFacts,
+  type AttentionArguments, CANDIDATE_STRIDE, type CacheFormat, type Dispatch, type Format, 
+  type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  embed, formats, gather, headnorm, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+  caches, embed, formats, gather, headnorm, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
@@ -15,18 +16,15 @@ import { type Bench, benchArguments, openBench, runBench } from "./harness.ts";
 import { limits, ratesOf } from "./limits.ts";
 import { type Make, type Probe, checkProbe, timeProbe } from "./probes.ts";
 
-const MODELS: Readonly<Record<string, ModelShape>> = {
-  "135m": SHAPES["smollm2-135m"],
-  "1.1b": SHAPES["tinyllama-1.1b"],
-  "7b": SHAPES["llama-7b"],
-};
+const MODELS = ["smollm2-135m", "tinyllama-1.1b", "llama-7b"];
 
 const USAGE = `node --import tsx bench/kernels.ts   (npm run bench:kernels -- …)
-  --shape ${Object.keys(MODELS).join("|")}   several with commas; default all, with --quick 135m
+  --shape ${MODELS.join("|")}   several with commas; default all, with --quick the first
   --only NAME          kernels whose name contains it
-  --formats f16,bf16,f32   of weights, default f16
+  --formats ${Object.keys(formats).join()}   of weights, default all
+  --caches ${Object.keys(caches).join()}   of keys and values, default all
   --quick              short trials, one context length
-  --adapter NAME  --variants shuffle|tiled  --json FILE`;
+  --adapter NAME  --variants shuffle|tiled  --json FILE  --save  --minutes N`;
 
 interface Size {
   readonly rows: number;
@@ -40,6 +38,7 @@ interface Entry {
   readonly kernel: string;
   readonly what: string;
   readonly format?: Format;
+  readonly cache?: CacheFormat;
   /** Of kernels that have variants; none for those that have one. */
   readonly device?: DeviceFacts;
   readonly probe: Probe<Size>;
@@ -60,6 +59,7 @@ interface Context {
   readonly bench: Bench;
   readonly model: ModelShape;
   readonly formats: readonly Format[];
+  readonly caches: readonly CacheFormat[];
   readonly contexts: readonly number[];
   /** Rows of a prefill step. */
   readonly rows: number;
@@ -113,12 +113,15 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
   ]);
 }
 
-function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
+const attentionEntries = (context: Context): Entry[] =>
+  context.caches.flatMap((cache) => cachedAttention(context, cache));
+
+function cachedAttention({ bench, model, contexts, rows }: Context, cache: CacheFormat): Entry[] {
   const { heads, kvHeads, headDim } = model;
   const shape = `${heads}/${kvHeads} × ${headDim}`;
   const common = (make: Make, size: Size): Omit<AttentionArguments, "step" | "device"> => ({
     qkv: make("qkv", [size.rows, (heads + 2 * kvHeads) * headDim]),
-    kv: make.kv(Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim),
+    kv: make.kv(Math.ceil(size.context / PAGE) * PAGE, kvHeads * headDim, cache),
     table: make("table", [1, headDim]),
     y: make("y", [size.rows, heads * headDim]),
     heads,
@@ -144,6 +147,7 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
         {
           kernel: `attention_decode_${device.variants}`,
           what: `1 × ${context} keys, ${shape}`,
+          cache,
           device,
           probe: {
             ...decode,
@@ -156,6 +160,7 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
         {
           kernel: `attention_prefill_${device.variants}`,
           what: `${many.rows} × ${context} keys, ${shape}`,
+          cache,
           device,
           probe: {
             ...prefill,
@@ -178,11 +183,11 @@ function attentionEntries({ bench, model, contexts, rows }: Context): Entry[] {
         },
       },
     };
-    return [...varied, merge];
+    return cache === caches.f32 ? [...varied, merge] : varied; // what is joined are sums in f32, whatever the keys lie in
   });
 }
 
-function otherEntries({ model, formats, rows }: Context): Entry[] {
+function otherEntries({ model, formats, caches, rows }: Context): Entry[] {
   const { dim, heads, kvHeads, headDim, hidden, vocab } = model;
   const width = (heads + 2 * kvHeads) * headDim;
   const size = { rows, n: vocab, context: rows };
@@ -253,18 +258,19 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
         }),
       ]),
     },
-    {
+    ...caches.map((cache): Entry => ({
       kernel: "append",
       what: `${rows} × ${kvHeads * headDim}`,
+      cache,
       probe: probe((make, of, step, device) => [
         append({
           qkv: make("qkv", [of.rows, width]),
-          kv: make.kv(slots(of), kvHeads * headDim),
+          kv: make.kv(slots(of), kvHeads * headDim, cache),
           step,
           device,
         }),
       ]),
-    },
+    })),
     {
       kernel: "swiglu",
       what: `${rows} × ${hidden}`,
@@ -302,40 +308,43 @@ function otherEntries({ model, formats, rows }: Context): Entry[] {
 
 async function main(): Promise<void> {
   const text = { type: "string" } as const;
-  const values = benchArguments(USAGE, { shape: text, only: text, formats: text });
+  const values = benchArguments(USAGE, { shape: text, only: text, formats: text, caches: text });
   const { quick = false, only = "" } = values;
-  const shapes = (values.shape ?? (quick ? "135m" : Object.keys(MODELS).join())).split(",");
-  const names = (values.formats ?? "f16").split(",") as FormatName[];
-  const wrong = shapes.find((name) => !(name in MODELS));
-  if (wrong !== undefined) throw new TypeError(`--shape: got ${wrong}, needed ${Object.keys(MODELS).join(", ")}`);
-  const odd = names.find((name) => !(name in formats));
-  if (odd !== undefined) throw new TypeError(`--formats: got ${odd}, needed ${Object.keys(formats).join(", ")}`);
-
+  const oneOf = <T>(
+    name: "shape" | "formats" | "caches",
+    known: Readonly<Record<string, T>>,
+    otherwise: string[],
+  ): T[] =>
+    (values[name]?.split(",") ?? otherwise).map((word) => {
+      if (word in known) return known[word];
+      throw new TypeError(`--${name}: got ${word}, needed ${Object.keys(known).join(", ")}`);
+    });
+  const models = Object.fromEntries(MODELS.map((name) => [name, name]));
+  const shapes = oneOf("shape", models, quick ? MODELS.slice(0, 1) : MODELS);
+  const chosen = {
+    formats: oneOf<Format>("formats", formats, Object.keys(formats)),
+    caches: oneOf<CacheFormat>("caches", caches, Object.keys(caches)),
+  };
   const bench = await openBench(values);
   let count = 0;
   try {
     await limits(bench);
     for (const name of shapes) {
       const rows = !bench.adapter.isSoftware ? 512 : quick ? 128 : 256;
-      const context: Context = {
-        bench,
-        model: MODELS[name],
-        formats: names.map((each) => formats[each]),
-        contexts: quick ? [512] : [512, 2048],
-        rows,
-      };
+      const context: Context = { bench, model: SHAPES[name], ...chosen, contexts: quick ? [512] : [512, 2048], rows };
       const entries = [...linearEntries(context), ...attentionEntries(context), ...otherEntries(context)];
-      for (const { kernel, what, format, device, probe } of entries) {
+      for (const { kernel, what, format, cache, device, probe } of entries) {
         if (!kernel.includes(only)) continue;
+        if (bench.isLate(`what follows ${kernel} ${name}`)) break;
         const chosen = device ?? bench.gpu.facts;
         // Errors in units of what rounding allows; checkProbe throws above 1.
         const checked = await checkProbe(bench, probe, chosen);
-        const found = await timeProbe(bench, probe, chosen, quick ? { trials: 3, atLeastMs: 5 } : {});
+        const found = await timeProbe(bench, probe, chosen, quick ? { trials: 5, atLeastMs: 5 } : {});
         const rates = await ratesOf(bench, found.work, found.timing);
         const variants = device?.variants;
-        const about = { bench: "kernels", kernel, shape: `${name} ${what}`, format: format?.name, variants } as const;
-        const result = { ...about, ...found.timing, ...rates, checked };
-        bench.report(result);
+        const ways = { format: format?.name, cache: cache?.name, variants };
+        const about = { bench: "kernels", kernel, shape: what, model: name, ...ways } as const;
+        bench.report({ ...about, ...found.timing, ...rates, checked });
         count++;
       }
     }

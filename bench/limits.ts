@@ -1,4 +1,5 @@
-// limits.ts — what a device does at best: a large copy, an empty dispatch, our matrix products; and rates as shares of it.
+// limits.ts — what a device does at best: a large copy, an empty dispatch, multiply-adds out of registers, our matrix
+// products; and rates as shares of it.
 
 import { type StepShape, type Tensor, formats, linear, matrixOf, stepLayout } from "../kernels/index.ts";
 import { randomBytes } from "../test/tools/normals.ts";
@@ -11,8 +12,8 @@ const USAGE = { COPY_SRC: 0x4, COPY_DST: 0x8, STORAGE: 0x80 };
 export interface Limits {
   /** Bytes read plus written by a large copy, per nanosecond. */
   readonly copyGbs: number;
-  /** The fastest of our matrix products. */
-  readonly matmulGflops: number;
+  /** The most arithmetic that was seen: multiply-adds out of registers or, with units of its own, a matrix product. */
+  readonly mostGflops: number;
 }
 
 const measured = new WeakMap<Bench, Promise<Limits>>();
@@ -29,18 +30,21 @@ export async function ratesOf(
   bench: Bench,
   work: Work,
   { ms }: Timing,
-): Promise<Pick<Result, "gbs" | "gflops" | "percent">> {
-  const { copyGbs, matmulGflops } = await limits(bench);
-  const [gbs, gflops] = [work.bytes / ms / 1e6, work.flops / ms / 1e6];
-  return work.bound === "bytes"
-    ? { gbs: round(gbs), percent: round((100 * gbs) / copyGbs, 3) }
-    : { gflops: round(gflops), percent: round((100 * gflops) / matmulGflops, 3) };
+): Promise<Pick<Result, "bytes" | "flops" | "gbs" | "gflops" | "percent">> {
+  const { copyGbs, mostGflops } = await limits(bench);
+  const { bytes, flops, bound } = work;
+  const [gbs, gflops] = [bytes / ms / 1e6, flops / ms / 1e6];
+  return bound === "bytes"
+    ? { bytes, flops, gbs: round(gbs), percent: round((100 * gbs) / copyGbs, 3) }
+    : { bytes, flops, gflops: round(gflops), percent: round((100 * gflops) / mostGflops, 3) };
 }
 
 async function measureLimits(bench: Bench): Promise<Limits> {
   const copyGbs = await measureCopy(bench);
   await measureDispatch(bench);
-  return { copyGbs, matmulGflops: await measureMatmul(bench) };
+  const rates = [await measureMultiplyAdd(bench, "f32")];
+  if (bench.gpu.device.features.has("shader-f16")) rates.push(await measureMultiplyAdd(bench, "f16"));
+  return { copyGbs, mostGflops: Math.max(...rates, await measureMatmul(bench)) };
 }
 
 async function measureCopy(bench: Bench): Promise<number> {
@@ -67,24 +71,72 @@ async function measureDispatch(bench: Bench): Promise<void> {
   // It could write what the next one reads, so that the device keeps them apart as it does in a step.
   const code = `@group(0) @binding(0) var<storage, read_write> data: array<u32>;
     @compute @workgroup_size(1) fn empty() { if (data[0] == 1u) { data[0] = 2u; } }`;
-  const module = device.createShaderModule({ label: "empty", code });
+  const { buffer, dispatch } = await plainKernel(device, "empty", code, 16);
+  const found = await bench.timeWork((repeat) => dispatch(repeat, 1));
+  buffer.destroy();
+  bench.report({ bench: "limits", kernel: "empty dispatch", shape: "1 workgroup", ...found });
+}
+
+/** A kernel that is bound to one buffer of `bytes` bytes and to nothing of ours. */
+async function plainKernel(device: GPUDevice, label: string, code: string, bytes: number) {
+  const module = device.createShaderModule({ label, code });
   const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-  const buffer = device.createBuffer({ size: 16, usage: USAGE.STORAGE });
+  const buffer = device.createBuffer({ size: bytes, usage: USAGE.STORAGE });
   const group = device.createBindGroup({
     layout: pipeline.getBindGroupLayout(0),
     entries: [{ binding: 0, resource: { buffer } }],
   });
-  const found = await bench.timeWork((repeat) => {
+  const dispatch = (repeat: number, workgroups: number): void => {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, group);
-    for (let i = 0; i < repeat; i++) pass.dispatchWorkgroups(1);
+    for (let i = 0; i < repeat; i++) pass.dispatchWorkgroups(workgroups);
     pass.end();
     device.queue.submit([encoder.finish()]);
-  });
+  };
+  return { buffer, dispatch };
+}
+
+/** Sums that each lane has under way: more than the 4 cycles of latency times the 2 units of a CPU core, or of a GPU's. */
+const CHAINS = 10;
+/** Multiply-adds of each sum in a turn of the loop, whose own counting then does not count. */
+const UNROLLED = 16;
+
+/** Multiply-adds whose operands are in registers: nobody's matrix product is faster without units of its own. */
+async function measureMultiplyAdd(bench: Bench, type: "f32" | "f16"): Promise<number> {
+  const { device } = bench.gpu;
+  const [lanes, workgroups, turns] = bench.adapter.isSoftware ? [64, 64, 1 << 8] : [256, 4096, 1 << 8];
+  const sums = Array.from({ length: CHAINS }, (_, i) => `s${i}`);
+  // f16 comes in pairs: GPUs that are faster at it are so for two at a time.
+  const vector = type === "f16" ? "vec2<f16>" : "f32";
+  const wide = type === "f16" ? 2 : 1;
+  const multiplyAdds = sums.map((s) => `${s} = fma(${s}, m, a);`).join(" ");
+  const code = `${type === "f16" ? "enable f16;" : ""}
+    @group(0) @binding(0) var<storage, read_write> data: array<f32>;
+    @compute @workgroup_size(${lanes}) fn multiply_add(@builtin(local_invocation_index) lane: u32) {
+      let m = ${vector}(${type}(data[0])); let a = ${vector}(${type}(data[1] + f32(lane)));
+      ${sums.map((s, i) => `var ${s} = ${vector}(${type}(${i}));`).join(" ")}
+      for (var i = 0u; i < ${turns}u; i++) { ${Array(UNROLLED).fill(multiplyAdds).join("\n        ")} }
+      let sum = ${sums.join(" + ")};
+      if (f32(${type === "f16" ? "sum.x + sum.y" : "sum"}) == 0.5) { data[2] = 1.0; }
+    }`;
+  const { buffer, dispatch } = await plainKernel(device, "multiply_add", code, 16);
+  const found = await bench.timeWork((repeat) => dispatch(repeat, workgroups));
   buffer.destroy();
-  bench.report({ bench: "limits", kernel: "empty dispatch", shape: "1 workgroup", ...found });
+  const flops = 2 * wide * lanes * workgroups * turns * UNROLLED * CHAINS;
+  const gflops = flops / found.best / 1e6;
+  const shape = `${CHAINS} sums a lane, ${lanes * workgroups} lanes`;
+  bench.report({
+    bench: "limits",
+    kernel: "multiply-add",
+    shape,
+    format: type,
+    ...found,
+    flops,
+    gflops: round(gflops),
+  });
+  return gflops;
 }
 
 /** The faster variants, with weights in f32 and in f16. */

@@ -2,6 +2,7 @@
 // f64 (test/tools/reference.ts), and at its real size to be timed.
 
 import {
+  type CacheFormat,
   type DType,
   type Dispatch,
   type Format,
@@ -24,8 +25,8 @@ export interface Make {
   (name: string, shape: readonly number[], dtype?: DType): Tensor;
   /** A weight of normal numbers, in as many pieces as bindings allow. */
   matrix(name: string, rows: number, columns: number, format: Format): Matrix;
-  /** Keys and values of a layer, in f32. */
-  kv(slots: number, kvDim: number): KvLayer;
+  /** Keys and values of a layer; default in f32. */
+  kv(slots: number, kvDim: number, format?: CacheFormat): KvLayer;
 }
 
 /** What a probe builds: the step and the dispatches. `S` is whatever sizes it depends on. */
@@ -58,7 +59,7 @@ export async function checkProbe<S>(bench: Bench, probe: Probe<S>, device: Devic
   };
   const make: Make = Object.assign(tensor, {
     matrix: (name: string, rows: number, k: number, format: Format) => one.matrix(name, [rows, k], next, format),
-    kv: (slots: number, kvDim: number) => one.kv([slots, kvDim], next),
+    kv: (slots: number, kvDim: number, format?: CacheFormat) => one.kv([slots, kvDim], next, next, format),
   });
   const found = await one.run(record(make, small, one.layout, device));
   one.close();
@@ -86,8 +87,8 @@ export async function timeProbe<S>(
         {
           matrix: (name: string, rows: number, columns: number, format: Format) =>
             makeMatrix(bench, tensors, `${name}#${copy}`, rows, columns, format),
-          kv: (slots: number, kvDim: number) => {
-            const layer = kvLayer(caches.f32, copy, slots, kvDim);
+          kv: (slots: number, kvDim: number, format: CacheFormat = caches.f32) => {
+            const layer = kvLayer(format, copy, slots, kvDim);
             for (const { name, shape: dims, dtype } of [layer.keys, layer.values])
               makeTensor(bench, tensors, name, dims, dtype);
             return layer;
@@ -111,6 +112,7 @@ export async function timeProbe<S>(
         ms: found.ms / copies,
         best: found.best / copies,
         spread: found.spread,
+        trials: found.trials,
         ...(found.cpuMs !== undefined && { cpuMs: found.cpuMs / copies }),
       },
       work: { bytes: sum("bytes"), flops: sum("flops"), bound: all[0].bound },

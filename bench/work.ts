@@ -8,7 +8,8 @@ const isWeight = (name: string): boolean => !["x", "y", "bias"].includes(name);
 
 /**
  * Work of one dispatch. `lengths`: keys that each token row attends to (attention kernels only). Bytes count every input
- * and output once, however often a kernel reads them; matrix products and prefill attention are bound by arithmetic.
+ * and output once, however often a kernel reads them; matrix products and prefill attention are bound by arithmetic. Flops
+ * are additions, multiplications and elementary functions of floats; a copy, a search and angles in whole numbers have none.
  */
 export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly number[] = []): Work {
   const { kernel, bind, constants } = dispatch;
@@ -18,7 +19,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
   /** Of the tensors that a weight's format is made of: what is bound besides activations and bias. */
   const weightBytes = () =>
     Object.entries(bind).reduce((sum, [name, tensor]) => sum + (isWeight(name) ? tensorBytes(tensor) : 0), 0);
-  const bytes = (n: number): Work => ({ bytes: n, flops: 0, bound: "bytes" });
+  const bytes = (n: number, flops = 0): Work => ({ bytes: n, flops, bound: "bytes" });
   switch (kernel) {
     case "matvec":
     case "matmul_tiled":
@@ -48,25 +49,33 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       };
     }
     case "attention_merge":
-      return bytes(4 * rows * columns("y") * (1 + shape.splits));
-    case "rmsnorm":
-      return bytes(4 * columns("x") * (2 * (dispatch.ofOutputs ? outputs : rows) + 1));
+      return bytes(4 * rows * columns("y") * (1 + shape.splits), 2 * rows * columns("y") * shape.splits);
+    case "rmsnorm": {
+      const used = dispatch.ofOutputs ? outputs : rows;
+      return bytes(4 * columns("x") * (2 * used + 1), 4 * columns("x") * used); // squares, their sum, two products
+    }
     case "headnorm":
       // Queries and keys are read and written: of a row's elements all but the values, twice.
-      return bytes(4 * (columns("weight") + rows * (columns("qkv") + constants.HEADS * constants.HEAD_DIM)));
+      return bytes(
+        4 * (columns("weight") + rows * (columns("qkv") + constants.HEADS * constants.HEAD_DIM)),
+        2 * rows * (columns("qkv") + constants.HEADS * constants.HEAD_DIM),
+      );
     case "embed":
-      return bytes((rows * weightBytes()) / constants.ROWS + 4 * rows * columns("y"));
-    case "rope":
-      return bytes(4 * rows * 2 * constants.HALF * (2 * (constants.HEADS + constants.KV_HEADS) + 1));
+      return bytes((rows * weightBytes()) / constants.ROWS + 4 * rows * columns("y"), rows * columns("y"));
+    case "rope": {
+      const turned = constants.HEADS + constants.KV_HEADS;
+      // A pair takes four products and two sums.
+      return bytes(4 * rows * 2 * constants.HALF * (2 * turned + 1), 6 * rows * constants.HALF * turned);
+    }
     case "append":
       return bytes(4 * rows * 4 * constants.KV_DIM);
     case "angles":
       return bytes(4 * fills * fillRows * columns("table"));
     case "swiglu":
-      return bytes(4 * rows * 3 * columns("y"));
+      return bytes(4 * rows * 3 * columns("y"), 5 * rows * columns("y")); // up · gate / (1 + exp(−gate))
     case "gather":
       return bytes(4 * outputs * 2 * columns("y"));
     case "topk":
-      return bytes(4 * outputs * columns("logits"));
+      return bytes(4 * outputs * columns("logits"), 2 * outputs * columns("logits")); // Σ exp
   }
 }

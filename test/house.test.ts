@@ -272,7 +272,7 @@ test("what stands in the folders of tests and benchmarks is named in their READM
       ...missing("test", "test/tools", /\.test\.ts$/),
       ...missing("test/fixtures", "test/fixtures", /^(README\.md|goldens|verify_goldens\.py)$/),
       // The programs; what they share stands in the files themselves.
-      ...missing("bench", "bench", /^(README\.md|results|harness\.ts|limits\.ts|loading\.ts|probes\.ts|work\.ts)$/),
+      ...missing("bench", "bench", /^(README\.md|results|harness\.ts)$/),
     ],
     "files without a row",
   );
