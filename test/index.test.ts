@@ -107,6 +107,14 @@ tests("memory as reported is the buffers that exist", async () => {
   assert.ok(llama.memory.kv >= llama.kvBytes(75));
 });
 
+tests("what a prompt and the tokens after it need is compiled when load has ended", async () => {
+  using llama = await Llama.load(sweep, { device });
+  calls.reset();
+  const { ids: answer } = await llama.complete(ids(70), { allowBeyond: true, maxNewTokens: 5, ignoreEos: true });
+  assert.is(answer.length, 5);
+  assert.is(calls.createComputePipelineAsync, 0);
+});
+
 /** A checkpoint with something wrong, by what is wrong. */
 const damaged: Record<string, [() => Promise<FileSet>, ErrorCode]> = {
   "no weights": [async () => memoryFiles({ "config.json": readFileSync(join(sweep, "config.json")) }), "checkpoint"],

@@ -9,6 +9,9 @@ import { type Compiled, Pipelines, STEP_LAYOUT } from "./pipelines.ts";
 const USAGE = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80 };
 const MAP_READ = 0x1;
 
+/** A few elements of any type that a kernel binds. */
+const WARM_BYTES = 256;
+
 /** Errors that may come of work, and of making a buffer. */
 const WORK = ["validation", "internal"] as const;
 const BUFFER = [...WORK, "out-of-memory"] as const;
@@ -218,6 +221,44 @@ export class Gpu {
         ],
       });
     }, BUFFER);
+  }
+
+  /**
+   * Compiles dispatches whose tensors need not be there yet, and starts one workgroup of each pipeline: lavapipe, and some
+   * drivers of GPUs, translate one at its first start. `data` is a step of one token. What the workgroups read and write are
+   * buffers that nobody looks at, too small for the model; WebGPU keeps accesses beyond their end inside them. Resolves when
+   * all have been submitted. Throws `kernel` where WGSL does not compile.
+   */
+  async warm(dispatches: readonly Dispatch[], data: Uint32Array<ArrayBuffer>): Promise<void> {
+    this.#own(() => this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength));
+    const started = new Set<Compiled>();
+    await Promise.all(
+      dispatches.map(async (dispatch) => {
+        const compiled = await this.#pipelines.compile(dispatch);
+        this.check(); // it may have been closed meanwhile
+        if (started.has(compiled)) return;
+        started.add(compiled);
+        this.#start(compiled);
+      }),
+    );
+  }
+
+  #start({ pipeline, bindings, layouts }: Compiled): void {
+    const make = () => this.device.createBuffer({ label: "warm", size: WARM_BYTES, usage: USAGE.STORAGE });
+    const buffers = this.#own(() => new Map(bindings.map((binding) => [binding, make()])), BUFFER);
+    this.#submit((encoder) => {
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, this.#stepGroup);
+      for (const [i, layout] of layouts.entries()) {
+        const own = bindings.filter(({ group }) => group === i + 1);
+        const entries = own.map((each) => ({ binding: each.binding, resource: { buffer: buffers.get(each)! } }));
+        pass.setBindGroup(i + 1, this.device.createBindGroup({ layout, entries }));
+      }
+      pass.dispatchWorkgroups(1);
+      pass.end();
+    });
+    for (const buffer of buffers.values()) buffer.destroy();
   }
 
   /** Compiles (once) and binds a list of dispatches. Throws `kernel` with file and line where WGSL does not compile. */

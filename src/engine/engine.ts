@@ -21,13 +21,22 @@ import { MAX_SINGLES, type Segment, StepWriter, splitSegments } from "./step.ts"
 /** Host and device memory that the logits of one step may take. */
 const LOGITS_BYTES = 32 << 20;
 
+/** What nearly every request begins with: its prompt, then one token after another. */
+const LIKELY: readonly Plan[] = (["prefill", "decode"] as const).map((attention) => ({
+  rows: attention === "prefill" ? "many" : "few",
+  outputs: "few",
+  attention,
+  rawKeys: false,
+  candidates: true,
+}));
+
 /** How to run a model. */
 export interface EngineOptions extends MemoryLimits {
   /** Rows per step. */
   readonly maxRows?: number;
 }
 
-/** Runs steps one after another; owns the GPU tensors of one model. */
+/** Runs steps one after another; owns the GPU tensors of one model. The weights may come to the device after it is made. */
 export class Engine {
   readonly gpu: Gpu;
   readonly config: ModelConfig;
@@ -66,6 +75,14 @@ export class Engine {
     this.#activations = this.#createActivations();
     this.#writer = new StepWriter(this.#layout, 64);
     gpu.createStep(this.#writer.bytes);
+  }
+
+  /** Has compiled, before the first step and its weights are there, what it will most likely need. Throws as `Gpu.warm` does. */
+  async warm(): Promise<void> {
+    await this.gpu.warm(
+      LIKELY.flatMap((plan) => this.dispatches(plan).dispatches),
+      this.#writer.one(),
+    );
   }
 
   /** The recording that a step of these segments replays; compiled where it is the first of its plan. */

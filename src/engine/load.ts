@@ -4,7 +4,7 @@ import type { Variants } from "../../kernels/index.ts";
 import { deviceFacts } from "../device/facts.ts";
 import { Gpu } from "../device/gpu.ts";
 import { weightSink } from "../device/upload.ts";
-import { type LoadOptions, type WeightSource, loadWeights } from "../model/weights.ts";
+import { type LoadOptions, type WeightSource, loadWeights, planWeights } from "../model/weights.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { Placed } from "./placement.ts";
 
@@ -15,8 +15,8 @@ export interface PlaceOptions extends EngineOptions, LoadOptions {
 }
 
 /**
- * Finds what kernels may know of the device, uploads the weights and makes the engine. Throws as `deviceFacts` and
- * `loadWeights` do, and what the device has reported; nothing stays allocated then.
+ * Finds what kernels may know of the device, makes the engine, and uploads the weights while it compiles. Throws as
+ * `deviceFacts`, `loadWeights` and `Engine.warm` do, and what the device has reported; nothing stays allocated then.
  */
 export async function loadEngine(
   device: GPUDevice,
@@ -26,8 +26,13 @@ export async function loadEngine(
   const { facts, notes } = await deviceFacts(device, options.variants);
   const gpu = new Gpu(device, facts);
   try {
-    const weights = await loadWeights(source, weightSink(gpu), options);
-    const engine = new Engine(gpu, source.config, weights, options);
+    const sink = weightSink(gpu);
+    const planned = planWeights(source, sink.maxBindingBytes);
+    const engine = new Engine(gpu, source.config, planned.weights, options);
+    const warm = engine.warm();
+    warm.catch(() => {}); // loading may fail first
+    await loadWeights(source, sink, options, planned);
+    await warm;
     await gpu.idle();
     return { engine, notes };
   } catch (error) {

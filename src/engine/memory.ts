@@ -55,7 +55,7 @@ export class SequenceMemory {
   released = 0;
   readonly #gpu: MemoryDevice;
   readonly #config: MemoryShape;
-  readonly #idlePages: number;
+  readonly #idleKvBytes: number | undefined;
   readonly #replaced: () => void;
   readonly #open = new Set<Sequence>();
 
@@ -72,8 +72,13 @@ export class SequenceMemory {
     gpu.create(this.partials, "activations");
     const { pageBytes, maxPages } = this.kv;
     this.maxPages = Math.min(maxPages, Math.floor((limits.maxKvBytes ?? Infinity) / pageBytes));
-    const idle = limits.idleKvBytes ?? Math.max(64 << 20, gpu.memory.weights / 8);
-    this.#idlePages = Math.floor(idle / pageBytes);
+    this.#idleKvBytes = limits.idleKvBytes;
+  }
+
+  /** Asked at each use: the weights may still be on their way when this is made. */
+  get #idlePages(): number {
+    const idle = this.#idleKvBytes ?? Math.max(64 << 20, this.#gpu.memory.weights / 8);
+    return Math.floor(idle / this.kv.pageBytes);
   }
 
   /** Longest sequence: what the bindings of this device, and the pool, can hold of its keys, angles and parts. */

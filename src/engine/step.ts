@@ -58,6 +58,15 @@ export class StepWriter {
     return this.#words.byteLength;
   }
 
+  /** A step of one token at the beginning of page 0, alone and as a tile, whose logits are wanted. */
+  one(): Uint32Array<ArrayBuffer> {
+    const words = this.#words.fill(0);
+    words.set([1, 1, 1, 1]);
+    words[this.layout.tileAt + 1] = 1; // rows of the tile
+    words[this.layout.outputAt + 1] = 1; // candidates
+    return words.subarray(0, this.layout.pageAt + 1);
+  }
+
   /**
    * Lays the segments out as rows, those that stand alone first; outputs are in the segments' order. The caller has checked
    * that they fit the capacity.

@@ -55,28 +55,38 @@ export type WeightSource = Pick<Checkpoint, "describe" | "config" | "tensors" | 
  * Streams every tensor of a checkpoint into the sink. Peak host memory is two chunks as stored and one as uploaded
  * (48 MiB), plus what the source allocates per read. Throws LlariatError "checkpoint" naming the tensor and element for
  * NaN or infinity, "device" for a row that fits no binding, "source" and "aborted"; after a failure the sink holds part of
- * the weights, which its owner frees.
+ * the weights, which its owner frees. `planned`: where the caller has asked
+ * `planWeights` before, for this checkpoint and this sink.
  */
 export async function loadWeights(
   checkpoint: WeightSource,
   sink: WeightSink,
   options: LoadOptions = {},
+  planned = planWeights(checkpoint, sink.maxBindingBytes),
 ): Promise<Weights> {
-  const { weights, jobs } = plan(checkpoint, sink.maxBindingBytes);
-  await stream(jobs, checkpoint.bytes, sink, options);
-  return weights;
+  await stream(planned.jobs, checkpoint.bytes, sink, options);
+  return planned.weights;
 }
 
 /** Bytes that `loadWeights` puts on a GPU, known from the headers alone. */
 export function weightBytes(checkpoint: Checkpoint): number {
-  return plan(checkpoint, Infinity).weights.bytes;
+  return planWeights(checkpoint, Infinity).weights.bytes;
 }
 
 /** Bytes per read and per upload: large enough for any disk's full speed, small against the memory of a laptop. */
 const CHUNK_BYTES = 16 * 2 ** 20;
 
-/** Decides every tensor and every transfer before the first byte is read. */
-function plan(checkpoint: WeightSource, maxBindingBytes: number): { weights: Weights; jobs: Job[] } {
+/** What loading will make, and every transfer of it. */
+export interface WeightPlan {
+  readonly weights: Weights;
+  readonly jobs: readonly Job[];
+}
+
+/**
+ * Decides every tensor and every transfer before the first byte is read. `maxBindingBytes`: the sink's. Throws as `loadWeights`
+ * does for what the headers alone tell.
+ */
+export function planWeights(checkpoint: WeightSource, maxBindingBytes: number): WeightPlan {
   const { config, tensors, tied } = checkpoint;
   const jobs: Job[] = [];
   let bytes = 0;

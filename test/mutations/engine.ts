@@ -129,6 +129,7 @@ export const engine: readonly Mutation[] = [
     ["angles: a setting's text is made at every step", "const key = `${this.#key} ${length}`;", "const key = `${ropeKey(rope)} ${length}`;"],
     ["angles: a range that is nobody's comes back", "if (!this.#regions.includes(region)) return; // it was given back meanwhile\n", ""],
   ]),
+  ...of("src/engine/engine.ts", ["index"], [["engine: only prompts are compiled in advance", '(["prefill", "decode"] as const).map', '(["prefill"] as const).map']]),
   ...of("src/engine/engine.ts", ["engine/engine"], [
     ["engine: chunks of a prompt are submitted all at once", "    await before;\n", ""],
   ]),
