@@ -7,7 +7,8 @@ import {
   type AttentionArguments, CANDIDATE_STRIDE, type CacheFormat, type Dispatch, type Format, 
   type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  caches, embed, formats, gather, headnorm, matmulTiled, matmulShuffle, matvec, rmsnorm, rope, swiglu, tileRows, topk,
+  caches, embed, formats, gather, headnorm, lanesOf, matmulTiled, matmulShuffle, matvec, matvecRows, rmsnorm, rope, rowClass, swiglu,
+  tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
 import { type StepPlan, plainRows, scrambled } from "../test/tools/harness.ts";
@@ -92,15 +93,25 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
           x: make("x", [size.rows, k]),
           weight: make.matrix("weight", size.n, k, format),
           y: make("y", [size.rows, size.n]),
+          rows: count,
           step,
           device: chosen,
         }),
-      fromMemory: count === 1,
+      fromMemory: rowClass(count) !== undefined,
     };
     return { what: `${name} ${count} × ${n} × ${k}`, format, device, probe };
   };
+  const few: [string, Linear][] = [
+    ["matvec", matvec],
+    ["matvec_rows", matvecRows],
+    ...(lanesOf(bench.gpu.facts) ? [["matmul_shuffle", matmulShuffle] as [string, Linear]] : []),
+  ];
   return formats.flatMap((format) => [
     ...layers.map((layer) => ({ kernel: "matvec", ...entry(matvec, layer, format, bench.gpu.facts, 1) })),
+    // Few rows, through every kernel that may have them: rows of ROW_CLASSES in kernels/choose.ts, and those between.
+    ...[1, 2, 4, 8, 16].flatMap((count) =>
+      few.map(([kernel, linear]) => ({ kernel, ...entry(linear, layers[2], format, bench.gpu.facts, count) })),
+    ),
     ...bench.variants.flatMap((device) => {
       const [kernel, linear] =
         device.variants === "shuffle"

@@ -22,6 +22,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
   const bytes = (n: number, flops = 0): Work => ({ bytes: n, flops, bound: "bytes" });
   switch (kernel) {
     case "matvec":
+    case "matvec_rows":
     case "matmul_tiled":
     case "matmul_shuffle": {
       const used = dispatch.ofOutputs ? outputs : rows;

@@ -8,7 +8,7 @@ export type Reduction = "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/red
 
 /** What is chosen between, by kernel: another kernel, another part, or another way over a row. */
 export interface Choices {
-  readonly linear: "matvec" | "matmul_shuffle" | "matmul_tiled";
+  readonly linear: "matvec" | "matvec_rows" | "matmul_shuffle" | "matmul_tiled";
   readonly attention_prefill: "attention_prefill_shuffle" | "attention_prefill_tiled";
   readonly attention_decode: "attention_decode_shuffle" | "attention_decode_tiled";
   readonly matvec: Reduction;
@@ -32,8 +32,14 @@ interface Row<Variant> {
   readonly why: string;
 }
 
-/** Rows up to which reading each weight once per row beats a tile that is mostly empty (bench/kernels.ts). */
-export const FEW_ROWS = 4;
+/**
+ * How many rows share the reads of a weight is compiled into a kernel. A step of few rows takes the least of these that holds
+ * them, so that a batch that grows to 16 compiles three times and not fifteen.
+ */
+export const ROW_CLASSES = [1, 4, 8, 16] as const;
+
+/** Rows that a step has room for, of ROW_CLASSES; undefined for more than the last, which are many. */
+export const rowClass = (rows: number): number | undefined => ROW_CLASSES.find((each) => rows <= each);
 
 const shuffles = (device: DeviceFacts): boolean => lanesOf(device) > 0 && device.variants === "shuffle";
 const hasSubgroups = ({ subgroupMax }: DeviceFacts): boolean => subgroupMax > 0;
@@ -42,13 +48,20 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   linear: [
     {
       variant: "matvec",
-      when: (_, { rows }) => rows <= FEW_ROWS,
-      why: "bound by reading the weight, which a row does with all lanes side by side; a tile of 16 or 32 rows would be empty",
+      when: (_, { rows }) => rows === 1,
+      why: "bound by reading the weight, which a row does with all lanes side by side; a tile of rows would be empty",
     },
     {
       variant: "matmul_shuffle",
       when: shuffles,
-      why: "no barrier and the fewest reads per multiply-add; this very product was measured, or is known, to be faster here",
+      why:
+        "no barrier and the fewest reads per multiply-add; this very product was measured, or is known, to be faster here. " +
+        "A tile of as few rows as the step has beats matvec_rows too: see kernels/README.md",
+    },
+    {
+      variant: "matvec_rows",
+      when: (_, { rows }) => rowClass(rows) !== undefined,
+      why: "bound by reading the weight, which all rows of the step then share; matmul_tiled would leave half of its tile empty",
     },
     { variant: "matmul_tiled", why: "every GPU has workgroup memory, and 12 reads of it feed 32 multiply-adds" },
   ],

@@ -26,6 +26,7 @@ export type { Linear, LinearArguments } from "./linear.ts";
 export { matmulTiled } from "./matmul_tiled.ts";
 export { matmulShuffle } from "./matmul_shuffle.ts";
 export { matvec } from "./matvec.ts";
+export { matvecRows } from "./matvec_rows.ts";
 export { rmsnorm } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";
 export { swiglu } from "./swiglu.ts";

@@ -12,12 +12,14 @@ import type { Linear, LinearArguments } from "./linear.ts";
 import { matmulShuffle } from "./matmul_shuffle.ts";
 import { matmulTiled } from "./matmul_tiled.ts";
 import { matvec } from "./matvec.ts";
+import { matvecRows } from "./matvec_rows.ts";
 
 /** Arguments of attention in parts: `partials` holds what `attention_merge` joins. */
 export type DecodeArguments = AttentionArguments & { readonly partials: Tensor };
 
 const LINEAR: Readonly<Record<Choices["linear"], Linear>> = {
   matvec,
+  matvec_rows: matvecRows,
   matmul_shuffle: matmulShuffle,
   matmul_tiled: matmulTiled,
 };
@@ -30,9 +32,9 @@ const DECODE: Readonly<Record<Choices["attention_decode"], (args: DecodeArgument
   attention_decode_tiled: attentionDecodeTiled,
 };
 
-/** A linear layer of about `rows` rows; see linear.ts for the other arguments. */
-export function linear({ rows, ...args }: LinearArguments & { readonly rows: number }): Dispatch[] {
-  const size = { rows, n: args.weight.rows, k: args.weight.columns };
+/** A linear layer of at most `rows` rows; see linear.ts for the arguments. */
+export function linear(args: LinearArguments & { readonly rows: number }): Dispatch[] {
+  const size = { rows: args.rows, n: args.weight.rows, k: args.weight.columns };
   return LINEAR[choose("linear", size, args.device)](args);
 }
 

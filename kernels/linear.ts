@@ -1,4 +1,4 @@
-// linear.ts — what the three kernels of a linear layer (matvec, matmul_tiled, matmul_shuffle) have in common.
+// linear.ts — what the kernels of a linear layer (matvec, matvec_rows, matmul_tiled, matmul_shuffle) have in common.
 
 import { LlariatError } from "../src/error.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
@@ -10,6 +10,7 @@ import type { PartName } from "./wgsl.ts";
 /**
  * `y = scale · (x · weightᵀ (+ bias)) (+ y if add)`, scale 1 unless given: `x` [rows, k] f32, `weight` [n, k] in any format and number of pieces,
  * `bias` [n] f32, `y` [rows, n] f32. `ofOutputs`: one row per output of the step instead of per token row.
+ * `rows`: how many rows a step has at most, default many; kernels that hold several rows at a time hold no more than these.
  */
 export interface LinearArguments {
   readonly x: Tensor;
@@ -19,6 +20,7 @@ export interface LinearArguments {
   readonly add?: boolean;
   readonly scale?: number;
   readonly ofOutputs?: boolean;
+  readonly rows?: number;
   readonly step: StepLayout;
   readonly device: DeviceFacts;
 }

@@ -1,3 +1,4 @@
+import { rowClass } from "./choose.ts";
 import { lanesOf } from "./device.ts";
 import { type Linear, linearPieces } from "./linear.ts";
 
@@ -7,11 +8,11 @@ import { type Linear, linearPieces } from "./linear.ts";
 const tileRowsOf = (lanes: number): number => Math.min(16, 2 * lanes);
 const TILE_COLUMNS = 4;
 
-/** A linear layer for many rows on devices with subgroups of one size. See linear.ts for the arguments. */
+/** A linear layer for several rows on devices with subgroups of one size; the tile is no taller than few rows are. See linear.ts for the arguments. */
 export const matmulShuffle: Linear = (args) =>
   linearPieces(args, (n) => {
     const WG = lanesOf(args.device);
-    const TILE_ROWS = tileRowsOf(WG);
+    const TILE_ROWS = Math.min(tileRowsOf(WG), rowClass(args.rows ?? Infinity) ?? Infinity);
     return {
       kernel: "matmul_shuffle",
       enables: ["subgroups"],

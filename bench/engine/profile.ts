@@ -25,11 +25,11 @@ export async function profile(
   sequence.push(tokenIds(capacity, llama.config.vocab));
   const short = await engine.memory.reserve(sequence, capacity);
   if (short) throw short;
-  const common = { outputs: "few", rawKeys: false, candidates: true } as const;
+  const common = { outputs: 1, rawKeys: false, candidates: true } as const;
   const cases: [string, Plan, number, number][] = [
-    [`prefill ${chunk}`, { ...common, rows: "many", attention: "prefill" }, 0, chunk],
-    [`decode at ${DECODE_AFTER}`, { ...common, rows: "few", attention: "decode" }, DECODE_AFTER, 1],
-    [`decode at ${prompt}`, { ...common, rows: "few", attention: "decode" }, prompt, 1],
+    [`prefill ${chunk}`, { ...common, rows: engine.maxRows, attention: "prefill" }, 0, chunk],
+    [`decode at ${DECODE_AFTER}`, { ...common, rows: 1, attention: "decode" }, DECODE_AFTER, 1],
+    [`decode at ${prompt}`, { ...common, rows: 1, attention: "decode" }, prompt, 1],
   ];
   for (const [what, plan, from, count] of cases) {
     const { dispatches, writer } = engine.dispatches(plan);

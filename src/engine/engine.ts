@@ -2,10 +2,10 @@
 
 import {
   CANDIDATE_STRIDE,
-  FEW_ROWS,
   type StepLayout,
   type Tensor,
   readCandidates,
+  rowClass,
   stepLayout,
   stepRows,
   stride,
@@ -21,14 +21,15 @@ import { MAX_SINGLES, type Segment, StepWriter, splitSegments } from "./step.ts"
 /** Host and device memory that the logits of one step may take. */
 const LOGITS_BYTES = 32 << 20;
 
-/** What nearly every request begins with: its prompt, then one token after another. */
-const LIKELY: readonly Plan[] = (["prefill", "decode"] as const).map((attention) => ({
-  rows: attention === "prefill" ? "many" : "few",
-  outputs: "few",
-  attention,
-  rawKeys: false,
-  candidates: true,
-}));
+/** What nearly every request begins with: its prompt, then one token after another. `many` rows are as many as a step has. */
+const likely = (many: number): readonly Plan[] =>
+  (["prefill", "decode"] as const).map((attention) => ({
+    rows: attention === "prefill" ? many : 1,
+    outputs: 1,
+    attention,
+    rawKeys: false,
+    candidates: true,
+  }));
 
 /** How to run a model. */
 export interface EngineOptions extends MemoryLimits {
@@ -80,7 +81,7 @@ export class Engine {
   /** Has compiled, before the first step and its weights are there, what it will most likely need. Throws as `Gpu.warm` does. */
   async warm(): Promise<void> {
     await this.gpu.warm(
-      LIKELY.flatMap((plan) => this.dispatches(plan).dispatches),
+      likely(this.maxRows).flatMap((plan) => this.dispatches(plan).dispatches),
       this.#writer.one(),
     );
   }
@@ -123,8 +124,8 @@ export class Engine {
     const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
     const { alone, tiled } = splitSegments(segments);
     return {
-      rows: rows <= FEW_ROWS ? "few" : "many",
-      outputs: outputs <= FEW_ROWS ? "few" : "many",
+      rows: rowClass(rows) ?? this.maxRows,
+      outputs: rowClass(outputs) ?? this.maxOutputs,
       attention: tiled.length === 0 ? "decode" : alone.length === 0 ? "prefill" : "both",
       rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
       candidates: want === "candidates",

@@ -1,7 +1,6 @@
 // forward.ts — the forward pass. One call records the dispatches of a plan; decoding replays the list.
 
 import {
-  FEW_ROWS,
   type Dispatch,
   type KvLayer,
   type StepLayout,
@@ -41,9 +40,9 @@ export interface Activations {
 
 /** Which kernels a recording uses; a step's size decides (src/engine/engine.ts). */
 export interface Plan {
-  /** Linear layers: `few` rows read each weight once per row, `many` rows share it. */
-  readonly rows: "few" | "many";
-  readonly outputs: "few" | "many";
+  /** Rows and outputs that it has room for: what linear layers are chosen by (kernels/choose.ts, ROW_CLASSES). */
+  readonly rows: number;
+  readonly outputs: number;
   /** `decode` for rows that stand alone, `prefill` for neighbouring rows of a sequence, `both` where a step has both. */
   readonly attention: "decode" | "prefill" | "both";
   /** Whether some sequence caches raw keys. */
@@ -76,10 +75,8 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
   const { weights, config, kv, step, device, activations: a } = model;
   const { heads, kvHeads, rmsEps: eps, attentionMultiplier: scale } = config;
   const added = { add: true, scale: config.residualMultiplier }; // x += …
-  const { rawKeys } = plan;
+  const { rawKeys, rows } = plan;
   const attention = ATTENTION[plan.attention];
-  const rows = plan.rows === "few" ? FEW_ROWS : step.capacity.rows;
-  const outputs = plan.outputs === "few" ? FEW_ROWS : step.capacity.outputs;
 
   run(angles({ table: a.table, step }));
   run(embed({ weight: weights.embed, y: a.x, scale: config.embeddingMultiplier, step, device })); // x [rows, dim]
@@ -101,7 +98,7 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
   }
   run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]
   run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, device }));
-  const ofOutputs = { ofOutputs: true, rows: outputs, scale: 1 / (config.logitsScaling ?? 1) };
+  const ofOutputs = { ofOutputs: true, rows: plan.outputs, scale: 1 / (config.logitsScaling ?? 1) };
   run(linear({ x: a.final, weight: weights.head, y: a.logits, ...ofOutputs, step, device })); // [outputs, vocab]
   if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step, device }));
 }

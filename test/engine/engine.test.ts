@@ -55,7 +55,7 @@ async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): P
   return worst;
 }
 
-const PLAN = { rows: "few", outputs: "few", attention: "decode", rawKeys: false, candidates: true } as const;
+const PLAN = { rows: 1, outputs: 1, attention: "decode", rawKeys: false, candidates: true } as const;
 
 /** A prompt, single tokens, and steps that mix sequences, settings and meanings, as the batch makes them. */
 const STEPS: readonly (readonly Run[])[] = [

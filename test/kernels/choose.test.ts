@@ -4,9 +4,10 @@ import * as assert from "uvu/assert";
 import {
   type Choices,
   type DeviceFacts,
-  FEW_ROWS,
+  ROW_CLASSES,
   choose,
   plainVariant,
+  rowClass,
   stepRows,
   variantName,
 } from "../../kernels/index.ts";
@@ -22,7 +23,7 @@ const KERNELS: readonly (keyof Choices)[] = [
   "topk",
   "elementwise",
 ];
-const many = { rows: FEW_ROWS + 1, n: 100, k: 100 };
+const many = { rows: 17, n: 100, k: 100 };
 const all = (device: DeviceFacts): string[] => KERNELS.map((kernel) => choose(kernel, many, device));
 
 const none: DeviceFacts = { subgroupMin: 0, subgroupMax: 0, variants: "tiled" };
@@ -71,10 +72,18 @@ test("subgroups of one size: shuffles where they are faster, and in matvec alway
   }
 });
 
-test("few rows of a linear layer read the weight once each, on every device", () => {
-  for (const device of [none, sized(32, "tiled"), sized(8, "shuffle")]) {
-    assert.is(choose("linear", { ...many, rows: FEW_ROWS }, device), "matvec");
+test("one row of a linear layer is matvec's on every device, up to 16 share the reads of the weight", () => {
+  const chosen = (rows: number, device: DeviceFacts) => choose("linear", { ...many, rows }, device);
+  for (const device of [none, sized(32, "tiled"), sized(8, "shuffle")]) assert.is(chosen(1, device), "matvec");
+  for (const rows of [2, 16]) {
+    for (const device of [none, sized(32, "tiled")]) assert.is(chosen(rows, device), "matvec_rows");
+    assert.is(chosen(rows, sized(8, "shuffle")), "matmul_shuffle");
   }
+});
+
+test("a step's rows are rounded up to the least class that holds them, and beyond 16 they are many", () => {
+  assert.equal([0, 1, 2, 4, 5, 8, 9, 16].map(rowClass), [1, 1, 4, 4, 8, 8, 16, 16]);
+  assert.is(rowClass(ROW_CLASSES.at(-1)! + 1), undefined);
 });
 
 test("what was refused gives way to the next that holds, the plain variant to nothing", () => {

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { refused } from "../tools/refused.ts";
 import {
   CANDIDATE_STRIDE,
+  ROW_CLASSES,
   type CacheFormat,
   type DType,
   type Dispatch,
@@ -128,11 +129,11 @@ const devices: DeviceFacts[] = [
     ];
   }),
 ];
-const plans: Plan[] = (["few", "many"] as const).flatMap((rows) =>
+const plans: Plan[] = [...ROW_CLASSES, 256].flatMap((rows) =>
   [false, true].map((rawKeys) => ({
     rows,
     outputs: rows,
-    attention: rows === "few" ? "decode" : "prefill",
+    attention: rows === 256 ? "prefill" : "decode",
     rawKeys,
     candidates: true,
   })),

@@ -82,6 +82,7 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
     return [kernels.headnorm({ qkv, weight, ...heads, eps: 1e-5, step: one.layout, device })];
   },
   matvec: linear(kernels.matvec),
+  matvec_rows: linear(kernels.matvecRows),
   matmul_tiled: linear(kernels.matmulTiled),
   matmul_shuffle: linear(kernels.matmulShuffle),
   rmsnorm: (one, device) => {

@@ -1,4 +1,4 @@
-// linear.test.ts — matvec, matmul_tiled and matmul_shuffle over formats, biases, sums into y, weights in pieces, odd sizes.
+// linear.test.ts — matvec, matvec_rows, matmul_tiled and matmul_shuffle over formats, biases, sums into y, weights in pieces, odd sizes.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -13,6 +13,7 @@ import {
   matmulShuffle,
   matrixOf,
   matvec,
+  matvecRows,
   swiglu,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors, within } from "../tools/goldens.ts";
@@ -90,6 +91,42 @@ for (const { name, linear, device } of kernels) {
         // A sum of k terms is off by about √k roundings of 2^-24: squared 7e-12 for 2050, and a tenth of it for 301.
         for (const { nmse } of found) assert.ok(nmse < 4e-15 * k, `${rows} rows: ${nmse}`);
       }
+    });
+  }
+}
+
+/** Kernels that hold as many rows at a time as a step of few has, once per way to add up. */
+const few: typeof kernels = [
+  ...lab.differing("matvec").map((device) => {
+    const name = `matvec_rows with ${choose("matvec", MANY_ROWS, device)}`;
+    return { name, linear: matvecRows, device };
+  }),
+  ...kernels.filter(({ name }) => name === "matmul_shuffle"),
+];
+
+for (const [i, { name, linear, device }] of few.entries()) {
+  const ragged = { n: 45, k: 75, format: "bf16", cut: 13, bias: true, add: true, scale: 0.5, ofOutputs: true } as const;
+  const cases: [Shape, number][] = [
+    [ragged, 3],
+    [ragged, 8],
+    // How a format is read does not depend on how sums are added up.
+    ...Object.keys(formats).map((format): [Shape, number] => [{ n: 21, k: 107, format: format as FormatName }, 2]),
+    [{ n: 9, k: 40 }, 35], // three workgroups of rows, the last one ragged
+  ];
+  for (const [shape, rows] of i === 0 ? cases : cases.slice(0, 2)) {
+    test(`${name}, ${rows} rows, ${JSON.stringify(shape)}`, async () => {
+      const { n, k, add, scale, ofOutputs = false } = shape;
+      const next = normal(rows + n + k);
+      const outputs = Array.from({ length: ofOutputs ? rows : 2 }, () => ({ row: 0 }));
+      const one = new Case(lab.gpu, 2, { ...plainRows(ofOutputs ? 2 : rows), outputs });
+      const x = one.tensor("x", [rows + 5, k], next);
+      const bias = shape.bias ? one.tensor("bias", [n], next) : undefined;
+      const y = one.tensor("y", [rows + 5, n], next);
+      const weight = weightOf(one, shape, next);
+      const dispatches = linear({ x, weight, bias, y, add, scale, ofOutputs, rows, step: one.layout, device });
+      const found = await one.run(dispatches);
+      one.close();
+      for (const { nmse } of found) assert.ok(nmse < 4e-15 * k, `${nmse}`);
     });
   }
 }

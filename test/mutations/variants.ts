@@ -8,7 +8,7 @@ export const variants: readonly Mutation[] = [
     "kernels/choose.ts",
     ["kernels/choose"],
     [
-      ["choose: one row too many for matvec", "rows <= FEW_ROWS", "rows <= FEW_ROWS + 1"],
+      ["choose: one row too many for matvec", "rows === 1,", "rows <= 2,"],
       ["choose: what was refused is chosen all the same", "!device.refused?.has(variantName(kernel, variant)) && ", ""],
       ["choose: shuffles on every device with subgroups of one size", 'lanesOf(device) > 0 && device.variants === "shuffle"', "lanesOf(device) > 0"],
       ["choose: shuffles where subgroups vary", 'lanesOf(device) > 0 && device.variants === "shuffle"', 'device.subgroupMax > 0 && device.variants === "shuffle"'],
@@ -42,6 +42,18 @@ export const variants: readonly Mutation[] = [
       ["shuffle: a column beyond the last", "if (n >= N) { continue; }", "if (n > N) { continue; }"],
     ],
   ),
+  ...of(
+    "kernels/matvec_rows.wgsl",
+    ["kernels/linear"],
+    [
+      ["matvec_rows: no factor", "value *= SCALE;", "value *= 1.0;"],
+      ["matvec_rows: the first rows for all", "x[min(first_row + r, rows - 1u) * K4 + k]", "x[min(r, rows - 1u) * K4 + k]"],
+      ["matvec_rows: rows beyond the step's", "if (row >= rows) { break; }", ""],
+      ["matvec_rows: outputs are rows", "select(step.rows, step.outputs, OF_OUTPUTS)", "select(step.rows, step.rows, OF_OUTPUTS)"],
+    ],
+  ),
+  ...of("kernels/matvec_rows.ts", ["kernels/linear", "kernels/grid"], [["matvec_rows: one workgroup of rows", "(args.ofOutputs ? outputs : rows) / tall", "Math.min(1, args.ofOutputs ? outputs : rows)"]]),
+  ...of("kernels/matmul_shuffle.ts", ["kernels/linear"], [["shuffle: rows of a class that is too small", "rowClass(args.rows ?? Infinity) ?? Infinity", "args.rows ?? 4"]]),
   ...of("kernels/matvec.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
   ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: no factor", "value *= SCALE;", "value *= 1.0;"], ["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"]]),
   ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [["decode: half of the keys are not in the mass", "+ score[g].x + score[g].y;", "+ score[g].x;"]]),

@@ -461,6 +461,7 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   rmsnorm,
   headnorm,
   matvec: linear,
+  matvec_rows: linear,
   matmul_tiled: linear,
   matmul_shuffle: linear,
   angles,
