@@ -3,8 +3,11 @@
 
 import type { KernelName, PartName } from "./wgsl.ts";
 
-/** Bytes of an element, by storage type. Kernels read 16-bit elements as pairs in u32 (no shader-f16 needed). */
-export const ELEMENT_BYTES = { f32: 4, u32: 4, f16: 2, bf16: 2 } as const;
+/**
+ * Bytes of an element, by storage type. Kernels read 16-bit elements as pairs in u32 (no shader-f16 needed). Of q8, 32 elements
+ * and their step take 36 (cache/q8.wgsl); its rows are whole blocks.
+ */
+export const ELEMENT_BYTES = { f32: 4, u32: 4, f16: 2, bf16: 2, q8: 36 / 32 } as const;
 
 /** How the elements of a tensor lie in its buffer. What weights are made of is their format's matter (formats/format.ts). */
 export type DType = keyof typeof ELEMENT_BYTES;

@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f32" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -1079,13 +1079,66 @@ fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
   return block_scale(i) * sum;
 }
 `,
-  "cache/f32": `// cache/f32.wgsl — keys and values as they are computed: an element is a word.
-alias KvWord = f32;
-const KV_BLOCK = 1u;
+  "cache/f16": `// cache/f16.wgsl — keys and values as 16-bit floats, IEEE 754 binary16: eight elements are a word of 16 bytes.
+// What is beyond ±65504 becomes ±65504: an infinity would make NaN of a whole softmax. Models whose keys come near that cannot
+// run in f16 at all; none is known.
+alias KvWord = vec4u;
+const KV_BLOCK = 8u;
 const KV_WORDS = 1u;
-fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> { return block; }
-fn key_at(i: u32) -> f32 { return keys[i]; }
-fn value_at(i: u32) -> f32 { return values[i]; }
+fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
+  var word = vec4u();
+  for (var i = 0u; i < 4u; i++) { word[i] = half_bits(block[2u * i]) | (half_bits(block[2u * i + 1u]) << 16u); }
+  return array<KvWord, KV_WORDS>(word);
+}
+// To nearest, ties to even. pack2x16float may round either way, and lavapipe rounds towards zero: every key a little too short.
+fn half_bits(value: f32) -> u32 {
+  let bits = bitcast<u32>(clamp(value, -65504.0, 65504.0));
+  let size = bits & 0x7fffffffu;
+  // 13 of 23 bits go and the exponent's bias falls by 112; a carry into the exponent is right. Below 2^-14 the spacing is 2^-24.
+  let normal = (size + 0xfffu + ((size >> 13u) & 1u) - 0x38000000u) >> 13u;
+  let subnormal = u32(round(bitcast<f32>(size) * 16777216.0));
+  return ((bits >> 16u) & 0x8000u) | select(subnormal, normal, size >= 0x38800000u);
+}
+fn key_at(i: u32) -> f32 { return unpack2x16float(keys[i / 8u][i / 2u % 4u])[i % 2u]; }
+fn value_at(i: u32) -> f32 { return unpack2x16float(values[i / 8u][i / 2u % 4u])[i % 2u]; }
+`,
+  "cache/f32": `// cache/f32.wgsl — keys and values as they are computed: four elements are a word.
+alias KvWord = vec4f;
+const KV_BLOCK = 4u;
+const KV_WORDS = 1u;
+fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
+  return array<KvWord, KV_WORDS>(vec4f(block[0], block[1], block[2], block[3]));
+}
+fn key_at(i: u32) -> f32 { return keys[i / 4u][i % 4u]; }
+fn value_at(i: u32) -> f32 { return values[i / 4u][i % 4u]; }
+`,
+  "cache/q8": `// cache/q8.wgsl — keys and values as 8-bit codes: 32 elements are a block of nine words, eight of codes and their step, an f32.
+//   element = code · step,  step = largest |element| of the block / 127,  code = round(element / step), -127 … 127
+// The step is an f32: blocks stay whole words, and it has the range of what was computed. As an f16 it would save 2 of 36 bytes.
+alias KvWord = u32;
+const KV_BLOCK = 32u;
+const KV_WORDS = 9u;
+fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
+  var largest = 0.0;
+  for (var i = 0u; i < KV_BLOCK; i++) { largest = max(largest, abs(block[i])); }
+  let step = largest / 127.0;
+  let inverse = select(0.0, 1.0 / step, step >= 0x1p-126f); // below is zero, or what devices may take for it
+  var words = array<KvWord, KV_WORDS>();
+  for (var i = 0u; i < KV_BLOCK; i++) {
+    words[i / 4u] |= (u32(i32(round(block[i] * inverse))) & 0xffu) << (8u * (i % 4u));
+  }
+  words[8] = bitcast<u32>(step);
+  return words;
+}
+fn code(word: u32, i: u32) -> f32 { return f32(i32(word << (24u - 8u * (i % 4u))) >> 24u); }
+fn key_at(i: u32) -> f32 {
+  let block = i / KV_BLOCK * KV_WORDS;
+  return code(keys[block + i % KV_BLOCK / 4u], i) * bitcast<f32>(keys[block + 8u]);
+}
+fn value_at(i: u32) -> f32 {
+  let block = i / KV_BLOCK * KV_WORDS;
+  return code(values[block + i % KV_BLOCK / 4u], i) * bitcast<f32>(values[block + 8u]);
+}
 `,
   "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
@@ -1289,7 +1342,9 @@ export const declarations: Readonly<
   "formats/f32": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
   "formats/q4_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
   "formats/q8_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
+  "cache/f16": {"bindings":[],"overrides":[]},
   "cache/f32": {"bindings":[],"overrides":[]},
+  "cache/q8": {"bindings":[],"overrides":[]},
   "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},
   "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TURNING","TABLE_STRIDE"]},

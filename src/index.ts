@@ -2,7 +2,7 @@
 // llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
 // devices come from.
 
-import type { Variants } from "../kernels/index.ts";
+import { type CacheName, type Variants, caches } from "../kernels/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig } from "./checkpoint/generation.ts";
@@ -37,6 +37,7 @@ export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
 export type { AdapterInfo } from "./device/handle.ts";
 export type { Reload } from "./engine/placement.ts";
+export type { CacheName } from "../kernels/index.ts";
 export {
   type Rope,
   type RopeAngles,
@@ -97,6 +98,12 @@ export interface LoadOptions {
    * Default: 64 MiB, or an eighth of the weights if that is more. They always give way to requests when memory is short.
    */
   readonly idleKvBytes?: number;
+  /**
+   * How keys and values are held. "f32", the default: as they are computed. "f16": half the memory and half of what a token reads of
+   * it; elements are rounded to 11 bits, those beyond ±65504 become that. "q8": 9/32 of the memory; codes of 8 bits, 32 to a step.
+   * README has what each does to answers.
+   */
+  readonly kvCache?: CacheName;
   /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */
   readonly variants?: Variants;
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
@@ -115,6 +122,7 @@ const LOAD_OPTIONS: Kinds<LoadOptions> = {
   maxContext: "any",
   maxKvBytes: "any",
   idleKvBytes: "any",
+  kvCache: Object.keys(caches),
   variants: ["shuffle", "tiled"],
   chunkRows: "any",
 };
@@ -330,6 +338,7 @@ export class Llama {
 /** How the weights come to a device, the first time and after each loss. It holds nothing else of the checkpoint. */
 function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<Engine> {
   const { device, adapter, onDeviceLost, onReload, onProgress, variants, chunkRows, maxKvBytes, idleKvBytes } = options;
+  const { kvCache } = options;
   const reloads = onDeviceLost === "reload";
   return {
     async open() {
@@ -337,7 +346,7 @@ function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<
       return platform().requestDevice({ adapter, ...(reloads && { log: () => {} }) });
     },
     load: (on, signal) =>
-      loadEngine(on, source, { onProgress, signal, variants, maxRows: chunkRows, maxKvBytes, idleKvBytes }),
+      loadEngine(on, source, { onProgress, signal, variants, maxRows: chunkRows, maxKvBytes, idleKvBytes, kvCache }),
     ...(reloads && { onReload: onReload ?? (() => {}) }),
   };
 }

@@ -4,7 +4,7 @@
 //   fn key_at(i: u32) -> f32, fn value_at(i: u32) -> f32            element i = slot · KV_STRIDE + its place in the slot
 // Kernels declare `keys` and `values` as array<KvWord>, whatever their access mode; KV_STRIDE is a multiple of KV_BLOCK.
 
-import type { Tensor } from "../dispatch.ts";
+import type { DType, Tensor } from "../dispatch.ts";
 import type { PartName } from "../wgsl.ts";
 
 /** A way to hold keys and values. */
@@ -13,10 +13,10 @@ export interface CacheFormat {
   readonly name: string;
   /** Its WGSL half. */
   readonly part: PartName;
-  /** KV_BLOCK: elements that are encoded together. */
+  /** KV_BLOCK: elements that are encoded together, a multiple of four. */
   readonly block: number;
-  /** The keys, or the values, of `slots` tokens: slots follow each other without gap, `kvStride` elements each. */
-  tensor(name: string, slots: number, kvDim: number): Tensor;
+  /** What its tensors hold; of elements in blocks the type says how many bytes a block takes (dispatch.ts). */
+  readonly dtype: DType;
 }
 
 /** Keys and values of one layer: room for `slots` tokens of kvHeads · headDim = `kvDim` elements each. */
@@ -28,17 +28,12 @@ export interface KvLayer {
   readonly values: Tensor;
 }
 
-/** Elements from one slot to the next: whole blocks, and a multiple of four as the rows of every tensor. */
-export const kvStride = ({ block }: CacheFormat, kvDim: number): number => {
-  const unit = Math.max(4, block);
-  return Math.ceil(kvDim / unit) * unit;
-};
+/** Elements from one slot to the next: whole blocks, the last one filled up with zeros. */
+export const kvStride = ({ block }: CacheFormat, kvDim: number): number => Math.ceil(kvDim / block) * block;
 
-/** A layer's keys and values; their tensors are called `keys.NAME` and `values.NAME`. */
-export const kvLayer = (format: CacheFormat, name: string | number, slots: number, kvDim: number): KvLayer => ({
-  format,
-  slots,
-  kvDim,
-  keys: format.tensor(`keys.${name}`, slots, kvDim),
-  values: format.tensor(`values.${name}`, slots, kvDim),
-});
+/** A layer's keys and values, [slots, kvStride] each; their tensors are called `keys.NAME` and `values.NAME`. */
+export function kvLayer(format: CacheFormat, name: string | number, slots: number, kvDim: number): KvLayer {
+  const shape = [slots, kvStride(format, kvDim)];
+  const tensor = (of: string): Tensor => ({ name: `${of}.${name}`, dtype: format.dtype, shape });
+  return { format, slots, kvDim, keys: tensor("keys"), values: tensor("values") };
+}

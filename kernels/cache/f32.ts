@@ -1,9 +1,4 @@
 import type { CacheFormat } from "./cache.ts";
 
 /** Keys and values as they are computed. */
-export const f32: CacheFormat = {
-  name: "f32",
-  part: "cache/f32",
-  block: 1,
-  tensor: (name, slots, kvDim) => ({ name, dtype: "f32", shape: [slots, kvDim] }),
-};
+export const f32: CacheFormat = { name: "f32", part: "cache/f32", block: 4, dtype: "f32" };

@@ -1,13 +1,14 @@
 // info.ts — `llariat info`: what a checkpoint holds and what it needs, from its headers, without loading it; only
 // where a tied model's files hold embedding and head are these two read, and compared.
 
+import { type CacheName, caches } from "../../kernels/index.ts";
 import { tokenizerNotes, tokenizerOf } from "../checkpoint/tokenizer.ts";
 import type { CheckpointTokenizer } from "../checkpoint/tokenizer.ts";
 import { endOfText } from "../generate/request.ts";
 import { LIMITS } from "../device/limits.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { openCheckpoint } from "../model/checkpoint.ts";
-import { kvBytes, windowOf } from "../engine/kvcache.ts";
+import { defaultCache, kvBytes, windowOf } from "../engine/kvcache.ts";
 import { LlariatError, printable } from "../error.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
 import { describeRope } from "../rope/index.ts";
@@ -16,11 +17,12 @@ import { requestDevice } from "../node/gpu.ts";
 import { formatBytes } from "./progress.ts";
 import type { Command, Option } from "./command.ts";
 import { table } from "./command.ts";
-import { checkpointFiles, checkpointPaths, sourceOptions } from "./load.ts";
+import { cacheName, cacheOptions, checkpointFiles, checkpointPaths, sourceOptions } from "./load.ts";
 import { type ScalingList, describeScalings, readScalings, ropeListOptions, scalingTable } from "./rope.ts";
 
 const options = {
   ...sourceOptions,
+  ...cacheOptions,
   ...ropeListOptions,
   json: { help: "print one JSON object" },
 } as const satisfies Record<string, Option>;
@@ -34,10 +36,11 @@ export const info: Command = {
   async run(args, { stdout, signal }) {
     const paths = checkpointPaths(args);
     const scalings = readScalings(args);
+    const kvCache = cacheName(args) ?? defaultCache;
     const files = await checkpointFiles(paths);
     let facts: Facts;
     try {
-      facts = checkpointFacts(await openCheckpoint(files, signal), scalings);
+      facts = checkpointFacts(await openCheckpoint(files, signal), scalings, kvCache);
     } finally {
       await files.close();
     }
@@ -63,7 +66,7 @@ export const info: Command = {
 /** Limits that decide what fits: those that are asked for, and the largest grid. */
 const SHOWN = [...LIMITS, "maxComputeWorkgroupsPerDimension"] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
+function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList, kvCache: CacheName) {
   const { config } = checkpoint;
   const tensors = [...checkpoint.tensors.values()].map(({ name, dtype, shape, start, end, source }) => ({
     name,
@@ -72,7 +75,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     bytes: end - start,
     file: source.name,
   }));
-  const kvPerToken = kvBytes(config, 1);
+  const kvPerToken = kvBytes(config, 1, caches[kvCache]);
   const window = windowOf(config);
   const kvBytesOf = (tokens: number) => kvPerToken * Math.min(tokens, window ?? Infinity);
   const tokenizer = tokenizerOf(checkpoint.texts);
@@ -89,7 +92,12 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList) {
     tensors,
     parameters: checkpoint.parameters,
     fileBytes: checkpoint.bytes,
-    gpuBytes: { weights: weightBytes(checkpoint), kvPerToken, ...(window !== undefined && { kvWindow: window }) },
+    gpuBytes: {
+      weights: weightBytes(checkpoint),
+      kvCache,
+      kvPerToken,
+      ...(window !== undefined && { kvWindow: window }),
+    },
     checkpointNotes: [...checkpoint.notes, ...tokenizerNotes(tokenizer, checkpoint.texts, config.vocab)],
   };
 }
@@ -146,7 +154,10 @@ function report(facts: Facts): string {
     ["parameters", `${facts.parameters.toLocaleString("en-US")}${facts.tied ? " (the head is the embedding)" : ""}`],
     ["files", formatBytes(facts.fileBytes)],
     ["weights on the GPU", `${formatBytes(gpuBytes.weights)} (${gpuBytes.weights} bytes)`],
-    ["keys and values", `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of}`],
+    [
+      "keys and values",
+      `${gpuBytes.kvPerToken} bytes per token in ${gpuBytes.kvCache}, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of}`,
+    ],
   ] as const;
   const notes = facts.checkpointNotes.map((note) => `note: ${printable(note)}\n`).join("");
   return (

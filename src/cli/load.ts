@@ -1,5 +1,6 @@
 // load.ts — what every command that runs a model has in common: which model, which adapter, and the wait for it.
 
+import { type CacheName, caches } from "../../kernels/index.ts";
 import type { FileSet } from "../checkpoint/bytes.ts";
 import type { PromptKind } from "../checkpoint/tokenizer.ts";
 import { printable } from "../error.ts";
@@ -25,9 +26,15 @@ export const sourceOptions = {
   },
 } as const satisfies Record<string, Option>;
 
+/** How keys and values are held. */
+export const cacheOptions = {
+  "kv-cache": { kind: "text", value: "NAME", help: "keys and values in f32, f16 or q8 (default f32)" },
+} as const satisfies Record<string, Option>;
+
 /** Options that load a model. */
 export const loadOptions = {
   ...sourceOptions,
+  ...cacheOptions,
   "max-context": { kind: "integer", value: "N", help: "longest prompt plus answer in tokens" },
   quiet: { help: "nothing on standard error but errors" },
 } as const satisfies Record<string, Option>;
@@ -40,6 +47,15 @@ export function checkpointPaths(args: Arguments): readonly string[] {
   const paths = [...args.texts("model"), ...args.rest];
   if (paths.length === 0) throw usageError("needs --model DIR_OR_FILE");
   return paths;
+}
+
+/** The cache format named by --kv-cache; undefined without it. Throws a usage error for what is none. */
+export function cacheName(args: Arguments): CacheName | undefined {
+  const name = args.text("kv-cache");
+  if (name !== undefined && !Object.hasOwn(caches, name)) {
+    throw usageError(`--kv-cache: got "${name}", needed ${Object.keys(caches).join(", ")}`);
+  }
+  return name as CacheName | undefined;
 }
 
 /** A folder, one file or an address, or several files. The caller closes it. */
@@ -67,6 +83,7 @@ export async function load(
     llama = await Llama.load(files, {
       adapter: args.text("adapter"),
       maxContext: args.number("max-context"),
+      kvCache: cacheName(args),
       signal,
       onConfig: ({ rope }) => check(rope),
       prompts,

@@ -1,6 +1,14 @@
 // kvcache.ts — keys and values in a pool of pages shared by all sequences. A sequence is a list of page numbers.
 
-import { type CacheFormat, type KvLayer, PAGE, caches, kvLayer, tensorBytes } from "../../kernels/index.ts";
+import {
+  type CacheFormat,
+  type CacheName,
+  type KvLayer,
+  PAGE,
+  caches,
+  kvLayer,
+  tensorBytes,
+} from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
 
 /** The pool's size is a multiple of this many pages: every other size would be a copy more of what is in it. */
@@ -10,7 +18,7 @@ export const GROW_PAGES = 8;
 export const pagesFor = (tokens: number): number => Math.ceil(tokens / PAGE);
 
 /** How keys and values are held unless asked otherwise. */
-export const defaultCache: CacheFormat = caches.f32;
+export const defaultCache: CacheName = "f32";
 
 /** The layers of a model, as far as its cache depends on them. */
 export interface KvShape {
@@ -26,7 +34,7 @@ export function windowOf({ windows = [null] }: { readonly windows?: readonly (nu
 }
 
 /** Bytes of keys and values that `tokens` tokens take in all layers. */
-export function kvBytes({ layers, kvHeads, headDim }: KvShape, tokens: number, format = defaultCache): number {
+export function kvBytes({ layers, kvHeads, headDim }: KvShape, tokens: number, format: CacheFormat): number {
   const { keys, values } = kvLayer(format, 0, tokens, kvHeads * headDim);
   return layers * (tensorBytes(keys) + tensorBytes(values));
 }
@@ -44,7 +52,11 @@ export class KvCache {
   readonly maxPages: number;
 
   /** `format`: how a token's keys and values lie. */
-  constructor(gpu: Pick<Gpu, "create" | "maxBindingBytes">, shape: KvShape, format = defaultCache) {
+  constructor(
+    gpu: Pick<Gpu, "create" | "maxBindingBytes">,
+    shape: KvShape,
+    format: CacheFormat = caches[defaultCache],
+  ) {
     this.#shape = shape;
     this.#format = format;
     this.maxPages = Math.floor(gpu.maxBindingBytes / tensorBytes(this.#layer(0, 1).keys));

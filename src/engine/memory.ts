@@ -2,13 +2,13 @@
 // It follows use: a sequence gets pages as its text grows, tensors grow by doubling up to what the open sequences could need,
 // and what is kept only in case it is wanted again goes first when memory is short.
 
-import { type CacheFormat, PAGE, SPLIT, type Tensor, stride, tensorBytes } from "../../kernels/index.ts";
+import { type CacheName, PAGE, SPLIT, caches, type Tensor, stride, tensorBytes } from "../../kernels/index.ts";
 import type { Gpu } from "../device/gpu.ts";
 import { LlariatError } from "../error.ts";
 import type { ModelConfig } from "../model/families.ts";
 import type { Rope } from "../rope/index.ts";
 import { AngleTable, LEAST_ROWS } from "./angles.ts";
-import { GROW_PAGES, KvCache, type KvShape, pagesFor, windowOf } from "./kvcache.ts";
+import { GROW_PAGES, KvCache, defaultCache, type KvShape, pagesFor, windowOf } from "./kvcache.ts";
 import { PrefixCache } from "./prefix.ts";
 import type { Sequence } from "./sequence.ts";
 import { MAX_SINGLES } from "./step.ts";
@@ -16,7 +16,7 @@ import { MAX_SINGLES } from "./step.ts";
 /** How keys and values are held, and bounds on them in bytes. */
 export interface MemoryLimits {
   /** How a token's keys and values lie; default: as they are computed. */
-  readonly cache?: CacheFormat;
+  readonly kvCache?: CacheName;
   /** Most that the pool may take; default: what a binding holds and the device gives. */
   readonly maxKvBytes?: number;
   /**
@@ -66,7 +66,7 @@ export class SequenceMemory {
     this.#replaced = replaced;
     this.window = windowOf(config);
     this.prefixes = new PrefixCache(this.window);
-    this.kv = new KvCache(gpu, config, limits.cache);
+    this.kv = new KvCache(gpu, config, caches[limits.kvCache ?? defaultCache]);
     this.angles = new AngleTable(gpu, config.rope.headDim);
     this.partials = this.#parts(SPLIT);
     gpu.create(this.partials, "activations");

@@ -154,4 +154,17 @@ test("what it says of the GPU is what loading takes", async () => {
   }
 });
 
+test("keys and values in another format", async () => {
+  const folder = join(MODELS, "odd-everything-bf16"); // slots that are no whole blocks
+  for (const kvCache of ["f16", "q8"] as const) {
+    const { stdout } = await llariat(["info", "--model", folder, "--json", "--adapter", "null", "--kv-cache", kvCache]);
+    const { gpuBytes } = JSON.parse(stdout) as { gpuBytes: { kvPerToken: number; kvCache: string } };
+    using llama = await Llama.load(folder, { kvCache });
+    assert.equal([gpuBytes.kvCache, gpuBytes.kvPerToken], [kvCache, llama.kvBytes(1024) / 1024]);
+  }
+  const { code, stderr } = await llariat(["info", "--model", folder, "--kv-cache", "f8"]);
+  assert.is(code, 2);
+  assert.match(stderr, /^llariat: --kv-cache: got "f8", needed f32, f16, q8\n/);
+});
+
 test.run();

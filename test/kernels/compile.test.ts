@@ -199,7 +199,7 @@ async function compile(gpu: Gpu, dispatches: readonly Dispatch[]): Promise<void>
   for (const { bind } of dispatches) {
     for (const tensor of Object.values(bind)) {
       gpu.destroy(tensor);
-      gpu.create({ ...tensor, shape: [16] }, "activations");
+      gpu.create({ ...tensor, shape: [32] }, "activations"); // a block of every storage type
     }
   }
   await gpu.record(dispatches);

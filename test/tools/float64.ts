@@ -21,16 +21,21 @@ interface Cached {
   readonly value: Float64Array;
 }
 
+/** What the cache makes of the keys, or the values, of one token: [kvHeads · headDim]. */
+export type Stored = (exact: Float64Array) => Float64Array;
+
 /**
  * One sequence, fed step by step. With `rawKeys` every step rotates all keys by its own frequencies; without, a key keeps
- * those of the step that fed it. Angles are position · ω in float64, below 2^20 within 1e-10 of the exact angle.
+ * those of the step that fed it. What is kept of a token is `stored`, by default exact. Angles are position · ω in float64, below 2^20 within 1e-10 of the exact angle.
  */
 export class Llama64 {
   readonly #checkpoint: Checkpoint64;
   readonly #rawKeys: boolean;
+  readonly #stored: Stored;
   readonly #cache: Cached[][];
 
-  constructor(checkpoint: Checkpoint64, rawKeys = false) {
+  constructor(checkpoint: Checkpoint64, rawKeys = false, stored: Stored = (exact) => exact) {
+    this.#stored = stored;
     this.#checkpoint = { ...checkpoint, tensors: unfused(checkpoint) };
     this.#rawKeys = rawKeys;
     this.#cache = Array.from({ length: checkpoint.config.layers }, () => []);
@@ -58,9 +63,11 @@ export class Llama64 {
       const turning: Angles64 = config.layersWithoutRope?.includes(layer)
         ? { omega: new Float64Array(config.headDim / 2), attentionScaling: 1 }
         : angles;
-      k.forEach((raw, i) => {
+      const stored = this.#stored;
+      k.forEach((exact, i) => {
         const position = positions[i];
-        cache.push({ position, raw, rotated: rotated(raw, position, config.headDim, turning), value: v[i] });
+        const turned = rotated(exact, position, config.headDim, turning);
+        cache.push({ position, raw: stored(exact), rotated: stored(turned), value: stored(v[i]) });
       });
       const keys = cache.map(({ position, raw, rotated: kept }) =>
         this.#rawKeys ? rotated(raw, position, config.headDim, turning) : kept,

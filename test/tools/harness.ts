@@ -13,7 +13,18 @@ import type {
   DeviceFacts,
   Tensor,
 } from "../../kernels/index.ts";
-import { PAGE, SPLIT, caches, choose, formats, kvLayer, lanesOf, rowStride, stepLayout } from "../../kernels/index.ts";
+import {
+  PAGE,
+  SPLIT,
+  caches,
+  choose,
+  formats,
+  kvLayer,
+  kvStride,
+  lanesOf,
+  rowStride,
+  stepLayout,
+} from "../../kernels/index.ts";
 import { subgroupSizes } from "../../src/device/facts.ts";
 import { Gpu } from "../../src/device/gpu.ts";
 import { tensorBytes } from "../../kernels/index.ts";
@@ -155,11 +166,15 @@ export class Case {
     format: CacheFormat = caches.f32,
   ): KvLayer {
     const layer = kvLayer(format, "case", slots, kvDim);
-    for (const [tensor, make] of [
+    const stride = kvStride(format, kvDim);
+    for (const [{ name, shape, dtype }, make] of [
       [layer.keys, keys],
       [layer.values, values],
-    ] as const)
-      this.tensor(tensor.name, tensor.shape, make, tensor.dtype);
+    ] as const) {
+      // The elements that fill up the last block of a slot are zero, as `append` leaves them.
+      const element = (i: number) => (i % stride < kvDim ? make(Math.floor(i / stride) * kvDim + (i % stride)) : 0);
+      this.tensor(name, shape, element, dtype);
+    }
     return layer;
   }
 

@@ -4,6 +4,7 @@ import type { Candidates, Dispatch, DType, KernelName, StepShape, Tensor } from 
 import { CANDIDATES, readCandidates, stride, tensorBytes } from "../../kernels/index.ts";
 import { narrowBF16, narrowF16, widenBF16, widenF16 } from "../../kernels/formats/floats.ts";
 import type { Gpu } from "../../src/device/gpu.ts";
+import { narrowQ8, widenQ8 } from "./blocks.ts";
 import { type Reference, type Written, float } from "./reference.ts";
 
 /** How many elements a tensor has, without padding. */
@@ -16,10 +17,14 @@ export function upload(gpu: Gpu, tensor: Tensor, values: ArrayLike<number>): Flo
   const [width, padded] = [tensor.shape.at(-1)!, stride(tensor.shape.at(-1)!)];
   const held = new Float64Array(values.length);
   const data = new ArrayBuffer(tensorBytes(tensor));
-  const views = { f32: Float32Array, u32: Uint32Array, f16: Uint16Array, bf16: Uint16Array } as const;
-  const stored = new views[tensor.dtype](data);
-  const narrow = { f32: Math.fround, u32: (v: number) => v >>> 0, f16: narrowF16, bf16: narrowBF16 }[tensor.dtype];
-  for (let i = 0; i < values.length; i++) stored[Math.floor(i / width) * padded + (i % width)] = narrow(values[i]);
+  const { dtype } = tensor;
+  if (dtype === "q8") narrowQ8(values, data); // whole blocks: there is no padding
+  else {
+    const views = { f32: Float32Array, u32: Uint32Array, f16: Uint16Array, bf16: Uint16Array } as const;
+    const stored = new views[dtype](data);
+    const narrow = { f32: Math.fround, u32: (v: number) => v >>> 0, f16: narrowF16, bf16: narrowBF16 }[dtype];
+    for (let i = 0; i < values.length; i++) stored[Math.floor(i / width) * padded + (i % width)] = narrow(values[i]);
+  }
   gpu.write(tensor, 0, new Uint8Array(data));
   widen(tensor, data).forEach((value, i) => (held[i] = value));
   return held;
@@ -37,6 +42,7 @@ export function widen(tensor: Tensor, data: ArrayBuffer): Float64Array {
     u32: () => new Uint32Array(data),
     f16: () => widened(widenF16),
     bf16: () => widened(widenBF16),
+    q8: () => widenQ8(data),
   };
   const widened = (widenInto: (from: Uint16Array, to: Float32Array) => void) => {
     const to = new Float32Array(data.byteLength / 2);
@@ -64,7 +70,8 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   // A copy, or the rounding of the factor and of the product; a compiler may multiply the factor by a block's scale first.
   embed: ({ constants, bind }) => (constants.SCALE === 1 ? 0 : "scale" in bind ? 3 : 2),
   gather: () => 0,
-  append: () => 0,
+  // Copies, rounded as the reference rounds them; of q8 half a step, which is 1/254 of the scale, and a little for the quotient.
+  append: ({ parts }) => (parts.includes("cache/q8") ? (2 ** 24 / 254) * (1 + 2 ** -20) : 0),
   rmsnorm: ({ bind }) => 12 + Math.sqrt(bind.x.shape[1]), // half of the sum's error survives the root; WGSL gives the root 2 ulp
   headnorm: ({ bind }) => 12 + Math.sqrt(bind.weight.shape[0] / 2), // as rmsnorm
   matvec: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),

@@ -150,7 +150,7 @@ function targets(llama: Llama, device: GPUDevice, folder: string): readonly Targ
     { name: "memoryFiles", args: () => [{ a: "x" }], options: 0, names: ["a"], call: (o) => memoryFiles(o), weight: 1 },
     { name: "folderFiles", args: () => [folder], call: async (path) => (await folderFiles(path)).close(), weight: 1 },
     { name: "requestDevice", args: () => [{ adapter: "no such adapter" }], options: 0, names: ["adapter", "profiling", "log"], call: refuseDevice, weight: 0.3 },
-    { name: "load", args: () => [folder, { device, maxContext: 0 }], options: 1, names: "device adapter onConfig prompts onDeviceLost onReload onProgress signal maxKvBytes idleKvBytes variants chunkRows".split(" "), call: async (s, o) => (await Llama.load(s, o)).close(), weight: 2 },
+    { name: "load", args: () => [folder, { device, maxContext: 0 }], options: 1, names: "device adapter onConfig prompts onDeviceLost onReload onProgress signal maxKvBytes idleKvBytes kvCache variants chunkRows".split(" "), call: async (s, o) => (await Llama.load(s, o)).close(), weight: 2 },
     { name: "load, its source", args: () => [folder, { device }], call: async (s, o) => (await Llama.load(s, o)).close(), weight: 0.3 },
     { name: "parseRopeScaling", args: () => [{ rope_type: "linear", factor: 2 }, llama.rope], options: 0, names: ["rope_type", "factor", "type"], call: (s, r) => parseRopeScaling(s, r), weight: 2 },
     { name: "parseRope", args: () => [{ hidden_size: 64, num_attention_heads: 4 }], options: 0, names: ["rope_scaling", "rope_theta", "head_dim"], call: (c) => parseRope(c), weight: 1 },

@@ -57,7 +57,7 @@ export function randomSource(name: string, file: RandomFile, seed: number): Byte
  */
 export function randomBytes(tensor: Tensor, deviation: number, seed = 1): Uint8Array<ArrayBuffer> {
   const { name, dtype, shape } = tensor;
-  if (dtype === "u32" || shape.at(-1)! % 4 !== 0)
+  if (dtype === "u32" || dtype === "q8" || shape.at(-1)! % 4 !== 0)
     throw new Error(`${name}: no random ${dtype} rows of ${shape.at(-1)}`);
   const bytes = shape.reduce((product, n) => product * n, ELEMENT_BYTES[dtype]);
   const out = new Uint8Array(bytes);

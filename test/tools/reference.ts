@@ -5,6 +5,7 @@
 import type { Dispatch, KernelName, StepLayout, StepShape, Tensor } from "../../kernels/index.ts";
 import { CANDIDATES, PAGE, SPLIT } from "../../kernels/index.ts";
 import { angleRow } from "../../src/rope/turns.ts";
+import { nearestF16 } from "./blocks.ts";
 
 /** A tensor that a dispatch wrote; `scale` is -1 where it wrote nothing. */
 export interface Written {
@@ -273,50 +274,71 @@ function rope(call: Call): void {
   }
 }
 
-/** The cache as numbers: elements 0 … kvDim − 1 of a slot. */
-interface Cached {
-  readonly kvDim: number;
-  readonly at: (name: "keys" | "values", slot: number, element: number) => number;
-  readonly put: (name: "keys" | "values", slot: number, element: number, value: number) => void;
+/** A way to hold keys and values: how many roundings of f32 reading an element takes, and a slot's elements written. */
+interface Cache {
+  readonly roundings: number;
+  /** Elements 0 … kvDim − 1 of a slot become `element`; those that fill up its last block zero. */
+  readonly put: (
+    call: Call,
+    name: "keys" | "values",
+    slot: number,
+    kvDim: number,
+    element: (i: number) => number,
+  ) => void;
 }
 
-/** The cache from what its tensors hold, written from the cache format's definition, as WEIGHTS above. */
-const CACHES: Readonly<Record<string, (call: Call) => Cached>> = {
-  "cache/f32": (call) => {
-    const kvDim = columns(call, "keys");
-    const [keys, values] = [call.get("keys"), call.get("values")];
-    return {
-      kvDim,
-      at: (name, slot, element) => (name === "keys" ? keys : values)[slot * kvDim + element],
-      put: (name, slot, element, value) => call.put(name, slot * kvDim + element, value),
-    };
+/** Writes each element of a slot rounded, those beyond kvDim as zero. */
+const putRounded =
+  (rounded: (value: number) => number): Cache["put"] =>
+  (call, name, slot, kvDim, element) => {
+    const width = columns(call, name);
+    for (let i = 0; i < width; i++) call.put(name, slot * width + i, i < kvDim ? rounded(element(i)) : 0);
+  };
+
+/** Cache formats from their definitions, as WEIGHTS above. What a tensor holds is elements, whatever it packs them into. */
+const CACHES: Readonly<Record<string, Cache>> = {
+  "cache/f32": { roundings: 0, put: putRounded((value) => value) },
+  "cache/f16": { roundings: 0, put: putRounded(nearestF16) },
+  "cache/q8": {
+    roundings: 1, // code times step
+    put: (call, name, slot, kvDim, element) => {
+      const width = columns(call, name);
+      for (let block = 0; block < width; block += 32) {
+        const values = range(32).map((i) => (block + i < kvDim ? element(block + i) : 0));
+        const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        // Right is whatever is nearest: where two codes are, either. So the error counts, in halves of a step (lockstep.ts).
+        values.forEach((value, i) => call.put(name, slot * width + block + i, value, block + i < kvDim ? largest : 0));
+      }
+    },
   },
 };
 
-const cached = (call: Call): Cached => definition(CACHES, call, "cache/")(call);
+const cached = (call: Call): Cache => definition(CACHES, call, "cache/");
 
 function append(call: Call): void {
   const width = columns(call, "qkv");
-  const { kvDim, put } = cached(call);
+  const { KV_DIM: kvDim } = call.dispatch.constants;
+  const { put } = cached(call);
   for (let row = 0; row < call.shape.rows; row++) {
     const { sequence, position } = call.plan.row(row);
     const slot = call.plan.slot(sequence, position);
-    for (let i = 0; i < kvDim; i++) {
-      put("keys", slot, i, call.get("qkv")[(row + 1) * width - 2 * kvDim + i]);
-      put("values", slot, i, call.get("qkv")[(row + 1) * width - kvDim + i]);
-    }
+    put(call, "keys", slot, kvDim, (i) => call.get("qkv")[(row + 1) * width - 2 * kvDim + i]);
+    put(call, "values", slot, kvDim, (i) => call.get("qkv")[(row + 1) * width - kvDim + i]);
   }
 }
 
 /**
  * Attention of one row and head over the keys first … last: the largest score, Σ e^(score − top) and, per element,
  * Σ e^(score − top) v with its scale. What reaches a weight, in units of 2^-24: the error of its score, a sum of d terms as
- * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division.
+ * large as `size`, and of exp (WGSL: 3 + 2·|v| ulp); what reaches the sum: its own n additions, and a division. A key and a value
+ * that are not stored as f32 have been rounded when they were read, too.
  */
 function attend(call: Call, row: number, head: number, begin: number, last: number) {
   const { HEADS: heads, KV_HEADS: kvHeads, RAW_KEYS: rotates, SCALE: factor, WINDOW: window } = call.dispatch.constants;
   const [d, half] = [2 * call.dispatch.constants.HALF, columns(call, "table") / 2];
-  const { at } = cached(call);
+  const stored = { keys: call.get("keys"), values: call.get("values") };
+  const at = (name: "keys" | "values", slot: number, element: number) =>
+    stored[name][slot * columns(call, name) + element];
   const [qkv, table] = [call.get("qkv"), call.get("table")];
   const { sequence, position } = call.plan.row(row);
   const { raw, angle } = call.plan.sequence(sequence);
@@ -343,7 +365,8 @@ function attend(call: Call, row: number, head: number, begin: number, last: numb
     return score * factor;
   });
   const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const roundings = 16 + (8 + 4 * Math.sqrt(d)) * size + 4 * Math.sqrt(scores.length);
+  const read = cached(call).roundings;
+  const roundings = 16 + read + (8 + read + 4 * Math.sqrt(d)) * size + 4 * Math.sqrt(scores.length);
   const [sum, scale] = [new Float64Array(d), new Float64Array(d)];
   let mass = 0;
   scores.forEach((score, i) => {
