@@ -1,5 +1,6 @@
 // gpu.ts — a WebGPU device in Node, through Dawn (npm `webgpu`), which is imported here and nowhere else.
 
+import { isMainThread } from "node:worker_threads";
 import { LlariatError } from "../error.ts";
 import { type AdapterInfo, type DeviceHandle, SOFTWARE, isSoftware, useWait } from "../device/handle.ts";
 import { deviceDescriptor } from "../device/limits.ts";
@@ -147,13 +148,21 @@ async function chooseAdapter(create: Create, flags: readonly string[], wanted: s
   return { adapter: await must(open(create, [...flags, `adapter=${name}`]), wanted), notes: [] };
 }
 
+// A worker's process.env is a copy that Dawn does not see, unless the worker was started to share it.
+const IN_WORKER = isMainThread
+  ? ""
+  : "; in a worker thread it needs the environment of the process: new Worker(file, { env: SHARE_ENV })";
+
 /** Last resort and explicit choice: SwiftShader from npm. `tried` is what failed before. */
 async function swiftShader(create: Create, flags: readonly string[], tried: readonly string[]): Promise<Choice> {
   try {
     const driver = useSwiftShader();
     const adapter = await open(create, flags, driver.environment);
     if (!adapter)
-      throw new LlariatError("device", `swiftshader: Dawn finds no adapter with the driver in ${driver.folder}`);
+      throw new LlariatError(
+        "device",
+        `swiftshader: Dawn finds no adapter with the driver in ${driver.folder}${IN_WORKER}`,
+      );
     return { adapter, notes: tried.map((reason) => `${reason}: using SwiftShader from npm`) };
   } catch (error) {
     if (tried.length === 0 || !(error instanceof LlariatError)) throw error;

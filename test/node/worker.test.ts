@@ -23,10 +23,11 @@ const WORKER = `
 
 /** Ends a worker once it has said so many things, and prints what the last was and how it ended. */
 const MAIN = `
-  import { Worker } from "node:worker_threads";
+  import { SHARE_ENV, Worker } from "node:worker_threads";
   const moments = [1, 2, 5, 20];
   for (const moment of moments) {
-    const worker = new Worker(process.env.WORKER, { eval: true, workerData: process.cwd(), execArgv: ["--input-type=module"] });
+    const options = { eval: true, workerData: process.cwd(), execArgv: ["--input-type=module"], env: SHARE_ENV };
+    const worker = new Worker(process.env.WORKER, options);
     let [heard, last] = [0, ""];
     worker.on("message", (message) => { last = message; if (++heard === moment) worker.postMessage("end"); });
     const code = await new Promise((resolve) => worker.on("exit", resolve));
