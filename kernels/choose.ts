@@ -1,5 +1,6 @@
 // choose.ts — which variant of a kernel runs: one table, a reason per row. The first row that holds and was not refused is
-// taken; the last row of a kernel always holds and needs nothing of the device, so it is what is left when others are refused.
+// taken, unless another was measured on the device (src/device/tune.ts) or asked for; the last row of a kernel always holds and
+// needs nothing of the device, so it is what is left when others are refused.
 
 import { type DeviceFacts, lanesOf } from "./device.ts";
 
@@ -8,7 +9,13 @@ export type Reduction = "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/red
 
 /** What is chosen between, by kernel: another kernel, another part, or another way over a row. */
 export interface Choices {
-  readonly linear: "matvec" | "matvec_rows" | "matmul_shuffle" | "matmul_tiled";
+  readonly linear:
+    | "matvec"
+    | "matvec_rows"
+    | "matmul_shuffle"
+    | "matmul_tiled_low"
+    | "matmul_tiled_tall"
+    | "matmul_tiled";
   readonly attention_prefill: "attention_prefill_shuffle" | "attention_prefill_tiled";
   readonly attention_decode: "attention_decode_shuffle" | "attention_decode_tiled";
   readonly matvec: Reduction;
@@ -23,11 +30,15 @@ export interface Size {
   readonly rows: number;
   readonly n: number;
   readonly k: number;
+  /** Format of a linear layer's weight. */
+  readonly format?: string;
 }
 
 interface Row<Variant> {
   readonly variant: Variant;
-  /** Default: always. */
+  /** What it needs of device and size. Default: nothing. */
+  readonly can?: (device: DeviceFacts, size: Size) => boolean;
+  /** Where it can run: whether it is taken unless something was measured or asked for. Default: always. */
   readonly when?: (device: DeviceFacts, size: Size) => boolean;
   readonly why: string;
 }
@@ -41,34 +52,51 @@ export const ROW_CLASSES = [1, 4, 8, 16] as const;
 /** Rows that a step has room for, of ROW_CLASSES; undefined for more than the last, which are many. */
 export const rowClass = (rows: number): number | undefined => ROW_CLASSES.find((each) => rows <= each);
 
-const shuffles = (device: DeviceFacts): boolean => lanesOf(device) > 0 && device.variants === "shuffle";
+/** Rows up to which tiles of 32 leave fewer of their rows empty than tiles of 64, or make twice as many workgroups of them. */
+const LOW_ROWS = 64;
+
+const ofOneSize = (device: DeviceFacts): boolean => lanesOf(device) > 0;
+const known = ({ variants }: DeviceFacts): boolean => variants === "shuffle";
+const shuffles = (device: DeviceFacts): boolean => ofOneSize(device) && known(device);
 const hasSubgroups = ({ subgroupMax }: DeviceFacts): boolean => subgroupMax > 0;
 
 const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   linear: [
     {
       variant: "matvec",
-      when: (_, { rows }) => rows === 1,
+      can: (_, { rows }) => rows === 1,
       why: "bound by reading the weight, which a row does with all lanes side by side; a tile of rows would be empty",
     },
     {
       variant: "matmul_shuffle",
-      when: shuffles,
+      can: ofOneSize,
+      when: known,
       why:
-        "no barrier and the fewest reads per multiply-add; this very product was measured, or is known, to be faster here. " +
+        "no barrier and the fewest reads per multiply-add, known to be faster where the CPU computes. " +
         "A tile of as few rows as the step has beats matvec_rows too: see kernels/README.md",
     },
     {
       variant: "matvec_rows",
-      when: (_, { rows }) => rowClass(rows) !== undefined,
+      can: (_, { rows }) => rowClass(rows) !== undefined,
       why: "bound by reading the weight, which all rows of the step then share; matmul_tiled would leave half of its tile empty",
     },
-    { variant: "matmul_tiled", why: "every GPU has workgroup memory, and 12 reads of it feed 32 multiply-adds" },
+    {
+      variant: "matmul_tiled_low",
+      when: (_, { rows }) => rows <= LOW_ROWS,
+      why: "tiles of 32 rows: of few rows they leave fewer empty, and make twice as many workgroups",
+    },
+    {
+      variant: "matmul_tiled_tall",
+      when: () => false,
+      why: "tiles of 128 rows read a weight half as often; whether they still fill the device only a measurement tells",
+    },
+    { variant: "matmul_tiled", why: "every GPU has workgroup memory, and 4 reads of 16 bytes feed 64 multiply-adds" },
   ],
   attention_prefill: [
     {
       variant: "attention_prefill_shuffle",
-      when: shuffles,
+      can: ofOneSize,
+      when: known,
       why:
         "three barriers per 32 keys are what attention_prefill_tiled waits for where barriers are dear, and matmul_tiled " +
         "waits for the same: its measurement stands for both",
@@ -81,7 +109,8 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   attention_decode: [
     {
       variant: "attention_decode_shuffle",
-      when: shuffles,
+      can: ofOneSize,
+      when: known,
       why: "one subgroup per part starts sooner than 64 lanes that meet at five barriers, where those are dear",
     },
     { variant: "attention_decode_tiled", why: "a lane per key of a part: 64 lanes hide each other's wait for memory" },
@@ -89,12 +118,12 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   matvec: [
     {
       variant: "lib/reduce_shuffle",
-      when: (device) => lanesOf(device) > 0,
+      can: ofOneSize,
       why: "a workgroup that is one subgroup needs no barrier, and the next workgroup hides its wait; 8 columns share x anyway",
     },
     {
       variant: "lib/reduce_subgroups",
-      when: hasSubgroups,
+      can: hasSubgroups,
       why: "subgroups whose size varies add up their own lanes, whatever these are: one round through memory, not two",
     },
     { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
@@ -102,12 +131,13 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   rmsnorm: [
     {
       variant: "lib/reduce_shuffle",
-      when: shuffles,
+      can: ofOneSize,
+      when: known,
       why: "where lanes of a workgroup take turns on one core, more of them than a subgroup only cost barriers",
     },
     {
       variant: "lib/reduce_subgroups",
-      when: hasSubgroups,
+      can: hasSubgroups,
       why: "128 lanes read the row together, since a workgroup has nothing else to do, and one round through memory joins them",
     },
     { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
@@ -120,7 +150,7 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
     },
     {
       variant: "lib/reduce_subgroups",
-      when: hasSubgroups,
+      can: hasSubgroups,
       why: "256 lanes add up inside their subgroups first: one round through memory, not two",
     },
     { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
@@ -128,20 +158,55 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
   elementwise: [
     {
       variant: "walk",
-      when: shuffles,
+      can: ofOneSize,
+      when: known,
       why: "on a CPU starting a workgroup costs as much as 60 elements: one subgroup walks along the row",
     },
     { variant: "spread", why: "a lane per element fills a GPU" },
   ],
 };
 
-/** The variant of a kernel for this size on this device. */
-export function choose<K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): Choices[K] {
+/** The rows that can run: not refused, and given what they need. The last always is among them. */
+function able<K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): readonly Row<Choices[K]>[] {
   const rows = TABLE[kernel];
-  const fits = ({ variant, when = () => true }: Row<Choices[K]>): boolean =>
-    !device.refused?.has(variantName(kernel, variant)) && when(device, size);
-  return (rows.find(fits) ?? rows[rows.length - 1]).variant;
+  return rows.filter(
+    ({ variant, can = () => true }, i) =>
+      i === rows.length - 1 || (!device.refused?.has(variantName(kernel, variant)) && can(device, size)),
+  );
 }
+
+function taken<K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): Row<Choices[K]> {
+  const rows = able(kernel, size, device);
+  const named = device.choices?.get(choiceKey(kernel, size)) ?? device.choices?.get(kernel);
+  return (
+    rows.find(({ variant }) => variant === named) ??
+    rows.find(
+      ({ variant, when = () => true }) => when(device, size) && !device.refused?.has(variantName(kernel, variant)),
+    ) ??
+    rows[rows.length - 1]
+  );
+}
+
+/** The variant of a kernel for this size on this device: what was measured or asked for, else the first of the table. */
+export const choose = <K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): Choices[K] =>
+  taken(kernel, size, device).variant;
+
+/** Why `choose` takes what it takes, as the table has it. */
+export const reason = (kernel: keyof Choices, size: Size, device: DeviceFacts): string =>
+  taken(kernel, size, device).why;
+
+/** The variants of a kernel that this device can run at this size. */
+export const candidates = <K extends keyof Choices>(kernel: K, size: Size, device: DeviceFacts): Choices[K][] =>
+  able(kernel, size, device).map(({ variant }) => variant);
+
+/** Kernels whose variants are chosen, and all variants of each. */
+export const variantsByKernel = Object.fromEntries(
+  Object.entries(TABLE).map(([kernel, rows]) => [kernel, rows.map(({ variant }) => variant)]),
+) as unknown as { readonly [K in keyof Choices]: readonly Choices[K][] };
+
+/** What a choice for one size is called in `DeviceFacts.choices`. */
+export const choiceKey = (kernel: keyof Choices, { rows, n, k, format = "" }: Size): string =>
+  [kernel, rows, n, k, format].join(" ").trimEnd();
 
 /** The variant of a kernel that needs nothing of the device. */
 export const plainVariant = <K extends keyof Choices>(kernel: K): Choices[K] => TABLE[kernel].at(-1)!.variant;

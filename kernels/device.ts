@@ -8,8 +8,13 @@ export interface DeviceFacts {
   /** Lanes of the smallest and of the largest subgroup that a kernel may find itself in; 0 without subgroups. */
   readonly subgroupMin: number;
   readonly subgroupMax: number;
-  /** Which way of sharing is faster here, known or measured (src/device/tune.ts), or asked for by a test or a benchmark. */
+  /** Which way of sharing is taken where nothing was measured: known of the device, or asked for. */
   readonly variants: Variants;
+  /**
+   * Variants that go before the table of choose.ts, by kernel (asked for) or by `choiceKey` (measured, src/device/tune.ts).
+   * What cannot run here is passed over.
+   */
+  readonly choices?: ReadonlyMap<string, string>;
   /** Variants that gave wrong numbers on this device (src/device/trust.ts), by `variantName`. */
   readonly refused?: ReadonlySet<string>;
 }

@@ -23,7 +23,7 @@ export { gather } from "./gather.ts";
 export { headnorm } from "./headnorm.ts";
 export { type DecodeArguments, attentionDecode, attentionPrefill, linear } from "./layers.ts";
 export type { Linear, LinearArguments } from "./linear.ts";
-export { matmulTiled } from "./matmul_tiled.ts";
+export { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
 export { matmulShuffle } from "./matmul_shuffle.ts";
 export { matvec } from "./matvec.ts";
 export { matvecRows } from "./matvec_rows.ts";

@@ -10,7 +10,7 @@ import { type Choices, choose } from "./choose.ts";
 import type { Dispatch, Tensor } from "./dispatch.ts";
 import type { Linear, LinearArguments } from "./linear.ts";
 import { matmulShuffle } from "./matmul_shuffle.ts";
-import { matmulTiled } from "./matmul_tiled.ts";
+import { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
 import { matvec } from "./matvec.ts";
 import { matvecRows } from "./matvec_rows.ts";
 
@@ -21,6 +21,8 @@ const LINEAR: Readonly<Record<Choices["linear"], Linear>> = {
   matvec,
   matvec_rows: matvecRows,
   matmul_shuffle: matmulShuffle,
+  matmul_tiled_low: matmulTiledLow,
+  matmul_tiled_tall: matmulTiledTall,
   matmul_tiled: matmulTiled,
 };
 const PREFILL: Readonly<Record<Choices["attention_prefill"], (args: AttentionArguments) => Dispatch>> = {
@@ -34,7 +36,8 @@ const DECODE: Readonly<Record<Choices["attention_decode"], (args: DecodeArgument
 
 /** A linear layer of at most `rows` rows; see linear.ts for the arguments. */
 export function linear(args: LinearArguments & { readonly rows: number }): Dispatch[] {
-  const size = { rows: args.rows, n: args.weight.rows, k: args.weight.columns };
+  const { rows: n, columns: k, format } = args.weight;
+  const size = { rows: args.rows, n, k, format: format.name };
   return LINEAR[choose("linear", size, args.device)](args);
 }
 

@@ -53,6 +53,8 @@ const TERMS = 99;
 
 /** Rows: a full tile of attention and a ragged one, two tiles of matmul_shuffle. */
 const ROWS = 21;
+/** Rows that variants are chosen for: those of a long prompt. */
+const MANY = Infinity;
 /** Columns: ragged, two workgroups of matmul_shuffle, whose lanes have four columns each. */
 const columnsFor = ({ subgroupMax }: DeviceFacts): number => 4 * subgroupMax + 43;
 /** Heads: two groups of query heads that read a key/value head each. */
@@ -67,7 +69,7 @@ type Kernel = Exclude<keyof Choices, "elementwise">;
 const KERNELS: readonly Kernel[] = ["linear", "matvec", "attention_prefill", "attention_decode", "rmsnorm", "topk"];
 
 const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] =>
-  choose(kernel, { rows: ROWS, n: columnsFor(facts), k: TERMS }, facts);
+  choose(kernel, { rows: MANY, n: columnsFor(facts), k: TERMS }, facts);
 
 /**
  * Runs, of each kernel, what `facts` choose if it is not the plain variant, and what is chosen in place of a variant that
@@ -220,7 +222,7 @@ class Trial {
         const [xAt, weightAt] = [fill(x), fill(weight.pieces[0].tensors.weight)];
         const args = { x, weight, y: output(n), step, device };
         return {
-          dispatches: kernel === "matvec" ? matvec(args) : linear({ ...args, rows: ROWS }),
+          dispatches: kernel === "matvec" ? matvec(args) : linear({ ...args, rows: MANY }),
           y: args.y,
           want: (row, column) => sum(TERMS, (i) => xAt(row, i) * weightAt(column, i)),
         };

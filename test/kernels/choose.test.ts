@@ -5,10 +5,14 @@ import {
   type Choices,
   type DeviceFacts,
   ROW_CLASSES,
+  candidates,
+  choiceKey,
   choose,
   plainVariant,
+  reason,
   rowClass,
   stepRows,
+  variantsByKernel,
   variantName,
 } from "../../kernels/index.ts";
 
@@ -23,7 +27,7 @@ const KERNELS: readonly (keyof Choices)[] = [
   "topk",
   "elementwise",
 ];
-const many = { rows: 17, n: 100, k: 100 };
+const many = { rows: 65, n: 100, k: 100 };
 const all = (device: DeviceFacts): string[] => KERNELS.map((kernel) => choose(kernel, many, device));
 
 const none: DeviceFacts = { subgroupMin: 0, subgroupMax: 0, variants: "tiled" };
@@ -84,6 +88,30 @@ test("one row of a linear layer is matvec's on every device, up to 16 share the 
 test("a step's rows are rounded up to the least class that holds them, and beyond 16 they are many", () => {
   assert.equal([0, 1, 2, 4, 5, 8, 9, 16].map(rowClass), [1, 1, 4, 4, 8, 8, 16, 16]);
   assert.is(rowClass(ROW_CLASSES.at(-1)! + 1), undefined);
+});
+
+test("tiles of 32 rows for few of them, of 128 only where they were measured to be faster", () => {
+  assert.is(choose("linear", { ...many, rows: 64 }, none), "matmul_tiled_low");
+  assert.is(choose("linear", { ...many, rows: 64 }, sized(8, "shuffle")), "matmul_shuffle");
+  assert.is(choose("linear", { ...many, rows: 512 }, none), "matmul_tiled");
+});
+
+test("what was measured for a size, then what is asked for of a kernel, goes before the table, if it can run", () => {
+  const size = { ...many, format: "f16" };
+  const choices = new Map([
+    [choiceKey("linear", size), "matmul_tiled_tall"],
+    ["linear", "matmul_shuffle"],
+    ["rmsnorm", "lib/reduce_workgroup"],
+  ]);
+  const device = { ...sized(8, "tiled"), choices };
+  assert.is(choose("linear", size, device), "matmul_tiled_tall");
+  assert.is(choose("linear", many, device), "matmul_shuffle"); // of another format
+  assert.is(choose("linear", many, { ...none, choices }), "matmul_tiled"); // no subgroups
+  assert.is(choose("linear", size, { ...device, refused: new Set(["matmul_tiled_tall"]) }), "matmul_tiled");
+  assert.is(choose("rmsnorm", many, device), "lib/reduce_workgroup");
+  assert.equal(candidates("linear", many, none), ["matmul_tiled_low", "matmul_tiled_tall", "matmul_tiled"]);
+  for (const kernel of KERNELS) assert.is(variantsByKernel[kernel].at(-1), plainVariant(kernel));
+  assert.match(reason("linear", size, device), /128 rows/);
 });
 
 test("what was refused gives way to the next that holds, the plain variant to nothing", () => {

@@ -10,6 +10,8 @@ import {
   formats,
   choose,
   matmulTiled,
+  matmulTiledLow,
+  matmulTiledTall,
   matmulShuffle,
   matrixOf,
   matvec,
@@ -36,6 +38,8 @@ const kernels: { name: string; linear: Linear; device: DeviceFacts }[] = [
     const name = choose("linear", MANY_ROWS, device);
     return { name, linear: name === "matmul_tiled" ? matmulTiled : matmulShuffle, device };
   }),
+  { name: "matmul_tiled_low", linear: matmulTiledLow, device: lab.devices[0] },
+  { name: "matmul_tiled_tall", linear: matmulTiledTall, device: lab.devices[0] },
 ];
 
 interface Shape {
@@ -76,7 +80,7 @@ for (const { name, linear, device } of kernels) {
   for (const shape of shapes) {
     const { n, k, add, scale, ofOutputs = false } = shape;
     test(`${name} ${JSON.stringify(shape)}`, async () => {
-      for (const rows of [1, 5, 33]) {
+      for (const rows of name === "matmul_tiled_tall" ? [1, 131] : [1, 5, 33, 67]) {
         const next = normal(rows + n + k);
         const outputs = Array.from({ length: ofOutputs ? rows : 2 }, () => ({ row: 0 }));
         const one = new Case(lab.gpu, 2, { ...plainRows(ofOutputs ? 2 : rows), outputs });

@@ -10,8 +10,11 @@ export const variants: readonly Mutation[] = [
     [
       ["choose: one row too many for matvec", "rows === 1,", "rows <= 2,"],
       ["choose: what was refused is chosen all the same", "!device.refused?.has(variantName(kernel, variant)) && ", ""],
-      ["choose: shuffles on every device with subgroups of one size", 'lanesOf(device) > 0 && device.variants === "shuffle"', "lanesOf(device) > 0"],
-      ["choose: shuffles where subgroups vary", 'lanesOf(device) > 0 && device.variants === "shuffle"', 'device.subgroupMax > 0 && device.variants === "shuffle"'],
+      ["choose: shuffles on every device with subgroups of one size", 'variants === "shuffle"', 'variants !== "none"'],
+      ["choose: shuffles where subgroups vary", "(device: DeviceFacts): boolean => lanesOf(device) > 0", "(device: DeviceFacts): boolean => device.subgroupMax > 0"],
+      ["choose: what was measured is not taken", "rows.find(({ variant }) => variant === named) ??", ""],
+      ["choose: a measurement is of every size", "device.choices?.get(choiceKey(kernel, size)) ??", "[...(device.choices?.values() ?? [])][0] ??"],
+      ["choose: low tiles for many rows", "const LOW_ROWS = 64;", "const LOW_ROWS = 65;"],
       ["choose: a part is refused for all kernels", "variant.startsWith(\"lib/\") ? `${kernel} with ${variant}` : variant", "variant"],
     ],
   ),
@@ -55,7 +58,7 @@ export const variants: readonly Mutation[] = [
   ...of("kernels/matvec_rows.ts", ["kernels/linear", "kernels/grid"], [["matvec_rows: one workgroup of rows", "(args.ofOutputs ? outputs : rows) / tall", "Math.min(1, args.ofOutputs ? outputs : rows)"]]),
   ...of("kernels/matmul_shuffle.ts", ["kernels/linear"], [["shuffle: rows of a class that is too small", "rowClass(args.rows ?? Infinity) ?? Infinity", "args.rows ?? 4"]]),
   ...of("kernels/matvec.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
-  ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: no factor", "value *= SCALE;", "value *= 1.0;"], ["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"]]),
+  ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: no factor", "value *= SCALE;", "value *= 1.0;"], ["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"], ["tiled: read where it was not written", "place(lane_row, k / 4u)", "place(lane_row, k / 8u)"], ["tiled: the tile is written while it is read", "    workgroupBarrier(); // the tile before has been read\n", ""], ["tiled: the second four rows are the first", "x_tile[x_from + X_WIDE / 2u]", "x_tile[x_from]"], ["tiled: beyond the columns of x", "if (row >= rows || k >= K4)", "if (row >= rows || k > K4)"]]),
   ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [["decode: half of the keys are not in the mass", "+ score[g].x + score[g].y;", "+ score[g].x;"]]),
   ...of("kernels/attention_prefill_shuffle.wgsl", ["kernels/attention"], [["prefill: a row sees the key after its own", "let until = position + min(r, rows - 1u);", "let until = position + min(r, rows - 1u) + 1u;"]]),
   ...of(
