@@ -156,7 +156,7 @@ function report(facts: Facts): string {
     ["weights on the GPU", `${formatBytes(gpuBytes.weights)} (${gpuBytes.weights} bytes)`],
     [
       "keys and values",
-      `${gpuBytes.kvPerToken} bytes per token in ${gpuBytes.kvCache}, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of}`,
+      `${gpuBytes.kvPerToken} bytes per token, ${formatBytes(gpuBytes.kvPerToken * held)} for ${of} (${gpuBytes.kvCache})`,
     ],
   ] as const;
   const notes = facts.checkpointNotes.map((note) => `note: ${printable(note)}\n`).join("");
