@@ -1,14 +1,13 @@
-// html.ts — report.html: one file, nothing loaded from elsewhere, readable without a script.
+// html.ts — report.html: the page of a retrieval report.
 
 import { curves } from "./curves.ts";
 import { failures } from "./failures.ts";
 import { heatmap, heatmapKey } from "./heatmap.ts";
 import { effectivePanels } from "./kmax.ts";
 import type { Child, Markup } from "./markup.ts";
-import { el, join, raw } from "./markup.ts";
+import { el } from "./markup.ts";
+import { page, section } from "./page.ts";
 import type { Report } from "../schema.ts";
-import { SCRIPT } from "./script.ts";
-import { STYLE } from "./style.ts";
 import { cellTable, costTable, expectationTable, perplexityTable, usedTable } from "./tables.ts";
 import { GOOD, axes, cellsOf, distinct, percent } from "./view.ts";
 
@@ -21,14 +20,7 @@ const TASKS: Readonly<Record<string, string>> = {
 
 /** The report as one HTML page. Colours follow the reader's preference for light or dark. */
 export function html(report: Report): string {
-  const title = `${report.model.name} · does it use its context?`;
-  const head = [
-    el("meta", { charset: "utf-8" }),
-    el("meta", { name: "viewport", content: "width=device-width, initial-scale=1" }),
-    el("title", {}, title),
-    el("style", {}, raw(STYLE)),
-  ];
-  const body = [
+  return page(`${report.model.name} · does it use its context?`, [
     hatch(),
     el(
       "main",
@@ -48,10 +40,7 @@ export function html(report: Report): string {
         `Made by llariat, ${report.updated.slice(0, 16).replace("T", " ")} UTC.${report.fingerprint === "" ? "" : ` Run ${report.fingerprint}.`}`,
       ),
     ),
-    el("div", { id: "tip", role: "status" }),
-    el("script", {}, raw(SCRIPT)),
-  ];
-  return `<!doctype html>\n${join(el("html", { lang: "en" }, el("head", {}, head), el("body", {}, body)))}\n`;
+  ]);
 }
 
 /** The pattern of cells without a chance, for every figure of the page. */
@@ -63,9 +52,6 @@ function hatch(): Markup {
   );
   return el("svg", { width: 0, height: 0, "aria-hidden": "true", style: "position:absolute" }, el("defs", {}, pattern));
 }
-
-const section = (title: string, about: Child, ...children: Child[]): Markup =>
-  el("section", {}, el("h2", {}, title), about ? el("p", { class: "about" }, about) : null, children);
 
 function opening(report: Report): Child {
   const { model, expectations, cells, complete } = report;

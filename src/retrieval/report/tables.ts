@@ -6,13 +6,13 @@ import type { Report } from "../schema.ts";
 import { axes, cellsOf, distinct, duration, percent, times, usedContext } from "./view.ts";
 
 /** A heading of a column; numbers stand to the right. */
-interface Column {
+export interface Column {
   readonly name: string;
   readonly number?: boolean;
 }
 
 /** A table whose first column names the row. */
-function table(columns: readonly Column[], rows: readonly (readonly Child[])[]): Markup {
+export function table(columns: readonly Column[], rows: readonly (readonly Child[])[]): Markup {
   const head = columns.map(({ name, number }) => el("th", { scope: "col", class: number && "n" }, name));
   const body = rows.map((row) =>
     el(
