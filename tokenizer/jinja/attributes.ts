@@ -1,10 +1,11 @@
 // jinja/attributes.ts — x.name and x[key], as the sandboxed environment looks them up: an attribute before an item after a
 // dot, an item before an attribute in brackets; what is private or would change a value is undefined.
 
-import { spend } from "./budget.ts";
+import { spend, spendReading } from "./budget.ts";
 import { equal, toList } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { formatText } from "./formatter.ts";
+import { printRadix } from "./numbers.ts";
 import { escape } from "./operators.ts";
 import { repr, str } from "./print.ts";
 import { bind, signature } from "./signature.ts";
@@ -139,9 +140,9 @@ function ofInt(value: bigint, name: string): Value | undefined {
     case "denominator":
       return 1n;
     case "bit_length":
-      return method(name, [], () => (value === 0n ? 0n : BigInt(size.toString(2).length)));
+      return method(name, [], () => (value === 0n ? 0n : BigInt(printRadix(size, 2).length)));
     case "bit_count":
-      return method(name, [], () => BigInt(size.toString(2).replaceAll("0", "").length));
+      return method(name, [], () => BigInt(printRadix(size, 2).replaceAll("0", "").length));
     case "conjugate":
       return method(name, [], () => value);
     case "is_integer":
@@ -181,7 +182,7 @@ const missing = (value: Value, key: Value): Undefined =>
 
 /** The attribute as the sandbox gives it out, or JavaScript's undefined where the value has none of that name. */
 function safeAttribute(value: Value, name: string): Value | undefined {
-  spend(name.length >> 4);
+  spendReading(name.length);
   const forbidden = (): Value =>
     new Undefined(() => `access to attribute ${repr(name)} of '${typeName(value)}' object is unsafe.`, "SecurityError");
   const type = Array.isArray(value) ? "list" : value instanceof Dict ? "dict" : undefined;

@@ -34,6 +34,14 @@ export function spendText(length: number): void {
   spend(length >> 1);
 }
 
+/**
+ * Pays for reading a text from its beginning: one that was put together of parts is written out then, in two bytes a unit,
+ * and stays so. It is paid before it is known which texts those are.
+ */
+export function spendReading(length: number): void {
+  spend(length >> 3);
+}
+
 /** Runs `work` one level deeper; throws the Fault "Limit" below MAX_DEPTH levels. */
 export function deeper<T>(work: () => T): T {
   if (depth >= MAX_DEPTH) fault("Limit", `the template calls itself deeper than ${MAX_DEPTH} levels`);

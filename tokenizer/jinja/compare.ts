@@ -1,6 +1,6 @@
 // jinja/compare.ts — truth, length, iteration, ==, < and in, as Python's types define them.
 
-import { deeper, spend } from "./budget.ts";
+import { deeper, spend, spendReading } from "./budget.ts";
 import { typeError } from "./fault.ts";
 import { findFirst } from "./search.ts";
 import { codePoints, pointCount } from "./slices.ts";
@@ -134,7 +134,7 @@ export function equal(a: Value, b: Value): boolean {
 
 function equalTexts(a: string, b: string): boolean {
   if (a.length !== b.length) return false;
-  spend(a.length >> 4);
+  spendReading(a.length);
   return a === b;
 }
 
@@ -145,7 +145,7 @@ function equalLists(a: readonly Value[], b: readonly Value[]): boolean {
 /** Comparison of texts by code points, which UTF-16 units misorder above the surrogates. */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
-  spend(length >> 6);
+  spendReading(length);
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
     if (x === y) continue;

@@ -59,7 +59,10 @@ export function compileExpression(node: Expression, place: Place): Eval {
   switch (node.kind) {
     case "constant": {
       const { value } = node;
-      return () => value;
+      return () => {
+        spend(1);
+        return value;
+      };
     }
     case "name": {
       const { name } = node;
@@ -274,6 +277,7 @@ export function compileCall(
 function addKeywords(keywords: Map<string, Value>, value: Value): void {
   if (value instanceof Undefined) value.fail();
   if (!(value instanceof Dict)) typeError(`argument after ** must be a mapping, not ${typeName(value)}`);
+  spend(8 * value.size);
   for (const [key, each] of value.entries()) {
     const name = textOf(key) ?? typeError("keywords must be strings");
     if (keywords.has(name)) typeError(`got multiple values for keyword argument '${name}'`);

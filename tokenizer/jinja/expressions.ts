@@ -1,8 +1,8 @@
 // jinja/expressions.ts — expressions, by Jinja2's precedence: if · or · and · not · comparisons · + - · ~ · * / // % · ** ·
 // signs · calls, attributes and items · filters and tests. A filter binds tighter than everything but a sign.
 
-import { fault } from "./fault.ts";
 import type { Arguments, Call, Comparison, Expression, Filter, NamespaceReference } from "./nodes.ts";
+import { literalInt } from "./numbers.ts";
 import type { Operator } from "./operators.ts";
 import { describe } from "./stream.ts";
 import type { TokenStream } from "./stream.ts";
@@ -165,10 +165,7 @@ function parsePrimary(stream: TokenStream, namespaces: boolean): Expression | Na
     }
     case "integer":
       stream.next();
-      // int() reads no more digits than that
-      if (text.length > 4300 && !/^0[box]/i.test(text))
-        fault("ValueError", "an integer of more than 4300 digits", line);
-      return { kind: "constant", value: BigInt(text), line };
+      return { kind: "constant", value: literalInt(text, line), line };
     case "float":
       stream.next();
       return { kind: "constant", value: Number(text), line };

@@ -1,6 +1,6 @@
 // jinja/formatter.ts — str.format: fields in braces, with attributes, items, conversions and nested specifications.
 
-import { checkLength, spend } from "./budget.ts";
+import { checkLength, spend, spendReading } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { repr, str } from "./print.ts";
 import { asciiOnly } from "./text.ts";
@@ -32,7 +32,7 @@ export function formatText(
   find: (name: string) => Value,
   access: FieldAccess,
 ): string {
-  spend(text.length >> 4);
+  spendReading(text.length);
   // What numbers the fields: nothing yet, their own numbers, or their order.
   const state: { numbering?: "given" | "counted"; next: number } = { next: 0 };
   const positional = (index: number): Value =>

@@ -1,7 +1,7 @@
 // jinja/globals.ts — the functions that every template finds: range, dict, namespace, cycler, joiner, and what transformers
 // adds, raise_exception and strftime_now.
 
-import { spend } from "./budget.ts";
+import { checkLength, spend, spendText } from "./budget.ts";
 import { items, iterate } from "./compare.ts";
 import { fault, typeError } from "./fault.ts";
 import { str } from "./print.ts";
@@ -156,10 +156,13 @@ export function globals(strftime: (format: string) => string): Map<string, Value
       new Callable("strftime_now", (args, keywords) => {
         const [format] = bind(now, args, keywords);
         if (format instanceof Undefined) return format.fail();
-        const text = textOf(format);
-        return text === undefined
-          ? typeError(`strftime() argument 1 must be str, not ${typeName(format)}`)
-          : strftime(text);
+        const text = textOf(format) ?? typeError(`strftime() argument 1 must be str, not ${typeName(format)}`);
+        // The longest directive of two units, %c, is six others and 24 units of text.
+        checkLength(12 * text.length);
+        spend(100 * text.length);
+        const shown = strftime(text);
+        spendText(shown.length);
+        return shown;
       }),
     ],
   ]);

@@ -57,7 +57,7 @@ export function lex(template: string): Token[] {
     at = to;
   };
   const push = (type: TokenType, text: string): void => {
-    spend(8);
+    spend(16);
     tokens.push({ type, text, line });
   };
   const match = (pattern: RegExp): string | undefined => {

@@ -64,7 +64,7 @@ export class Macro extends Special {
   }
 
   override invoke(given: readonly Value[], named: Keywords): Value {
-    spend(100);
+    spend(100 + 4 * (this.#shape.parameters.length + named.size));
     const { name, parameters, caller: usesCaller, kwargs: usesKwargs, varargs: usesVarargs } = this.#shape;
     const shown = name === undefined ? "None" : quote(name);
     const rest = new Map(named);

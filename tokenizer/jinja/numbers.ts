@@ -1,13 +1,18 @@
 // jinja/numbers.ts — Python's int and float: exact decimal digits, printing, parsing, arithmetic.
 
-import { spend } from "./budget.ts";
+import { spend, spendText } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
 import { strip } from "./text.ts";
 
 /** Python refuses to print or read integers of more digits (sys.int_info.default_max_str_digits). */
 const MAX_DIGITS = 4300;
-/** Longest integer, in bits; Python has none, but a template must not fill the memory with 9 ** 9 ** 9. */
-const MAX_BITS = 1 << 20;
+/**
+ * Longest integer, in bits: some times what can be printed. Python has no bound, but a template must not fill the memory with
+ * 9 ** 9 ** 9.
+ */
+const MAX_BITS = 1 << 16;
+/** Up to here an integer costs no more than the step that makes it. */
+const SMALL = 1n << 64n;
 /** A float has 53 bits, and the last one is at least 2 ** -1074. */
 const FLOAT_BITS = 53;
 const MIN_POWER = -1074;
@@ -21,8 +26,25 @@ function bits(value: bigint): number {
 }
 
 function checkBits(count: number): void {
-  spend(count >> 6);
+  spend(count >> 5);
   if (count > MAX_BITS) fault("Limit", `the template computes an integer of ${count} bits, needed at most ${MAX_BITS}`);
+}
+
+/** An int that was made of others, paid for. Throws the Fault "Limit" for one that is too long. */
+export function paidInt(value: bigint): bigint {
+  if (value < -SMALL || value > SMALL) checkBits(bits(value));
+  return value;
+}
+
+/** Digits of an int in a base that is a power of two, which Python prints at any length. */
+export function printRadix(size: bigint, radix: number): string {
+  spendText(bits(size));
+  return size.toString(radix);
+}
+
+/** Pays for what takes the product of two lengths: multiplying, dividing. */
+function payProduct(a: bigint, b: bigint): void {
+  spend(((bits(a) >> 6) * (bits(b) >> 6)) >> 4);
 }
 
 /** str of an int. */
@@ -133,8 +155,10 @@ export function roundFloat(value: number, places: number): number {
 export function roundInt(value: bigint, places: number): bigint {
   if (places >= 0) return value;
   if (-places > MAX_DIGITS) return 0n;
+  spend(-places);
   const unit = 10n ** BigInt(-places);
   const size = value < 0n ? -value : value;
+  payProduct(size, unit);
   const rounded = divideHalfEven(size, unit) * unit;
   return value < 0n ? -rounded : rounded;
 }
@@ -183,6 +207,15 @@ export function parseFloatText(text: string): number | undefined {
   return Number(plain.replaceAll("_", ""));
 }
 
+/** An int as a template writes it. Throws the Fault "ValueError" for more digits than int() reads, "Limit" for too many bits. */
+export function literalInt(text: string, line: number): bigint {
+  spend(text.length);
+  const perDigit = { b: 1, o: 3, x: 4 }[text[1]?.toLowerCase() ?? ""];
+  if (perDigit !== undefined) checkBits(perDigit * (text.length - 2));
+  else if (text.length > MAX_DIGITS) fault("ValueError", `an integer of more than ${MAX_DIGITS} digits`, line);
+  return BigInt(text);
+}
+
 /** int(text, base), or JavaScript's undefined where Python raises ValueError. */
 export function parseIntText(text: string, base: number): bigint | undefined {
   spend(text.length);
@@ -196,6 +229,9 @@ export function parseIntText(text: string, base: number): bigint | undefined {
   // 0b1 in base 16 is a number of three digits.
   if (prefixed !== undefined && prefixed !== radix) digits = `0${prefix.toLowerCase()}${digits}`;
   if (base === 0 && prefixed === undefined && /^0+[1-9]/.test(digits)) return undefined;
+  // Each digit is a step over all before it.
+  checkBits(5 * digits.length);
+  spend((digits.length * digits.length) >> 12);
   if ((radix & (radix - 1)) !== 0 && digits.length > MAX_DIGITS) {
     fault(
       "ValueError",
@@ -221,6 +257,7 @@ export function parseIntText(text: string, base: number): bigint | undefined {
 export function divmodInt(a: bigint, b: bigint, what: string): [bigint, bigint] {
   if (b === 0n) fault("ZeroDivisionError", what);
   checkBits(bits(a));
+  payProduct(a, b);
   const [quotient, rest] = [a / b, a % b];
   return rest !== 0n && rest < 0n !== b < 0n ? [quotient - 1n, rest + b] : [quotient, rest];
 }
@@ -245,6 +282,7 @@ export function divideInt(a: bigint, b: bigint): number {
   const [x, y] = [Number(a), Number(b)];
   if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return x / y;
   spend((bits(a) + bits(b)) >> 4);
+  payProduct(a, b);
   const [numerator, denominator] = [a < 0n ? -a : a, b < 0n ? -b : b];
   // In units of this power of two the quotient is a whole number of 53 bits, or of 54: then the unit is twice as large.
   // Floats have no smaller unit than 2 ** -1074. So there is one rounding, and what follows it is exact.
@@ -266,6 +304,7 @@ export function divideInt(a: bigint, b: bigint): number {
 /** a * b of ints. */
 export function multiplyInt(a: bigint, b: bigint): bigint {
   checkBits(bits(a) + bits(b));
+  payProduct(a, b);
   return a * b;
 }
 
@@ -273,7 +312,9 @@ export function multiplyInt(a: bigint, b: bigint): bigint {
 export function powerInt(a: bigint, b: bigint): bigint | number {
   if (b < 0n) return powerFloat(toFloat(a), toFloat(b));
   if (a === 0n || a === 1n || a === -1n) return a ** (a === -1n ? b % 2n : b > 0n ? 1n : 0n);
-  checkBits(bits(a) * Number(b));
+  const length = bits(a) * Number(b);
+  checkBits(length);
+  spend(((length >> 6) ** 2) >> 4);
   return a ** b;
 }
 

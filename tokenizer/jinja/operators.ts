@@ -3,7 +3,7 @@
 import { checkLength, spend } from "./budget.ts";
 import { numeric } from "./compare.ts";
 import { typeError } from "./fault.ts";
-import { divideInt, divmodFloat, divmodInt, multiplyInt, powerFloat, powerInt, toFloat } from "./numbers.ts";
+import { divideInt, divmodFloat, divmodInt, multiplyInt, paidInt, powerFloat, powerInt, toFloat } from "./numbers.ts";
 import { percentFormat } from "./percent.ts";
 import { repr, str } from "./print.ts";
 import { asIndex, toNumber } from "./slices.ts";
@@ -123,9 +123,9 @@ function times(sequence: Value, by: Value): Value | undefined {
 function ofInts(operator: Operator, a: bigint, b: bigint): Value {
   switch (operator) {
     case "+":
-      return a + b;
+      return paidInt(a + b);
     case "-":
-      return a - b;
+      return paidInt(a - b);
     case "*":
       return multiplyInt(a, b);
     case "/":
@@ -161,6 +161,7 @@ function ofFloats(operator: Operator, a: number, b: number): Value {
 /** -value and +value. */
 export function sign(operator: "+" | "-", value: Value): Value {
   const number = numeric(value);
+  if (typeof number === "bigint") return operator === "-" ? paidInt(-number) : number;
   if (number !== undefined) return operator === "-" ? -number : number;
   if (value instanceof Undefined) return value.fail();
   return typeError(`bad operand type for unary ${operator}: '${typeName(value)}'`);

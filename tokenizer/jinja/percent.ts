@@ -1,8 +1,8 @@
 // jinja/percent.ts — the operator % of texts: printf-style formatting.
 
-import { checkLength, spend } from "./budget.ts";
+import { checkLength, spend, spendReading } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
-import { parseFloatText, parseIntText, printInt, toFloat, truncate } from "./numbers.ts";
+import { parseFloatText, parseIntText, printInt, printRadix, toFloat, truncate } from "./numbers.ts";
 import { repr, str } from "./print.ts";
 import { asIndex, indexArgument, sliceText } from "./slices.ts";
 import { floatDigits } from "./spec.ts";
@@ -24,7 +24,7 @@ const isMapping = (value: Value): boolean =>
 
 /** text % value. */
 export function percentFormat(text: string, value: Value, printers: Printers = { str, repr }): string {
-  spend(text.length >> 4);
+  spendReading(text.length);
   // CPython's unicode_format: the arguments left, and how many were given; -1 where the value itself is the one.
   const mapping = isMapping(value) ? value : undefined;
   let given: readonly Value[] = value instanceof Tuple ? value.items : [value];
@@ -107,7 +107,7 @@ function convert(
     const whole = toInteger(value, type);
     const size = whole < 0n ? -whole : whole;
     const radix = { o: 8, x: 16, X: 16 }[type];
-    let digits = radix === undefined ? printInt(size) : size.toString(radix);
+    let digits = radix === undefined ? printInt(size) : printRadix(size, radix);
     if (type === "X") digits = digits.toUpperCase();
     if (precision !== undefined) digits = repeat("0", precision - digits.length) + digits;
     const prefix = radix !== undefined && flags.includes("#") ? `0${type}` : "";

@@ -1,5 +1,6 @@
 // jinja/scopes.ts — entering and leaving scopes, and storing values in them.
 
+import { spend } from "./budget.ts";
 import { items } from "./compare.ts";
 import { reader } from "./evaluate.ts";
 import type { Place } from "./evaluate.ts";
@@ -20,6 +21,7 @@ export function enterScope(symbols: Symbols): (at: Activation) => void {
     .filter(([, load]) => load.from !== "parameter")
     .map(([variable, load]) => [variable.slot, firstValue(symbols, load)] as const);
   return (at) => {
+    spend(steps.length);
     for (const [slot, first] of steps) at.values[slot] = first(at);
   };
 }
@@ -33,6 +35,7 @@ function firstValue(symbols: Symbols, load: Load): (at: Activation) => Value | u
 export function leaveScope(symbols: Symbols): (at: Activation) => void {
   const slots = [...symbols.loads.keys()].map(({ slot }) => slot);
   return (at) => {
+    spend(slots.length);
     for (const slot of slots) at.values[slot] = undefined;
   };
 }

@@ -1,6 +1,6 @@
 // jinja/slices.ts — indices and slices as Python counts them, over lists and over the code points of texts.
 
-import { spend } from "./budget.ts";
+import { spend, spendReading } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
 import { typeName } from "./values.ts";
 import type { Value } from "./values.ts";
@@ -15,7 +15,7 @@ export function codePoints(text: string): string[] {
 
 /** Number of code points. */
 export function pointCount(text: string): number {
-  spend(text.length >> 4);
+  spendReading(text.length);
   if (!SURROGATE.test(text)) return text.length;
   spend(text.length >> 2);
   let count = text.length;
@@ -27,7 +27,7 @@ export function pointCount(text: string): number {
 
 /** Code point at `index` (negative from the end), or JavaScript's undefined. */
 export function pointAt(text: string, index: number): string | undefined {
-  spend(text.length >> 4);
+  spendReading(text.length);
   if (!SURROGATE.test(text)) return text[index < 0 ? text.length + index : index];
   const points = codePoints(text);
   return points[index < 0 ? points.length + index : index];
@@ -35,7 +35,7 @@ export function pointAt(text: string, index: number): string | undefined {
 
 /** UTF-16 offset of the code point `index`, 0 ≤ index ≤ count. */
 export function offsetOf(text: string, index: number): number {
-  spend(text.length >> 4);
+  spendReading(text.length);
   if (!SURROGATE.test(text)) return index;
   spend(index >> 2);
   let offset = 0;

@@ -2,7 +2,17 @@
 
 import { spend, spendText } from "./budget.ts";
 import { fault, typeError } from "./fault.ts";
-import { asFloat, fixed, layout, printFloat, printInt, scientific, significant, toFloat } from "./numbers.ts";
+import {
+  asFloat,
+  fixed,
+  layout,
+  printFloat,
+  printInt,
+  printRadix,
+  scientific,
+  significant,
+  toFloat,
+} from "./numbers.ts";
 import { str } from "./print.ts";
 import { pointCount, sliceText } from "./slices.ts";
 import { pad, repeat } from "./text.ts";
@@ -75,7 +85,7 @@ export function formatValue(value: Value, spec: string): string {
     if (radix !== undefined) {
       if (group === ",") fault("ValueError", `Cannot specify ',' with '${type}'.`);
       every = 4;
-      body = size.toString(radix);
+      body = printRadix(size, radix);
       if (type === "X") body = body.toUpperCase();
       if (alternate) prefix = `0${type}`;
     } else if (type === "c") {

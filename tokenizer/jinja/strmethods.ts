@@ -25,7 +25,7 @@ import {
   upper,
   zeroFill,
 } from "./text.ts";
-import { spend } from "./budget.ts";
+import { spend, spendReading } from "./budget.ts";
 import { truth } from "./compare.ts";
 import { Dict, Markup, Tuple, textOf, typeName } from "./values.ts";
 import type { Keywords, Value } from "./values.ts";
@@ -89,7 +89,7 @@ function edge(
   const inside = window(self, start, end);
   if (inside === undefined) return false;
   return options.some((part) => {
-    spend(part.length >> 4);
+    spendReading(part.length);
     return inside.piece[at](part);
   });
 }
@@ -195,8 +195,7 @@ export const hasStrMethod = (name: string): boolean => Object.hasOwn(METHODS, na
 export function callStrMethod(self: string | Markup, name: string, args: readonly Value[], keywords: Keywords): Value {
   const { parameters, run, keywords: byName } = METHODS[name];
   const bound = bind(signature(name, parameters, !byName), args, keywords);
-  // Whoever reads a text that was just put together has it written out first.
-  spend((typeof self === "string" ? self : self.text).length >> 6);
+  spendReading((typeof self === "string" ? self : self.text).length);
   if (typeof self === "string") return run(self, bound);
   const escaped = bound.map((value) => (textOf(value) === undefined ? value : escape(value)));
   if (name === "join") escaped[0] = Array.from(iterate(bound[0]), escape);

@@ -193,6 +193,7 @@ export function undeclared(nodes: readonly Node[], names: readonly string[]): Se
   const open = new Set(names);
   const found = new Set<string>();
   const visit = (node: Node): void => {
+    spend(1);
     if (node.kind === "block") return;
     if (node.kind === "name") {
       if (node.use === "load" && open.has(node.name)) found.add(node.name);
@@ -206,6 +207,7 @@ export function undeclared(nodes: readonly Node[], names: readonly string[]): Se
 
 /** Whether any node below assigns to `name`. */
 export function assigns(node: Node, name: string): boolean {
+  spend(1);
   return (
     (node.kind === "name" && node.use === "store" && node.name === name) ||
     children(node).some((child) => assigns(child, name))
@@ -214,6 +216,7 @@ export function assigns(node: Node, name: string): boolean {
 
 /** All nodes of a kind below the given ones, in order. */
 export function findAll<K extends Node["kind"]>(nodes: readonly Node[], kind: K): Extract<Node, { kind: K }>[] {
+  spend(nodes.length);
   return nodes.flatMap((node) => [
     ...(node.kind === kind ? [node as Extract<Node, { kind: K }>] : []),
     ...findAll(children(node), kind),

@@ -1,6 +1,6 @@
 // jinja/text.ts — Python's str: white space, case, kinds of characters, finding, splitting and filling.
 
-import { checkLength, spend, spendText } from "./budget.ts";
+import { checkLength, spend, spendReading, spendText } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { splitAt } from "./search.ts";
 import { codePoints, pointCount } from "./slices.ts";
@@ -18,7 +18,7 @@ export const isSpaceUnit = (unit: string): boolean => IS_SPACE.test(unit);
 
 /** str.strip, lstrip, rstrip: white space, or any of the characters in `chars`. */
 export function strip(text: string, chars: string | null, ends: "both" | "left" | "right"): string {
-  spend(text.length >> 6);
+  spendReading(text.length);
   const set = chars === null ? undefined : new Set(codePoints(chars));
   const stripped = (character: string) => (set === undefined ? isSpaceUnit(character) : set.has(character));
   let [start, end] = [0, text.length];
@@ -215,7 +215,7 @@ export function caseFold(text: string): string {
 
 /** pattern.test(text), paid for. */
 const has = (text: string, pattern: RegExp): boolean => {
-  spend(text.length >> 4);
+  spendReading(text.length);
   return pattern.test(text);
 };
 const every = (pattern: RegExp) => (text: string) => text !== "" && has(text, pattern);
@@ -263,7 +263,7 @@ export function escapeCharacter(character: string): string {
 
 /** ascii of what repr gives: everything that is not ASCII escaped. */
 export function asciiOnly(text: string): string {
-  spend(text.length >> 4);
+  spendReading(text.length);
   const escaped = text.replace(/[\u0080-\u{10ffff}]/gu, escapeCharacter);
   checkLength(escaped.length);
   return escaped;

@@ -5,7 +5,7 @@
 // So 1 and 1.0 stay apart, integers have any size, and typeof says which operator is meant. Nothing here is an object of
 // the caller: what comes in is copied (convert.ts), so that a template can neither reach nor change it.
 
-import { checkLength, spend, spendText } from "./budget.ts";
+import { checkLength, spend, spendReading, spendText } from "./budget.ts";
 import { fault } from "./fault.ts";
 import type { FaultKind } from "./fault.ts";
 
@@ -14,6 +14,9 @@ export type Value = null | boolean | bigint | number | string | readonly Value[]
 
 /** Keyword arguments of a call. */
 export type Keywords = ReadonlyMap<string, Value>;
+
+/** What an empty dict, a namespace or a generator costs: some 300 bytes, which a template may make and keep. */
+const OBJECT = 32;
 
 /** Values of a class of their own. */
 export abstract class Held {
@@ -55,6 +58,7 @@ export class Undefined extends Held {
   /** `message` is made only when somebody uses the value. */
   constructor(message: () => string, kind: FaultKind = "UndefinedError") {
     super();
+    spend(8);
     this.#message = message;
     this.#kind = kind;
   }
@@ -74,7 +78,7 @@ const MARK = "\u0000";
 /** The key of a value in a dict or set. Throws the Fault "TypeError" for what Python cannot hash. */
 export function keyOf(value: Value): Key {
   if (typeof value === "string") {
-    spend(value.length >> 4);
+    spendReading(value.length);
     return value.startsWith(MARK) ? MARK + value : value;
   }
   if (typeof value === "boolean") return Number(value);
@@ -139,6 +143,7 @@ export class Dict extends Held {
 
   constructor(entries: Iterable<readonly [Value, Value]> = []) {
     super();
+    spend(OBJECT);
     for (const [key, value] of entries) this.set(key, value);
   }
 
@@ -164,14 +169,17 @@ export class Dict extends Held {
   }
 
   keys(): Value[] {
+    spend(2 * this.size);
     return Array.from(this.#entries.values(), ({ key }) => key);
   }
 
   values(): Value[] {
+    spend(2 * this.size);
     return Array.from(this.#entries.values(), ({ value }) => value);
   }
 
   entries(): [Value, Value][] {
+    spend(4 * this.size);
     return Array.from(this.#entries.values(), ({ key, value }) => [key, value]);
   }
 }
@@ -191,6 +199,7 @@ export class DictView extends Held {
   items(): Value[] {
     if (this.type === "dict_keys") return this.dict.keys();
     if (this.type === "dict_values") return this.dict.values();
+    spend(4 * this.dict.size);
     return this.dict.entries().map((entry) => new Tuple(entry));
   }
 }
@@ -225,6 +234,7 @@ export class Iter extends Held {
 
   constructor(items: Iterable<Value>, type = "generator") {
     super();
+    spend(OBJECT);
     this.type = type;
     this.#iterator = items[Symbol.iterator]();
   }
@@ -240,6 +250,11 @@ export class Iter extends Held {
 export class Namespace extends Held {
   readonly type = "Namespace";
   readonly attributes = new Map<string, Value>();
+
+  constructor() {
+    super();
+    spend(OBJECT);
+  }
 }
 
 /** An object of Jinja's with attributes that are computed when asked for (loop, macros, cycler). */
@@ -262,6 +277,7 @@ export class Callable extends Held {
 
   constructor(name: string, invoke: Callable["invoke"], type = "builtin_function_or_method") {
     super();
+    spend(12);
     this.name = name;
     this.invoke = invoke;
     this.type = type;

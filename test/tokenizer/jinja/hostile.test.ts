@@ -1,5 +1,6 @@
 // Templates that want too much, or out: each ends with a typed fault, soon and in bounded memory.
 
+import { spawnSync } from "node:child_process";
 import * as assert from "uvu/assert";
 import { suite } from "uvu";
 
@@ -46,6 +47,20 @@ const ATTACKS: Readonly<Record<string, readonly [FaultKind, readonly string[]]>>
     paid("{% set x = 3 ** 500000 %}", "{(x, i): 1}"), paid("", "{}.fromkeys(range(0, 2 ** 64 * 100000, 2 ** 64))"), paid("{% set x = 3 ** 500000 %}{% set y = 3 ** 499990 + 1 %}", "x / y"),
     grow("{% set ns.l = [ns.l, ns.l] %}", 90).replace("l=[1]", "l=[]") + "{{ ns.l | pprint }}",
   ]],
+  "dicts, scopes and names that are gone through again and again": ["Limit", [
+    paid("{% set d = {}.fromkeys(range(100000) | map('string')) %}", "cycler(1, **d)"), "{% macro f() %}{{ kwargs }}{% endmacro %}" + paid("{% set d = {}.fromkeys(range(100000) | map('string')) %}", "f(**d)"),
+    ...["d.items() | first", "1 in d.values()", "d.items() == e.items()"].map((value) => paid("{% set d = {}.fromkeys(range(100000), 1) %}{% set e = {}.fromkeys(range(1, 100001)) %}", value)),
+    "{% set d = {}.fromkeys(range(100000)) %}{% for i in range(100000) %}{% for k in d %}{% break %}{% endfor %}{% endfor %}",
+    paid("{% set a = 'a,' * 500000 %}", "[] | sort(attribute=a)"), paid("{% set a = 'a.' * 500000 %}", "[] | sum(attribute=a)"), paid("{% set l = ['ab:'] * 100000 %}", "'a b c d e f' | urlize(extra_schemes=l)"),
+    `{% for i in range(100000) %}{% if 0 %}${Array.from({ length: 5000 }, (_, i) => `{{ a${i} }}`).join("")}{% endif %}{% endfor %}`,
+    `{% for i in range(100000) %}{% if 1${" and 1".repeat(2000)} %}{% endif %}{% endfor %}`,
+    Array.from({ length: 100 }, (_, i) => `{% for a${i} in [1] %}${"{{ x }}".repeat(1500)}`).join("") + "{% endfor %}".repeat(100),
+  ]],
+  "dates and long integers": ["Limit", [
+    paid("{% set f = '%c' * 500000 %}", "strftime_now(f)"), "{{ strftime_now('%c' * 10000000) }}", paid("{% set x = 2 ** 65000 %}", "-x"), paid("{% set x = 2 ** 65000 %}", "x.bit_count()"),
+    paid("{% set x = 2 ** 65000 %}", "'%x' % x"), paid("{% set x = 2 ** 65000 %}", "'{:b}'.format(x)"), paid("{% set x = 3 ** 32000 %}{% set y = 3 ** 16000 %}", "x % y"), paid("", "3 ** 32000"),
+    "{{ ('f' * 1000000) | int(0, 16) }}", "{{ ('z' * 1000000) | int(0, 36) }}", `{{ 0x${"f".repeat(1000000)} > 1 }}`, paid("{% set x = 3 ** 32000 %}", "x | round(-4000)"),
+  ]],
   "texts": ["Limit", [
     "{{ 'x' * 1000000000 }}", "{{ 'x' * 10 ** 30 }}", grow("{% set ns.x = ns.x ~ ns.x %}"), grow("{% set ns.x = ns.x + ns.x %}"), grow("{% set ns.x = ns.x | replace('a', 'aa') %}"),
     many("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), "{{ '%1000000000d' % 1 }}", "{{ '{:1000000000}'.format(1) }}", "{{ '%.1000000000f' % 1.5 }}", "{{ 'a'.ljust(1000000000) }}", "{{ 'a'.zfill(1000000000) }}",
@@ -84,6 +99,31 @@ for (const [wants, [kind, templates]] of Object.entries(ATTACKS)) {
     }
   });
 }
+
+test("many small things and texts that are written out stay within bounds of memory", () => {
+  const things = [
+    many("{% set ns.l = (ns.l, {}, {}, {}, {}, {}, {}, {}, {}) %}"),
+    many("{% set ns.l = namespace(l=ns.l) %}"),
+    many("{% set ns.l = (ns.l, [1] | map('abs'), [1] | batch(2), [1] | select) %}"),
+    many("{% set ns.l = (ns.l, 'a'.upper, {}.get, [].index, ns.l.x, ns.l.y) %}"),
+    grow("{% set ns.x = ns.x ~ ns.x %}", 23) +
+      "{% for i in range(1000) %}{% set b = ns.x ~ i %}{% if b.startswith('x') %}{% endif %}{% set ns.d = (ns.d, b) %}{% endfor %}",
+  ];
+  const templates = things.map((thing) => `{% set ns = namespace(l=[]) %}${thing}`);
+  const script = `
+    import { Template } from ${JSON.stringify(new URL("../../../tokenizer/jinja/index.ts", import.meta.url).href)};
+    const long = "{{ " + "a~".repeat(1_000_000) + "a }}";
+    for (const template of [...${JSON.stringify(templates)}, long]) {
+      try { new Template(template).render({}, () => ""); console.log("rendered"); } catch (error) { console.log(error.kind); }
+    }`;
+  const tsx = import.meta.resolve("tsx");
+  const child = spawnSync(
+    process.execPath,
+    ["--max-old-space-size=600", "--import", tsx, "--input-type=module", "-e", script],
+    { encoding: "utf8" },
+  );
+  assert.is(child.stdout, "Limit\n".repeat(templates.length + 1), child.stderr.slice(0, 2000));
+});
 
 test("long templates compile in time that grows with them, not with their square", () => {
   const programs: readonly (readonly [template: (i: number) => string, count: number])[] = [

@@ -1,6 +1,7 @@
 // jinja/filters/define.ts — how a filter is written down: its parameters as Python has them, and what it does.
 
 import { item } from "../attributes.ts";
+import { spend } from "../budget.ts";
 import { fault, typeError } from "../fault.ts";
 import { repr } from "../print.ts";
 import { bind, signature } from "../signature.ts";
@@ -63,6 +64,7 @@ export const ignoreCase = (value: Value): Value => {
 
 /** The way from an item to what an attribute of a filter names: "a.b.0", or an index. */
 export function attributeGetter(attribute: Value, fallback: Value = null): (value: Value) => Value {
+  if (typeof attribute === "string") spend(16 * attribute.length);
   const parts: Value[] =
     attribute === null
       ? []

@@ -84,7 +84,8 @@ interface Links {
 
 /** One word of an escaped text, as a link if it is one (jinja2.utils.urlize). */
 function link(word: string, { limit, rel, target, schemes }: Links): string {
-  spend(word.length + 8);
+  // Each character at its end may be one that is looked for six times.
+  spend(16 * word.length + 8);
   const head = /^(?:[(<]|&lt;)*/.exec(word)![0];
   let middle = word.slice(head.length);
   let tail = "";
@@ -116,6 +117,7 @@ function link(word: string, { limit, rel, target, schemes }: Links): string {
   else if (middle.includes("@") && !/^(?:www\.|@)/.test(middle) && !middle.includes(":") && EMAIL.test(middle)) {
     middle = anchor(`mailto:${middle}`, middle, "");
   } else {
+    spend(4 * schemes.length);
     for (const scheme of schemes) {
       if (middle !== scheme && middle.startsWith(scheme)) middle = anchor(middle, middle);
     }
@@ -156,6 +158,7 @@ export const HTML_FILTERS = [
       rels.add("noopener");
       const schemes = extra === null ? [] : Array.from(iterate(extra), (each) => needText(each, "urlize"));
       for (const scheme of schemes) {
+        spend(8 + scheme.length);
         if (!/^[\p{L}\p{N}_.+-]{2,}:\/{0,2}$/u.test(scheme)) {
           fault("FilterArgumentError", `${quote(scheme)} is not a valid URI scheme prefix.`);
         }

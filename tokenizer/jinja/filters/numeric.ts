@@ -3,7 +3,7 @@
 import { numeric } from "../compare.ts";
 import { Fault, fault, typeError } from "../fault.ts";
 import type { FaultKind } from "../fault.ts";
-import { fixed, roundFloat, roundInt, toFloat, truncate } from "../numbers.ts";
+import { fixed, paidInt, roundFloat, roundInt, toFloat, truncate } from "../numbers.ts";
 import { binary } from "../operators.ts";
 import { toInt, toReal } from "../percent.ts";
 import { truth } from "../compare.ts";
@@ -45,7 +45,7 @@ export const NUMERIC_FILTERS = [
     ([value]) => {
       const number = numeric(value);
       if (number === undefined) return typeError(`bad operand type for abs(): '${typeName(value)}'`);
-      return typeof number === "bigint" ? (number < 0n ? -number : number) : Math.abs(number);
+      return typeof number === "bigint" ? (number < 0n ? paidInt(-number) : number) : Math.abs(number);
     },
     true,
   ),

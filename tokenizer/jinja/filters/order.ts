@@ -55,6 +55,7 @@ function extreme(name: "min" | "max") {
 /** The filters of this file. */
 export const ORDER_FILTERS = [
   define("sort", ["value", ["reverse", false], CASE, BY], ([value, reverse, sensitive, attribute]) => {
+    if (typeof attribute === "string") spend(16 * attribute.length);
     const attributes = typeof attribute === "string" ? attribute.split(",") : [attribute];
     const getters = attributes.map((each) => keyGetter(each, sensitive));
     return sorted(toList(value), (item) => getters.map((get) => get(item)), truth(reverse));

@@ -35,7 +35,7 @@ function titleWords(text: string): string {
 function urlQuote(value: Value, plus: boolean): string {
   const text = str(value);
   checkLength(3 * text.length);
-  spend(2 * text.length);
+  spend(16 * text.length);
   const bytes = new TextEncoder().encode(text);
   let out = "";
   for (const byte of bytes) {
