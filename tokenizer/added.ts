@@ -1,11 +1,13 @@
 // added.ts — tokens found in the text before anything else looks at it: specials, and words added after training.
 //   leftmost first, then longest; what lies between them goes on to the normalizer and the model
 
+import { spend } from "./effort.ts";
 import type { Normalizer } from "./normalize.ts";
 import { original, slice } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 import { refuse } from "./read.ts";
 import type { NewToken } from "./special.ts";
+import { Trie } from "./trie.ts";
 
 /** An added token with its id. */
 export interface AddedToken extends NewToken {
@@ -24,50 +26,65 @@ export interface Section {
 const ENDS_WITH_WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
 const STARTS_WITH_WORD = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const IS_SPACE = /^\p{White_Space}$/u;
+/** Steps that a character of white space beside a token costs: tokens of white space may all look at the same. */
+const SPACED = 4;
 
-/** Published files have up to 100,000; every place of a text is compared with those that begin as it does. */
+/** Characters of all added tokens of a file together; published files have up to 100,000. */
 const MAX_WORDS = 2 ** 20;
 
 function spaceStart(text: string, end: number): number {
-  while (end > 0 && IS_SPACE.test(text[end - 1])) end--;
-  return end;
+  let start = end;
+  while (start > 0 && IS_SPACE.test(text[start - 1])) start--;
+  spend(SPACED * (end - start));
+  return start;
 }
 
 function spaceEnd(text: string, start: number): number {
-  while (start < text.length && IS_SPACE.test(text[start])) start++;
-  return start;
+  let end = start;
+  while (end < text.length && IS_SPACE.test(text[end])) end++;
+  spend(SPACED * (end - start));
+  return end;
 }
 
 /** Finds one set of added tokens in a text. */
 class Finder {
-  readonly #pattern: RegExp | undefined;
-  readonly #tokens: ReadonlyMap<string, AddedToken>;
+  readonly #tokens: readonly AddedToken[];
+  readonly #trie: Trie;
+  /** By UTF-16 unit: 1 where a token begins with it. */
+  readonly #begins = new Uint8Array(0x10000);
 
   constructor(tokens: readonly AddedToken[]) {
-    // of two tokens that read the same the first one counts: a Map keeps the last
-    this.#tokens = new Map([...tokens].reverse().map((token) => [token.written, token]));
-    // of the alternatives of a regular expression the first one that matches counts: longest first
-    const words = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
-    const escaped = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`));
-    const source = escaped.join("|");
-    if (source.length > MAX_WORDS) {
-      refuse(`the added tokens have ${source.length} characters, needed at most ${MAX_WORDS} in all`);
+    const units = tokens.reduce((sum, { written }) => sum + written.length, 0);
+    if (units > MAX_WORDS) refuse(`the added tokens have ${units} characters, needed at most ${MAX_WORDS} in all`);
+    this.#tokens = tokens;
+    this.#trie = new Trie(units);
+    for (const [i, { written }] of tokens.entries()) {
+      // of two tokens that read the same the first one counts
+      if (this.#trie.longest(written, 0)?.end !== written.length) this.#trie.add(written, i);
+      this.#begins[written.charCodeAt(0)] = 1;
     }
-    this.#pattern = words.length > 0 ? new RegExp(source, "g") : undefined;
+  }
+
+  /** The longest token at the first place from `at` on that has one. */
+  #next(text: string, at: number): { start: number; end: number; token: AddedToken } | undefined {
+    const begins = this.#begins;
+    for (let start = at; start < text.length; start++) {
+      if (begins[text.charCodeAt(start)] === 0) continue;
+      const found = this.#trie.longest(text, start);
+      if (found) return { start, end: found.end, token: this.#tokens[found.value] };
+    }
+    return undefined;
   }
 
   split(piece: Piece, parseSpecial: boolean): Section[] {
     const { text } = piece;
     if (text === "") return [];
-    if (this.#pattern === undefined || text.search(this.#pattern) < 0) {
-      return [{ piece: slice(piece, 0, text.length), token: undefined }];
-    }
+    if (this.#tokens.length === 0) return [{ piece: slice(piece, 0, text.length), token: undefined }];
     const sections: Section[] = [];
     let done = 0;
-    for (const found of text.matchAll(this.#pattern)) {
-      const token = this.#tokens.get(found[0])!;
-      let start = found.index;
-      let end = start + found[0].length;
+    for (let found = this.#next(text, 0); found; found = this.#next(text, found.end)) {
+      const { token } = found;
+      let { start, end } = found;
       // a match that is not taken still hides shorter ones inside it, as in the library
       if (token.special && !parseSpecial) continue;
       if (token.singleWord && (wordBefore(text, start) || wordAfter(text, end))) continue;

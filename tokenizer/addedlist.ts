@@ -7,7 +7,7 @@ import type { Model } from "./encoder.ts";
 import type { Normalizer } from "./normalize.ts";
 import { original } from "./piece.ts";
 import { count, fields, list, MAX_VOCABULARY, refuse } from "./read.ts";
-import { described } from "./special.ts";
+import { described, few } from "./special.ts";
 import type { NewToken } from "./special.ts";
 
 /** Published ones have up to 60 characters. */
@@ -39,7 +39,7 @@ export class AddedList {
    * not take an id that is in use.
    */
   read(json: unknown): void {
-    for (const [i, entry] of list(json ?? [], "added_tokens").entries()) {
+    for (const [i, entry] of few(list(json ?? [], "added_tokens"), "added_tokens").entries()) {
       const where = `added_tokens[${i}]`;
       const token = described(entry, where);
       const id = count(fields(entry, where)["id"], `${where}.id`, MAX_VOCABULARY);

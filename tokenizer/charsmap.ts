@@ -3,6 +3,7 @@
 // A unit of the trie: bits 0–7 the label (bit 31 with it: a value, no label), bit 8 "a value follows", bits 9–31 the offset.
 // Source: darts-clone (github.com/s-yata/darts-clone), sentencepiece src/normalizer.cc DecodePrecompiledCharsMap.
 
+import { spend } from "./effort.ts";
 import { refuse } from "./read.ts";
 
 /** Published maps (nmt_nfkc_cf) have 0.4 MB. */
@@ -59,7 +60,8 @@ export class Charsmap {
     let node = offsetOf(units[0]);
     let length = 0;
     let value = -1;
-    for (let i = at; i < end && bytes[i] !== 0; i++) {
+    let i = at;
+    for (; i < end && bytes[i] !== 0; i++) {
       node ^= bytes[i];
       if (node >= units.length) break;
       const unit = units[node];
@@ -73,6 +75,7 @@ export class Charsmap {
         if (shortest) break;
       }
     }
+    spend(i - at);
     return value < 0 ? undefined : { length, text: this.#text(value) };
   }
 

@@ -18,6 +18,7 @@ import { readChatTemplates } from "./chat.ts";
 import type { ChatOptions, ChatTemplates, Message } from "./chat.ts";
 import type { Piece } from "./piece.ts";
 import type { Decoder } from "./decode.ts";
+import { Effort } from "./effort.ts";
 import type { Model } from "./encoder.ts";
 import { readParts } from "./parts.ts";
 import type { TokenizerFiles } from "./parts.ts";
@@ -95,7 +96,7 @@ export class Tokenizer {
    * truncation and padding a file may hold are for training and are left alone, with a note.
    */
   static fromFiles(files: TokenizerFiles): Tokenizer {
-    return new Tokenizer(files);
+    return new Effort("reading them").run(() => new Tokenizer(files));
   }
 
   private constructor(files: TokenizerFiles) {
@@ -185,6 +186,12 @@ export class Tokenizer {
 
   #run(text: string, options: EncodeOptions, traced: boolean): Tokens {
     if (typeof text !== "string") refuse(`encode: got ${typeof text}, needed a string`);
+    const effort = new Effort(`a text of ${text.length} characters`);
+    effort.given(text.length);
+    return effort.run(() => this.#encode(text, options, traced));
+  }
+
+  #encode(text: string, options: EncodeOptions, traced: boolean): Tokens {
     const whole = LONE_SURROGATE.test(text) ? text.replaceAll(LONE_SURROGATES, "\ufffd") : text;
     const { before, after } = this.#post;
     const added = options.addSpecialTokens !== false;

@@ -3,6 +3,7 @@
 import { spellBytes } from "./bytelevel.ts";
 import { cleanText, lowercase, nmt, spaceIdeographs, strip, stripAccents, stripBertAccents } from "./characters.ts";
 import { Charsmap } from "./charsmap.ts";
+import { spend } from "./effort.ts";
 import { checkGrowth, longestFrom } from "./growth.ts";
 import { prepend, replace } from "./piece.ts";
 import type { Pattern, Piece } from "./piece.ts";
@@ -27,6 +28,9 @@ export function readPattern(json: unknown, where: string): Pattern {
   return literal;
 }
 
+/** Steps of work that a character costs in one step of the file, at least. */
+const STEP = 4;
+
 /** A step of one: `most` is how long a text may become. */
 type Rewrite = (piece: Piece, most: number) => Piece;
 
@@ -48,6 +52,7 @@ const inTurn =
   (steps: readonly Rewrite[], where: string): Rewrite =>
   (piece, most) =>
     steps.reduce((now, step) => {
+      spend(STEP * now.text.length);
       const next = step(now, most);
       checkGrowth(where, next.text.length, most);
       return next;

@@ -1,6 +1,7 @@
 // pretokenize.ts — the "pre_tokenizer" of tokenizer.json: cuts a piece of text into the words no merge may cross.
 
 import { byteLevelCut, spellBytes } from "./bytelevel.ts";
+import { spend } from "./effort.ts";
 import { checkGrowth, longestFrom } from "./growth.ts";
 import { readPattern } from "./normalize.ts";
 import { prepend, replace } from "./piece.ts";
@@ -144,7 +145,11 @@ export function readPreTokenizer(json: unknown, where: string, canSpell: boolean
   };
 }
 
+/** Steps of work that a piece costs in one step of the file, at least. */
+const EACH_PIECE = 40;
+
 function through(pieces: Piece[], step: PreTokenizer): Piece[] {
+  spend(EACH_PIECE * pieces.length);
   if (pieces.length === 1) return step(pieces[0]);
   const out: Piece[] = [];
   for (const piece of pieces) for (const part of step(piece)) out.push(part);

@@ -34,6 +34,8 @@ export interface NamedTokens {
 
 /** The order in which transformers adds them; others that end in _token come after these. */
 const NAMES = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+/** In one list; published files have up to 100,000. */
+const MAX_TOKENS = 2 ** 18;
 const CONFIG = "tokenizer_config.json";
 const MAP = "special_tokens_map.json";
 
@@ -71,7 +73,9 @@ function tokensOf(file: Fields, where: string, special?: boolean) {
   const key = (file["extra_special_tokens"] ?? undefined) ? "extra_special_tokens" : "additional_special_tokens";
   const more = file[key] ?? undefined;
   if (more !== undefined && (Array.isArray(more) || key === "additional_special_tokens")) {
-    extra = list(more, `${where}: ${key}`).map((token, i) => read(token, `${where}: ${key}[${i}]`, special));
+    extra = few(list(more, `${where}: ${key}`), `${where}: ${key}`).map((token, i) =>
+      read(token, `${where}: ${key}[${i}]`, special),
+    );
   } else if (more !== undefined) {
     for (const [name, value] of Object.entries(fields(more, `${where}: ${key}`))) {
       named.set(name, read(value, `${where}: ${key}.${name}`, special));
@@ -80,10 +84,16 @@ function tokensOf(file: Fields, where: string, special?: boolean) {
   return { named, extra, older: key === "additional_special_tokens" };
 }
 
+/** A list of tokens that is not too long. Throws LlariatError "tokenizer" for one that is. */
+export function few<T>(tokens: readonly T[], where: string): readonly T[] {
+  if (tokens.length > MAX_TOKENS) refuse(`${where} has ${tokens.length} tokens, needed at most ${MAX_TOKENS}`);
+  return tokens;
+}
+
 /** added_tokens_decoder, by rising id. */
 function decoderTokens(json: unknown): NewToken[] {
   const where = `${CONFIG}: added_tokens_decoder`;
-  const entries = Object.entries(fields(json, where)).map(([id, token]) => {
+  const entries = few(Object.entries(fields(json, where)), where).map(([id, token]) => {
     if (!/^\d{1,10}$/.test(id)) refuse(`${where} has the key ${JSON.stringify(id.slice(0, 60))}, needed an id`);
     return [Number(id), described(token, `${where}.${id}`)] as const;
   });
@@ -92,8 +102,9 @@ function decoderTokens(json: unknown): NewToken[] {
 
 /** added_tokens.json, content → id, by rising id; those that are named elsewhere are special. */
 function addedJsonTokens(json: unknown, isSpecial: (content: string) => boolean): NewToken[] {
-  const entries = Object.entries(fields(json, "added_tokens.json")).map(([content, id]) => {
-    const where = `added_tokens.json: ${JSON.stringify(content.slice(0, 60))}`;
+  const file = "added_tokens.json";
+  const entries = few(Object.entries(fields(json, file)), file).map(([content, id]) => {
+    const where = `${file}: ${JSON.stringify(content.slice(0, 60))}`;
     return [content, count(id, where, MAX_VOCABULARY)] as const;
   });
   return entries

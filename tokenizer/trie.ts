@@ -1,7 +1,12 @@
 // trie.ts — pieces by their beginnings: all pieces that a text has at one place, shortest first, in one walk.
 // A node is a number; its children are in one hash table of (node, UTF-16 unit) → node.
 
+import { spend } from "./effort.ts";
 import { ABSENT, PairTable } from "./pairs.ts";
+import { refuse } from "./read.ts";
+
+/** UTF-16 units of all pieces together; the largest published vocabularies have 2.5 million. */
+const MAX_UNITS = 2 ** 22;
 
 /** The trie; `add` everything, then walk. */
 export class Trie {
@@ -9,8 +14,12 @@ export class Trie {
   #values = new Int32Array(1024).fill(-1);
   #nodes = 1;
 
-  /** `units`: how many UTF-16 units all pieces have together, an upper bound of the nodes. */
+  /**
+   * `units`: how many UTF-16 units all pieces have together, an upper bound of the nodes. Throws LlariatError "tokenizer" for
+   * more than a trie should hold.
+   */
   constructor(units: number) {
+    if (units > MAX_UNITS) refuse(`the pieces have ${units} characters together, needed at most ${MAX_UNITS}`);
     this.#children = new PairTable(Math.min(units, 1 << 16));
   }
 
@@ -47,12 +56,14 @@ export class Trie {
   /** The longest piece that `text` has at `at`: where it ends, and its value; undefined for none. */
   longest(text: string, at: number): { end: number; value: number } | undefined {
     let found: { end: number; value: number } | undefined;
-    for (let i = at, node = 0; i < text.length;) {
+    let i = at;
+    for (let node = 0; i < text.length;) {
       node = this.next(node, text.charCodeAt(i++));
       if (node === ABSENT) break;
       const value = this.value(node);
       if (value >= 0) found = { end: i, value };
     }
+    spend(i - at);
     return found;
   }
 }

@@ -4,14 +4,19 @@
 //   decompose every character → sort marks by class → compose again (C forms)
 // A composed character stands for the first of those it was made of, as in the library.
 
+import { spend } from "./effort.ts";
 import { rewrite } from "./piece.ts";
 import type { Piece } from "./piece.ts";
 
 /** The four forms of Unicode normalisation. */
 export type Form = "NFC" | "NFD" | "NFKC" | "NFKD";
 
-/** `piece` in the form `form`. Linear in its length, up to what the engine needs to sort long rows of marks. */
+/** Rows of marks from here on are paid for: the engine sorts them in the square of their number. */
+const MARKS = /\p{M}{256,}/gu;
+
+/** `piece` in the form `form`. Linear in its length, but for long rows of marks. */
 export function normalized(piece: Piece, form: Form): Piece {
+  if (piece.text.length >= 256) for (const [row] of piece.text.matchAll(MARKS)) spend(row.length ** 2 / 16);
   const whole = piece.text.normalize(form);
   if (whole === piece.text) return piece;
   if (piece.origin === undefined) return { ...piece, text: whole };

@@ -3,6 +3,7 @@
 // right. Of two that are equally good the one found first counts: the one whose last piece is longer.
 // Source: sentencepiece src/unigram_model.cc EncodeOptimized; tokenizers models/unigram/model.rs encode_optimized.
 
+import { spend } from "./effort.ts";
 import type { Encoder } from "./encoder.ts";
 import { ABSENT } from "./pairs.ts";
 import { refuseCharacter } from "./read.ts";
@@ -78,7 +79,8 @@ export class Unigram implements Encoder {
       const sum = sums[start];
       const after = start + (word.codePointAt(start)! > 0xffff ? 2 : 1);
       let alone = false;
-      for (let end = start, node = 0; end < word.length;) {
+      let end = start;
+      for (let node = 0; end < word.length;) {
         node = trie.next(node, word.charCodeAt(end++));
         if (node === ABSENT) break;
         const id = trie.value(node);
@@ -91,6 +93,7 @@ export class Unigram implements Encoder {
         }
         if (end === after) alone = true;
       }
+      spend(end - start);
       if (!alone) {
         const candidate = round(penalty + sum);
         if (starts[after] < 0 || candidate > sums[after]) {

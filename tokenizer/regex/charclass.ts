@@ -1,6 +1,8 @@
 // charclass.ts — sets of characters: Oniguruma's names for them, as the inside of a JavaScript class of flag u or v.
 // Source: Oniguruma doc/RE and its Unicode tables; Unicode Technical Standard 18.
 
+import { spend } from "../effort.ts";
+
 /** Unicode's White_Space: what Rust's is_whitespace and \s of both engines take. */
 export const SPACE = String.raw`\p{White_Space}`;
 /** \w of Oniguruma inside brackets: letters, marks, decimal digits, connectors. */
@@ -35,6 +37,10 @@ export function unit(char: string): string {
   return /[\p{L}\p{N}]/u.test(char) ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`;
 }
 
+/** Steps that V8 takes for an expression of its own, and for one that it holds against all cased characters. */
+const COMPILED = 5000;
+const FOLDED = 40_000;
+
 /** All characters that some other one differs from only in case, in one string; the last ones today are U+1E943 (Adlam). */
 let casedMemo: string | undefined;
 function cased(): string {
@@ -49,6 +55,7 @@ function cased(): string {
 
 /** The inside of a class with everything added that simple case folding makes equal ("s" also takes U+017F). */
 export function folded(inside: string): string {
+  spend(FOLDED);
   const equal = cased().match(new RegExp(`[${inside}]`, "giu")) ?? [];
   const known = new RegExp(`[${inside}]`, "u");
   return (
@@ -69,6 +76,7 @@ export function propertyClass(name: string): string | undefined {
   if (!/^\w+$/.test(name)) return undefined;
   const title = name[0].toUpperCase() + name.slice(1).toLowerCase();
   for (const candidate of [name, title, `Script=${name}`, `Script=${title}`]) {
+    spend(COMPILED);
     try {
       return new RegExp(String.raw`\p{${candidate}}`, "u").source;
     } catch {

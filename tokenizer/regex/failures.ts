@@ -4,6 +4,8 @@ import { refuse } from "../read.ts";
 
 /** What failed is kept in at most so many bytes. */
 const MAX_BYTES = 256 * 2 ** 20;
+/** Words that are kept for the next text; a file may have hundreds of expressions. */
+const KEEP = 1 << 16;
 
 /** One bit for each instruction that can fail in more than one way, at each place of a text. */
 export class Failures {
@@ -22,6 +24,7 @@ export class Failures {
 
   /** Forgets everything, for a text of `length` units. */
   begin(length: number): void {
+    if (this.#bits.length > KEEP) this.#bits = new Uint32Array(0);
     this.#bits.fill(0, 0, this.#dirty);
     this.#dirty = 0;
     this.#length = length;

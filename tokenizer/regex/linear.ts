@@ -16,6 +16,8 @@ interface Alternative {
 
 /** In how many ways the few characters before a run may match at one place; the published ones have at most 14. */
 const MAX_WAYS = 100;
+/** All alternatives together: V8 tries them at every place. */
+const MAX_WAYS_OF_ALL = 160;
 /** The characters that a run must have; the published ones need 1 or 2. */
 const MAX_LEAST = 16;
 
@@ -58,8 +60,9 @@ function alternative(node: Node): Alternative {
   return { before: parts.slice(0, first), runs: rest.slice(0, count) as Run[], after: rest.slice(count) };
 }
 
+const waysOf = (parts: readonly Node[]): number => parts.reduce((product, part) => product * ways(part), 1);
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-const few = (parts: readonly Node[]): boolean => parts.reduce((product, part) => product * ways(part), 1) <= MAX_WAYS;
+const few = (parts: readonly Node[]): boolean => waysOf(parts) <= MAX_WAYS;
 const opposite = (a: string, b: string): boolean => `[^${a.slice(1)}` === b;
 
 /** Nothing after the first run can fail, so it is never made shorter. */
@@ -90,6 +93,7 @@ function leavesToNext(at: Alternative, next: Alternative | undefined): boolean {
 /** Whether V8's time for all matches in a text grows with its length alone. False only says that it is not known. */
 export function isLinear(node: Node): boolean {
   const alternatives = (node.kind === "choice" ? node.branches : [node]).map(alternative);
+  if (alternatives.reduce((sum, { before }) => sum + waysOf(before), 0) > MAX_WAYS_OF_ALL) return false;
   return alternatives.every((at, i) => {
     return keeps(at) || givesOneBack(at) || leavesToNext(at, alternatives[i + 1]);
   });

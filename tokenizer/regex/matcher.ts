@@ -3,6 +3,7 @@
 // grows with the text and with the program, whatever they are; a bound on the steps stands behind that.
 // Source: RE2's BitState (github.com/google/re2), with failures kept from match to match.
 
+import { spend } from "../effort.ts";
 import { refuse } from "../read.ts";
 import { Failures } from "./failures.ts";
 import { ANYTHING, OP } from "./program.ts";
@@ -11,6 +12,12 @@ import type { Program } from "./program.ts";
 /** Steps for each unit of a text, and those any text has: usual patterns take about 3 for each unit. */
 const STEPS_EACH = 500;
 const STEPS_ANY = 1_000_000;
+/** Steps that V8 takes for each unit of a text; it may be some times as many (MAX_WAYS of linear.ts). */
+const NATIVE_EACH = 8;
+/** Ends of sub-programs that are remembered for one text: some 100 MiB. */
+const MAX_ENDS = 2_000_000;
+/** Numbers of the stack that are kept for the next text. */
+const KEEP = 1 << 16;
 /** V8 keeps a place for each character of a run, in 64 MiB. */
 const MAX_NATIVE = 2 ** 20;
 
@@ -63,6 +70,7 @@ export class Matcher {
   /** The matches in `text`, quickly, if they leave nothing of it out; undefined where only `each` can tell. */
   cover(text: string): readonly string[] | undefined {
     if (!this.#native || text.length > MAX_NATIVE) return undefined;
+    spend(NATIVE_EACH * text.length);
     const words = text.match(this.#native);
     return words && words.reduce((sum, word) => sum + word.length, 0) === text.length ? words : undefined;
   }
@@ -73,10 +81,20 @@ export class Matcher {
    */
   each(text: string, visit: (start: number, end: number) => void): void {
     if (this.#native && text.length <= MAX_NATIVE) {
+      spend(NATIVE_EACH * text.length);
       nativeEach(this.#native, text, visit);
       return;
     }
     this.#begin(text);
+    try {
+      this.#each(text, visit);
+    } finally {
+      this.#release();
+    }
+    spend(this.#steps);
+  }
+
+  #each(text: string, visit: (start: number, end: number) => void): void {
     const { length } = text;
     const { first, sets } = this.#program;
     const table = sets.table(0);
@@ -105,7 +123,14 @@ export class Matcher {
         at += at < length && this.#code(at) > 0xffff ? 2 : 1;
       }
     }
+  }
+
+  /** Gives back what a long text needed. */
+  #release(): void {
     this.#text = "";
+    this.#failures.begin(0);
+    this.#ends.clear();
+    if (this.#stack.length > KEEP) this.#stack = new Int32Array(256);
   }
 
   #begin(text: string): void {
@@ -114,7 +139,6 @@ export class Matcher {
     this.#steps = 0;
     this.#limit = STEPS_ANY + STEPS_EACH * text.length;
     this.#failures.begin(text.length);
-    if (this.#ends.size > 0) this.#ends.clear();
   }
 
   #code(at: number): number {
@@ -137,9 +161,12 @@ export class Matcher {
 
   #spend(steps: number): void {
     this.#steps += steps;
-    if (this.#steps <= this.#limit) return;
-    refuse(
-      `${this.#where}: the regular expression needs more than ${this.#limit} steps for a text of ${this.#text.length} ` +
+    if (this.#steps > this.#limit) this.#refuse(`more than ${this.#limit} steps`);
+  }
+
+  #refuse(what: string): never {
+    return refuse(
+      `${this.#where}: the regular expression needs ${what} for a text of ${this.#text.length} ` +
         `characters; give a shorter text, or correct the expression`,
     );
   }
@@ -335,6 +362,7 @@ export class Matcher {
     let end = this.#ends.get(key);
     if (end === undefined) {
       end = this.#run(start, at);
+      if (this.#ends.size >= MAX_ENDS) this.#refuse(`more than ${MAX_ENDS} places to remember`);
       this.#ends.set(key, end);
     }
     return end;

@@ -5,6 +5,7 @@
 // Source: Oniguruma doc/RE (github.com/kkos/oniguruma), ECMA-262 22.2.
 
 import { CLASSES, folded, LONE_WORD, POSIX, propertyClass, unit, WORD } from "./charclass.ts";
+import { spend } from "../effort.ts";
 import { refuse } from "../read.ts";
 import { ahead, behind, choice, repeat, sequence, set } from "./nodes.ts";
 import type { Node } from "./nodes.ts";
@@ -33,6 +34,8 @@ const NEWLINE = choice(sequence(set(String.raw`[\r]`), newline), lineEnd);
 /** Published patterns have up to 1,700 characters; the bounds keep compile time and recursion small. */
 const MAX_LENGTH = 20_000;
 const MAX_DEPTH = 64;
+/** Steps that an atom costs. */
+const PARSED = 300;
 
 interface Flags {
   readonly ignoreCase: boolean;
@@ -150,6 +153,7 @@ class Parser {
   }
 
   #atom(flags: Flags): Node {
+    spend(PARSED);
     if (this.#peek("(")) return this.#group(flags);
     if (this.#peek("[")) return set(this.#class(flags));
     if (this.#peek("\\")) return this.#escape(flags);

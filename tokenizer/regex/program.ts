@@ -2,6 +2,7 @@
 //   nodes → instructions, each going on with the next one; sub-programs of assertions and atomic groups end in END
 // Source: Russ Cox, "Regular Expression Matching: the Virtual Machine Approach" (2009).
 
+import { spend } from "../effort.ts";
 import { refuse } from "../read.ts";
 import { nullable } from "./nodes.ts";
 import type { Node } from "./nodes.ts";
@@ -50,6 +51,8 @@ export const ANYTHING = -1;
 const MAX_INSTRUCTIONS = 10_000;
 /** Looks at nodes while a program is written: less than a second; published patterns need about 2,000. */
 const MAX_VISITS = 5_000_000;
+/** Steps that a look and an instruction cost. */
+const [VISITED, WRITTEN] = [40, 300];
 
 /** Instructions, begun at 0, and the sets they speak of. */
 export interface Program {
@@ -107,12 +110,14 @@ class Compiler {
   }
 
   #visit(): void {
+    spend(VISITED);
     if (++this.#visits > MAX_VISITS) this.#fail("repetitions of repetitions that are too many to write out");
   }
 
   #emit(op: number, more: Partial<Instruction>): Instruction {
     if (this.instructions.length >= MAX_INSTRUCTIONS) this.#fail(`more than ${MAX_INSTRUCTIONS} steps written out`);
     const nothing = { group: 0, bit: 0, min: 0, max: 0, not: false, targets: [], firsts: [], follow: ANYTHING };
+    spend(WRITTEN);
     // one shape for all of them keeps the machine fast
     const instruction = { op, ...nothing, texts: [], memo: -1, ...more };
     this.instructions.push(instruction);

@@ -1,14 +1,19 @@
 // sets.ts — which sets of a regular expression a character is in: one table of bits, filled as characters come.
 
+import { spend } from "../effort.ts";
 import { refuse } from "../read.ts";
 
 /** Sets in one table; the last bit says that the character is known. */
 const GROUP = 31;
 const KNOWN = 1 << GROUP;
 const BMP = 0x10000;
-const CODE_POINTS = 0x110000;
+/** Tables above U+FFFF are made of pages of so many characters: a text has few of them. */
+const PAGE_BITS = 12;
+const IN_PAGE = (1 << PAGE_BITS) - 1;
 /** The tables of one set of 31 take 256 KiB; published patterns have up to 20 sets, words a set for each letter. */
 const MAX_SETS = 31 * 32;
+/** Steps that a set costs with its share of a table, and a character that no text had before. */
+const [MADE, LEARNT] = [10_000, 300];
 
 /** The sets of one expression. The bits of a character are in `group` tables of 31 sets each. */
 export class Sets {
@@ -21,8 +26,8 @@ export class Sets {
    * machine reads the first table itself.
    */
   readonly #units: Int32Array[] = [];
-  /** The same of characters above U+FFFF, from the first one on. */
-  readonly #beyond: Int32Array[] = [];
+  /** The same of characters above U+FFFF, page by page. */
+  readonly #beyond: Int32Array[][] = [];
 
   constructor(where: string, flags: "u" | "v") {
     this.#where = where;
@@ -44,6 +49,7 @@ export class Sets {
         `${this.#where}: the regular expression has more than ${MAX_SETS} sets of characters, needed at most that`,
       );
     }
+    spend(MADE);
     try {
       this.#tests.push(new RegExp(`^${source}$`, this.#flags));
     } catch (cause) {
@@ -61,8 +67,8 @@ export class Sets {
     if (code < BMP) {
       return this.table(group)[code] || this.#learn(group, code);
     }
-    const beyond = this.#beyond[group];
-    return (beyond === undefined ? 0 : beyond[code - BMP]) || this.#learn(group, code);
+    const page = this.#beyond[group]?.[code >> PAGE_BITS];
+    return (page === undefined ? 0 : page[code & IN_PAGE]) || this.#learn(group, code);
   }
 
   /** The table of a group. */
@@ -71,6 +77,7 @@ export class Sets {
   }
 
   #learn(group: number, code: number): number {
+    spend(LEARNT);
     let bits = KNOWN;
     const char = String.fromCodePoint(code);
     for (const [i, test] of this.#tests.slice(GROUP * group, GROUP * (group + 1)).entries()) {
@@ -78,7 +85,7 @@ export class Sets {
     }
     if (code >= 0xd800 && code < 0xdc00) return bits;
     if (code < BMP) this.table(group)[code] = bits;
-    else (this.#beyond[group] ??= new Int32Array(CODE_POINTS - BMP))[code - BMP] = bits;
+    else ((this.#beyond[group] ??= [])[code >> PAGE_BITS] ??= new Int32Array(IN_PAGE + 1))[code & IN_PAGE] = bits;
     return bits;
   }
 }

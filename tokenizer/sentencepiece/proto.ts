@@ -1,12 +1,14 @@
 // proto.ts — what a SentencePiece file (tokenizer.model) says: pieces with scores and types, and how text is normalized.
 // Field numbers and defaults: sentencepiece src/sentencepiece_model.proto.
 
-import { MAX_VOCABULARY, refuse } from "../read.ts";
+import { refuse } from "../read.ts";
 import { bytesOf, fieldsOf, floatOf, integerOf, stringOf } from "./protobuf.ts";
 
 /** What a piece is for. */
 export const TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 const MODEL_TYPES: Readonly<Record<number, string>> = { 1: "Unigram", 2: "BPE", 3: "word", 4: "char" };
+/** As many as tokenizer.json may have; the largest published vocabularies have 2^18. */
+const MAX_PIECES = 2 ** 20;
 /** SentencePiece refuses longer ones. */
 const MAX_PIECE_BYTES = 8000;
 
@@ -56,7 +58,7 @@ export function readModelProto(bytes: Uint8Array, file: string): ModelProto {
   };
   for (const field of fieldsOf(bytes, file)) {
     if (field.number === 1) {
-      if (pieces.length >= MAX_VOCABULARY) refuse(`${file} has more than ${MAX_VOCABULARY} pieces`);
+      if (pieces.length >= MAX_PIECES) refuse(`${file} has more than ${MAX_PIECES} pieces, needed at most that`);
       pieces.push(readPiece(bytesOf(field, `${file}: pieces`), `${file}: pieces[${pieces.length}]`));
     } else if (field.number === 2) readTrainer(bytesOf(field, `${file}: trainer_spec`), model, file);
     else if (field.number === 3) readNormalizer(bytesOf(field, `${file}: normalizer_spec`), model, file);
