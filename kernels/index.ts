@@ -27,6 +27,7 @@ export { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts"
 export { matmulShuffle } from "./matmul_shuffle.ts";
 export { matvec } from "./matvec.ts";
 export { matvecRows } from "./matvec_rows.ts";
+export { quantize } from "./quantize.ts";
 export { rmsnorm } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";
 export { swiglu } from "./swiglu.ts";

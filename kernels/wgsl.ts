@@ -1,10 +1,10 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "rmsnorm" | "rope" | "swiglu" | "topk";
+export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/window";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -908,6 +908,107 @@ fn matvec_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
+  "quantize": `// quantize.wgsl — packs rows of a matrix, as a file stores them, into blocks of 32 whole numbers that share a scale in f16.
+//   d = the block's largest element / reach, q = round(x / d)   as kernels/formats/blocks.ts says
+// source [rows, COLUMNS] f32, f16 or bf16, without gaps · weight, scale: tensors of the format for these rows
+// a lane packs two blocks, whose scales share a word. It computes in whole numbers alone: WGSL lets a quotient be off by
+// 2.5 units in the last place, a sum be fused with a product and a small number become zero, and what is packed must be, to
+// the bit, what the host packs. quantize.ts · test/kernels/quantize.test.ts
+override COLUMNS: u32;
+@group(1) @binding(0) var<storage, read> source: array<u32>;
+@group(1) @binding(1) var<storage, read_write> weight: array<u32>;
+@group(1) @binding(2) var<storage, read_write> scale: array<u32>;
+
+const SIGN = 0x80000000u;
+const TOP = 0x00800000u; // 2^23, the leading bit of a mantissa
+
+// mantissa · 2^exponent, without sign; the mantissa is zero, or from TOP to 2 · TOP.
+struct Number { mantissa: u32, exponent: i32 }
+
+@compute @workgroup_size(64)
+fn quantize(@builtin(global_invocation_id) id: vec3u) {
+  let pairs = (COLUMNS + 63u) / 64u;
+  let row = id.x / pairs;
+  if (row >= step.rows) { return; }
+  let first = (id.x % pairs) * 64u;
+  let low = pack_block(row, first, 2u * id.x);
+  scale[id.x] = low | (pack_block(row, first + 32u, 2u * id.x + 1u) << 16u);
+}
+
+// Packs elements first … first + 31 of a row into a block; gives its scale's bits.
+fn pack_block(row: u32, first: u32, block: u32) -> u32 {
+  let length = at_run_time(32u);
+  var largest = 0u;
+  for (var i = 0u; i < length; i += 2u) {
+    let pair = elements(row, first + i);
+    if ((pair.x & ~SIGN) > (largest & ~SIGN)) { largest = pair.x; }
+    if ((pair.y & ~SIGN) > (largest & ~SIGN)) { largest = pair.y; }
+  }
+  let d = scale_size(number(largest));
+  let sign = scale_sign(largest);
+  let half = narrow(d);
+  var inverse = Number(0u, 0); // where f16 has no scale so small every weight is zero
+  if (half != 0u) { inverse = reciprocal(d); }
+  for (var at = 0u; at < length; at += NUMBERS) {
+    var word = 0u;
+    for (var i = 0u; i < NUMBERS; i += 2u) {
+      let pair = elements(row, first + at + i);
+      word |= whole(product(number(pair.x), inverse), (pair.x & SIGN) != sign) << place(i);
+      word |= whole(product(number(pair.y), inverse), (pair.y & SIGN) != sign) << place(i + 1u);
+    }
+    weight[(block * length + at) / NUMBERS] = word;
+  }
+  return half | (sign >> 16u);
+}
+
+// Elements \`column\` and the next of a row, as bits of f32; zero past its end.
+fn elements(row: u32, column: u32) -> vec2<u32> {
+  if (column >= COLUMNS) { return vec2<u32>(); }
+  let pair = stored_pair(row * COLUMNS + column);
+  return vec2<u32>(pair.x, select(0u, pair.y, column + 1u < COLUMNS));
+}
+
+// Without its sign; what lies below the normal numbers of f32 is zero to every scale that f16 has.
+fn number(bits: u32) -> Number {
+  let size = bits & ~SIGN;
+  if (size < TOP) { return Number(0u, 0); }
+  return Number((size & (TOP - 1u)) | TOP, i32(size >> 23u) - 150);
+}
+
+// Bits of the f16 nearest to x, ties to even; below 2^-14 its steps stay 2^-24 wide.
+fn narrow(x: Number) -> u32 {
+  let leading = x.exponent + 23;
+  let drop = u32(13 + clamp(-14 - leading, 0, 18));
+  let steps = (x.mantissa + (1u << (drop - 1u)) - 1u + ((x.mantissa >> drop) & 1u)) >> drop;
+  return steps + select(0u, u32(leading + 14) << 10u, leading >= -14 && x.mantissa != 0u);
+}
+
+// 1 / x rounded to 24 bits: 2^47 / mantissa, bit by bit. It is never halfway between two.
+fn reciprocal(x: Number) -> Number {
+  var quotient = u32(x.mantissa == TOP);
+  var rest = TOP - quotient * TOP;
+  for (var i = 0u; i < 24u; i++) {
+    rest <<= 1u;
+    let fits = rest >= x.mantissa;
+    quotient = (quotient << 1u) | u32(fits);
+    if (fits) { rest -= x.mantissa; }
+  }
+  return Number(quotient + u32(2u * rest > x.mantissa), -47 - x.exponent);
+}
+
+// x · y rounded to 24 bits, ties to even.
+fn product(x: Number, y: Number) -> Number {
+  let a = vec2<u32>(x.mantissa >> 12u, x.mantissa & 0xfffu);
+  let b = vec2<u32>(y.mantissa >> 12u, y.mantissa & 0xfffu);
+  let middle = a.x * b.y + a.y * b.x;
+  let low = a.y * b.y + ((middle & 0xfffu) << 12u);
+  let high = a.x * b.x + (middle >> 12u) + (low >> 24u); // the product is high · 2^24 + the lower 24 bits of low
+  let more = u32(high < TOP); // its leading bit is one lower: one more bit of low counts
+  let kept = (high << more) | (((low & 0xffffffu) >> 23u) & more);
+  let rest = (low << more) & 0xffffffu;
+  return Number(kept + u32(rest + (kept & 1u) > TOP), x.exponent + y.exponent + 24 - i32(more));
+}
+`,
   "rmsnorm": `// rmsnorm.wgsl — scale each row to unit root mean square, then by a learned weight.
 //   y = w · x / √(mean(x²) + ε)                 RMSNorm, Zhang & Sennrich 2019 (arXiv 1910.07467), eq. 4
 // x [rows, DIM] f32 · weight [DIM] f32 · y [rows, DIM] f32; y must not alias x. Padding elements of x are zero.
@@ -1262,6 +1363,42 @@ fn turned(at: u32, d: u32, own: f32, angle: u32) -> f32 {
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.
 fn bias_at(column: u32) -> f32 { return 0.0; }
 `,
+  "lib/pack_q4_0": `// lib/pack_q4_0.wgsl — what quantize.wgsl packs for formats/q4_0: d = largest / -8, q = trunc(x / d + 8.5) - 8, at most 7.
+const NUMBERS = 8u; // in a word
+fn place(i: u32) -> u32 { return 8u * (i % 4u) + 4u * (i / 4u); }
+fn scale_sign(largest: u32) -> u32 { return ~largest & SIGN; }
+fn scale_size(largest: Number) -> Number { return Number(largest.mantissa, largest.exponent - 3); }
+// Four bits of the whole number for a quotient of at most 8, in two's complement.
+fn whole(quotient: Number, negative: bool) -> u32 {
+  // In units of 2^-25. What lies below them changes nothing: the sum is then far from the next whole number.
+  let up = quotient.exponent + 25;
+  let size = select(quotient.mantissa >> u32(min(-up, 31)), quotient.mantissa << u32(up), up >= 0);
+  let sum = select(0x11000000u + size, 0x11000000u - size, negative); // 8.5 and the quotient
+  // The sum is rounded to the 24 bits of f32, which may lift it to the next whole number; a tie does, for that is even.
+  let dropped = max(firstLeadingBit(sum), 23u) - 23u;
+  return min(15u, (sum + ((1u << dropped) >> 1u)) >> 25u) ^ 8u;
+}
+`,
+  "lib/pack_q8_0": `// lib/pack_q8_0.wgsl — what quantize.wgsl packs for formats/q8_0: d = |largest| / 127, q = x / d rounded, halves away from zero.
+const NUMBERS = 4u; // in a word
+fn place(i: u32) -> u32 { return 8u * i; }
+fn scale_sign(largest: u32) -> u32 { return 0u; }
+// The quotient rounded to 24 bits. It is never halfway between two: 127 is odd.
+fn scale_size(largest: Number) -> Number {
+  var up = 7u;
+  if ((largest.mantissa << up) / 127u >= 2u * TOP) { up = 6u; }
+  let dividend = largest.mantissa << up;
+  let quotient = dividend / 127u + u32(2u * (dividend % 127u) > 127u);
+  let over = quotient >> 24u; // it was rounded up to the next power of two
+  return Number(quotient >> over, largest.exponent - i32(up) + i32(over));
+}
+// A byte of the whole number for a quotient of at most 127, in two's complement.
+fn whole(quotient: Number, negative: bool) -> u32 {
+  let drop = u32(clamp(-quotient.exponent, 1, 31));
+  let size = (quotient.mantissa + (1u << (drop - 1u))) >> drop;
+  return select(size, (256u - size) & 255u, negative);
+}
+`,
   "lib/reduce_shuffle": `// lib/reduce_shuffle.wgsl — sum and maximum over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
 // log2(WG) shuffles: lavapipe compiles subgroupAdd and subgroupMax to a branch per lane, and GPUs to these shuffles anyway.
 // WG, a power of two, is declared by whoever links this. Needs \`enable subgroups\`.
@@ -1363,6 +1500,32 @@ fn kv_slot(pages: u32, position: u32) -> u32 { return plan[pages + position / PA
 // or head elements that lavapipe unrolls takes seconds to minutes to compile, and runs no faster.
 fn at_run_time(value: u32) -> u32 { return value + plan[4]; }
 `,
+  "lib/stored_bf16": `// lib/stored_bf16.wgsl — elements i and i + 1 of quantize.wgsl's source, as bits of f32: bfloat16, two to a word.
+fn stored_pair(i: u32) -> vec2<u32> {
+  var words = source[i / 2u];
+  if (i % 2u == 1u) { words = (words >> 16u) | (source[i / 2u + 1u] << 16u); } // in a row of odd length
+  return vec2<u32>(words << 16u, words & 0xffff0000u);
+}
+`,
+  "lib/stored_f16": `// lib/stored_f16.wgsl — elements i and i + 1 of quantize.wgsl's source, as bits of f32: IEEE half floats, two to a word.
+fn stored_pair(i: u32) -> vec2<u32> {
+  var words = source[i / 2u];
+  if (i % 2u == 1u) { words = (words >> 16u) | (source[i / 2u + 1u] << 16u); } // in a row of odd length
+  return vec2<u32>(widened(words & 0xffffu), widened(words >> 16u));
+}
+// Not by unpack2x16float, which may take what lies below 2^-14 for zero.
+fn widened(bits: u32) -> u32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let size = bits & 0x7fffu;
+  if (size >= 0x0400u) { return sign | ((size << 13u) + (112u << 23u)); } // the exponent's bias is 127, no longer 15
+  if (size == 0u) { return sign; }
+  let leading = firstLeadingBit(size); // of size · 2^-24
+  return sign | ((leading + 103u) << 23u) | ((size << (23u - leading)) & 0x007fffffu);
+}
+`,
+  "lib/stored_f32": `// lib/stored_f32.wgsl — elements i and i + 1 of quantize.wgsl's source, as bits of f32.
+fn stored_pair(i: u32) -> vec2<u32> { return vec2<u32>(source[i], source[i + 1u]); }
+`,
   "lib/window": `// lib/window.wgsl — the first key that a row of a position attends to: of a layer with a window the WINDOW keys up to its own
 // (sliding window attention, Beltagy et al. 2020, arXiv 2004.05150, as in Mistral 7B, arXiv 2310.06825, section 2).
 override WINDOW: u32; // 0: all keys, which compiles to the constant 0
@@ -1399,6 +1562,7 @@ export const declarations: Readonly<
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "matvec_rows": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","OF_OUTPUTS","WG"]},
+  "quantize": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"source"},{"group":1,"binding":1,"type":"storage","name":"weight"},{"group":1,"binding":2,"type":"storage","name":"scale"}],"overrides":["COLUMNS"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEAD_DIM","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},
@@ -1415,9 +1579,14 @@ export const declarations: Readonly<
   "lib/heads": {"bindings":[],"overrides":[]},
   "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TURNING","TABLE_STRIDE"]},
   "lib/no_bias": {"bindings":[],"overrides":[]},
+  "lib/pack_q4_0": {"bindings":[],"overrides":[]},
+  "lib/pack_q8_0": {"bindings":[],"overrides":[]},
   "lib/reduce_shuffle": {"bindings":[],"overrides":[]},
   "lib/reduce_subgroups": {"bindings":[],"overrides":[]},
   "lib/reduce_workgroup": {"bindings":[],"overrides":[]},
   "lib/step": {"bindings":[{"group":0,"binding":0,"type":"uniform","name":"step"},{"group":0,"binding":1,"type":"read-only-storage","name":"plan"}],"overrides":["ROW_AT","TILE_AT","FILL_AT","OUTPUT_AT","SEQUENCE_AT","TURNS_AT","TURNS_STRIDE","PAGE_AT","PAGE"]},
+  "lib/stored_bf16": {"bindings":[],"overrides":[]},
+  "lib/stored_f16": {"bindings":[],"overrides":[]},
+  "lib/stored_f32": {"bindings":[],"overrides":[]},
   "lib/window": {"bindings":[],"overrides":["WINDOW"]},
 };

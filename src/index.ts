@@ -19,6 +19,7 @@ import { LlariatError } from "./error.ts";
 import { answers, request } from "./generate/generate.ts";
 import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
+import { type Quantize, readQuantize } from "./model/quantize.ts";
 import type { LoadProgress, WeightSource } from "./model/weights.ts";
 import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
@@ -53,6 +54,7 @@ export {
 } from "./rope/index.ts";
 export type { Likely } from "./generate/sample.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
+export type { HeldAs, Quantize, QuantizeOptions } from "./model/quantize.ts";
 export type { LoadProgress } from "./model/weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
 
@@ -104,6 +106,12 @@ export interface LoadOptions {
    * README has what each does to answers.
    */
   readonly kvCache?: CacheName;
+  /**
+   * Formats that matrices are made into while they are loaded: "q8_0" or "q4_0" (whole numbers of 8 or 4 bits, 32 to a scale;
+   * the numbers are ggml's), "f16", or "none", the default: as the files store them. An object says it apart for the matrices
+   * of the blocks (`weights`), the `embedding` and the `output` matrix. Norms and biases stay f32.
+   */
+  readonly quantize?: Quantize;
   /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */
   readonly variants?: Variants;
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
@@ -123,6 +131,7 @@ const LOAD_OPTIONS: Kinds<LoadOptions> = {
   maxKvBytes: "any",
   idleKvBytes: "any",
   kvCache: Object.keys(caches),
+  quantize: "any",
   variants: ["shuffle", "tiled"],
   chunkRows: "any",
 };
@@ -182,6 +191,7 @@ export class Llama {
     ] as const) {
       if (value !== undefined) checkWhole(name, value, least, { unit });
     }
+    const quantize = readQuantize(options.quantize);
     const reloads = options.onDeviceLost === "reload";
     if (reloads && options.device) {
       const problem =
@@ -201,8 +211,8 @@ export class Llama {
       });
       const { config, generation, eosIds, texts } = checkpoint;
       const { tokenizer } = found;
-      const { describe, tensors, tied, bytes } = checkpoint;
-      placement = new Placement(placementWay({ describe, config, tensors, tied, bytes }, options));
+      const { describe, tensors, tied } = checkpoint;
+      placement = new Placement(placementWay({ describe, config, tensors, tied }, { ...options, quantize }));
       const engine = await placement.open(signal);
       const context = {
         scheduler: new Scheduler(engine, reloads ? placement : undefined),
@@ -338,7 +348,7 @@ export class Llama {
 /** How the weights come to a device, the first time and after each loss. It holds nothing else of the checkpoint. */
 function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<Engine> {
   const { device, adapter, onDeviceLost, onReload, onProgress, variants, chunkRows, maxKvBytes, idleKvBytes } = options;
-  const { kvCache } = options;
+  const { kvCache, quantize } = options;
   const reloads = onDeviceLost === "reload";
   return {
     async open() {
@@ -346,7 +356,16 @@ function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<
       return platform().requestDevice({ adapter, ...(reloads && { log: () => {} }) });
     },
     load: (on, signal) =>
-      loadEngine(on, source, { onProgress, signal, variants, maxRows: chunkRows, maxKvBytes, idleKvBytes, kvCache }),
+      loadEngine(on, source, {
+        onProgress,
+        signal,
+        variants,
+        quantize,
+        maxRows: chunkRows,
+        maxKvBytes,
+        idleKvBytes,
+        kvCache,
+      }),
     ...(reloads && { onReload: onReload ?? (() => {}) }),
   };
 }

@@ -26,7 +26,7 @@ function narrow(kind: FloatKind, from: Float32Array, bytes: Uint8Array): void {
 }
 
 /** The format of a float type: one tensor `weight` that holds the elements as they are, rows on multiples of four. */
-export function floatFormat(name: FloatKind, own: Pick<Format, "part" | "matvecColumns">): Format {
+export function floatFormat(name: FloatKind, own: Pick<Format, "part" | "matvecColumns" | "largest">): Format {
   const bytes = ({ weight }: Readonly<Record<string, Uint8Array>>, at: number, row: Float32Array) =>
     weight.subarray(at * row.length * ELEMENT_BYTES[name]);
   return {
@@ -90,6 +90,22 @@ export function findNonFinite(kind: FloatKind, words: Uint32Array, count: number
       return 2 * i + (hit & 0x8000 ? 0 : 1);
     }
   }
+  return -1;
+}
+
+/** Index of the first of `count` finite elements of `words` whose absolute value is above `largest`, or -1; `words` as for `findNonFinite`. */
+export function findBeyond(kind: FloatKind, words: Uint32Array, count: number, largest: number): number {
+  SCRATCH_F32[0] = largest;
+  const [bits] = SCRATCH_U32;
+  // Absolute values are in order of their bits. A bfloat16 is above a number whose upper half its bits are above.
+  if (kind === "f32") {
+    for (let i = 0; i < count; i++) if ((words[i] & 0x7fff_ffff) > bits) return i;
+    return -1;
+  }
+  const most = kind === "bf16" ? bits >>> 16 : largest >= 65_504 ? 0x7bff : narrowF16(largest);
+  const halves = new Uint16Array(words.buffer, words.byteOffset, count);
+  if (most >= (kind === "f16" ? 0x7bff : 0x7f7f)) return -1;
+  for (let i = 0; i < count; i++) if ((halves[i] & 0x7fff) > most) return i;
   return -1;
 }
 

@@ -7,6 +7,7 @@ import { blockFormat } from "./blocks.ts";
  */
 export const q4_0 = blockFormat("q4_0", {
   part: "formats/q4_0",
+  packing: "lib/pack_q4_0",
   bits: 4,
   reach: 8,
   scale: (largest) => largest / -8,

@@ -12,17 +12,27 @@ import { defaultCache, kvBytes, windowOf } from "../engine/kvcache.ts";
 import { LlariatError, printable } from "../error.ts";
 import type { Tokenizer } from "../../tokenizer/index.ts";
 import { describeRope } from "../rope/index.ts";
+import type { Quantize } from "../model/quantize.ts";
 import { weightBytes } from "../model/weights.ts";
 import { requestDevice } from "../node/gpu.ts";
 import { formatBytes } from "./progress.ts";
 import type { Command, Option } from "./command.ts";
 import { table } from "./command.ts";
-import { cacheName, cacheOptions, checkpointFiles, checkpointPaths, sourceOptions } from "./load.ts";
+import {
+  cacheName,
+  cacheOptions,
+  checkpointFiles,
+  checkpointPaths,
+  quantizeOf,
+  quantizeOption,
+  sourceOptions,
+} from "./load.ts";
 import { type ScalingList, describeScalings, readScalings, ropeListOptions, scalingTable } from "./rope.ts";
 
 const options = {
   ...sourceOptions,
   ...cacheOptions,
+  ...quantizeOption,
   ...ropeListOptions,
   json: { help: "print one JSON object" },
 } as const satisfies Record<string, Option>;
@@ -31,16 +41,17 @@ const options = {
 export const info: Command = {
   name: "info",
   summary: "what a checkpoint holds, what it needs, and the adapter it would run on",
-  usage: ["--model DIR_OR_FILE… [--rope-scaling LIST] [--adapter NAME] [--json]"],
+  usage: ["--model DIR_OR_FILE… [--quantize FORMAT] [--rope-scaling LIST] [--adapter NAME] [--json]"],
   options,
   async run(args, { stdout, signal }) {
     const paths = checkpointPaths(args);
     const scalings = readScalings(args);
     const kvCache = cacheName(args) ?? defaultCache;
+    const quantize = quantizeOf(args);
     const files = await checkpointFiles(paths);
     let facts: Facts;
     try {
-      facts = checkpointFacts(await openCheckpoint(files, signal), scalings, kvCache);
+      facts = checkpointFacts(await openCheckpoint(files, signal), scalings, { kvCache, quantize });
     } finally {
       await files.close();
     }
@@ -66,7 +77,11 @@ export const info: Command = {
 /** Limits that decide what fits: those that are asked for, and the largest grid. */
 const SHOWN = [...LIMITS, "maxComputeWorkgroupsPerDimension"] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList, kvCache: CacheName) {
+function checkpointFacts(
+  checkpoint: Checkpoint,
+  scalings: ScalingList,
+  { kvCache, quantize }: { readonly kvCache: CacheName; readonly quantize?: Quantize },
+) {
   const { config } = checkpoint;
   const tensors = [...checkpoint.tensors.values()].map(({ name, dtype, shape, start, end, source }) => ({
     name,
@@ -93,7 +108,7 @@ function checkpointFacts(checkpoint: Checkpoint, scalings: ScalingList, kvCache:
     parameters: checkpoint.parameters,
     fileBytes: checkpoint.bytes,
     gpuBytes: {
-      weights: weightBytes(checkpoint),
+      weights: weightBytes(checkpoint, quantize),
       kvCache,
       kvPerToken,
       ...(window !== undefined && { kvWindow: window }),

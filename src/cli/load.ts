@@ -5,11 +5,12 @@ import type { FileSet } from "../checkpoint/bytes.ts";
 import type { PromptKind } from "../checkpoint/tokenizer.ts";
 import { printable } from "../error.ts";
 import type { Llama } from "../index.ts";
+import { type Quantize, readQuantize } from "../model/quantize.ts";
 import type { Rope } from "../rope/index.ts";
 import { sourceFiles } from "../node/sources.ts";
 import { formatBytes, startProgress } from "./progress.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
-import { usageError } from "./command.ts";
+import { inUsage, usageError } from "./command.ts";
 
 /** Options that choose the checkpoint. */
 export const sourceOptions = {
@@ -31,10 +32,20 @@ export const cacheOptions = {
   "kv-cache": { kind: "text", value: "NAME", help: "keys and values in f32, f16 or q8 (default f32)" },
 } as const satisfies Record<string, Option>;
 
+/** The option that says in which formats matrices are held. */
+export const quantizeOption = {
+  quantize: {
+    kind: "text",
+    value: "FORMAT",
+    help: "hold matrices as q8_0, q4_0 or f16, or e.g. weights=q4_0,embedding=q8_0,output=q8_0 (default: as the files store them)",
+  },
+} as const satisfies Record<string, Option>;
+
 /** Options that load a model. */
 export const loadOptions = {
   ...sourceOptions,
   ...cacheOptions,
+  ...quantizeOption,
   "max-context": { kind: "integer", value: "N", help: "longest prompt plus answer in tokens" },
   quiet: { help: "nothing on standard error but errors" },
 } as const satisfies Record<string, Option>;
@@ -58,6 +69,19 @@ export function cacheName(args: Arguments): CacheName | undefined {
   return name as CacheName | undefined;
 }
 
+/** What --quantize says: one format, or formats by kind of matrix. Throws a usage error for what is neither. */
+export function quantizeOf(args: Arguments): Quantize | undefined {
+  const text = args.text("quantize");
+  if (text === undefined) return undefined;
+  return inUsage(() => {
+    if (!text.includes("=")) return readQuantize(text);
+    const parts = text.split(",").map((part) => part.split("="));
+    const twice = parts.find(([name], i) => parts.findIndex(([other]) => other === name) < i);
+    if (twice) throw usageError(`--quantize: ${printable(twice[0])} is given twice`);
+    return readQuantize(Object.fromEntries(parts.map(([name, ...value]) => [name, value.join("=")])));
+  });
+}
+
 /** A folder, one file or an address, or several files. The caller closes it. */
 export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
   sourceFiles(paths.length === 1 ? paths[0] : paths);
@@ -77,6 +101,7 @@ export async function load(
   const quiet = args.has("quiet");
   const { Llama } = await import("../node/index.ts");
   const progress = startProgress(stderr, "loading", formatBytes);
+  const quantize = quantizeOf(args);
   const files = await checkpointFiles(paths);
   let llama: Llama;
   try {
@@ -84,6 +109,7 @@ export async function load(
       adapter: args.text("adapter"),
       maxContext: args.number("max-context"),
       kvCache: cacheName(args),
+      quantize,
       signal,
       onConfig: ({ rope }) => check(rope),
       prompts,

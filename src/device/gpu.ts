@@ -193,6 +193,12 @@ export class Gpu {
     });
   }
 
+  /** Copies the first `bytes` bytes of a tensor of another Gpu of this device to `byteOffset`; both multiples of four. */
+  copyFrom(other: Gpu, from: Tensor, to: Tensor, byteOffset: number, bytes: number): void {
+    const [source, target] = [other.#buffer(from.name), this.#buffer(to.name)];
+    this.#submit((encoder) => encoder.copyBufferToBuffer(source, 0, target, byteOffset, bytes));
+  }
+
   /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
   write(tensor: Tensor, byteOffset: number, data: ArrayBufferView<ArrayBuffer>): void {
     const buffer = this.#buffer(tensor.name);

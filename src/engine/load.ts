@@ -4,6 +4,7 @@ import type { Variants } from "../../kernels/index.ts";
 import { deviceFacts } from "../device/facts.ts";
 import { Gpu } from "../device/gpu.ts";
 import { weightSink } from "../device/upload.ts";
+import type { Quantize } from "../model/quantize.ts";
 import { type LoadOptions, type WeightSource, loadWeights, planWeights } from "../model/weights.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { Placed } from "./placement.ts";
@@ -12,6 +13,8 @@ import type { Placed } from "./placement.ts";
 export interface PlaceOptions extends EngineOptions, LoadOptions {
   /** Variants of kernels instead of those measured to be faster. */
   readonly variants?: Variants;
+  /** In which formats matrices are held; default: as the files store them. */
+  readonly quantize?: Quantize;
 }
 
 /**
@@ -25,18 +28,20 @@ export async function loadEngine(
 ): Promise<Placed<Engine>> {
   const { facts, notes } = await deviceFacts(device, options.variants);
   const gpu = new Gpu(device, facts);
+  const sink = weightSink(gpu);
   try {
-    const sink = weightSink(gpu);
-    const planned = planWeights(source, sink.maxBindingBytes);
+    const planned = planWeights(source, sink.maxBindingBytes, options.quantize);
     const engine = new Engine(gpu, source.config, planned.weights, options);
     const warm = engine.warm();
     warm.catch(() => {}); // loading may fail first
     await loadWeights(source, sink, options, planned);
     await warm;
     await gpu.idle();
-    return { engine, notes };
+    return { engine, notes: [...notes, ...sink.notes] };
   } catch (error) {
     gpu.close();
     throw error;
+  } finally {
+    sink.close();
   }
 }

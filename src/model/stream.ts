@@ -2,7 +2,7 @@
 // a few staging buffers whatever the size of the checkpoint.
 
 import { ELEMENT_BYTES, type Format, formats, type Tensor } from "../../kernels/index.ts";
-import { type FloatKind, findNonFinite, widen } from "../../kernels/formats/floats.ts";
+import { type FloatKind, findBeyond, findNonFinite, widen } from "../../kernels/formats/floats.ts";
 import { readInto } from "../checkpoint/bytes.ts";
 import { floatKind } from "../checkpoint/safetensors.ts";
 import type { StoredTensor } from "../checkpoint/safetensors.ts";
@@ -19,6 +19,20 @@ export interface WeightSink {
    * answer has settled.
    */
   write(tensor: Tensor, byteOffset: number, data: Uint8Array<ArrayBuffer>): void | Promise<void>;
+  /**
+   * Packs rows, which `data` holds as the file does, and puts them where the run says, which `create` has made room for; to the bits
+   * that `Format.pack` makes. Absent, or where it answers false, they are packed here and written. `data` as for `write`.
+   */
+  pack?(run: PackRun, data: Uint8Array<ArrayBuffer>): Promise<boolean>;
+}
+
+/** Rows of a stored matrix to be packed into a format. */
+export interface PackRun {
+  readonly kind: FloatKind;
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: Format;
+  readonly targets: Job["targets"];
 }
 
 /** Stored bytes read so far, of all; and the tensor of the checkpoint that was just uploaded (in part). */
@@ -60,12 +74,7 @@ const isKept = (job: Job): boolean => job.format === formats[kindOf(job)];
 const isPlain = (job: Job): boolean => isKept(job) && job.columns === job.wide;
 
 /** Runs the jobs in order; while one is checked and uploaded the next is being read. Throws as `loadWeights` says. */
-export async function stream(
-  jobs: readonly Job[],
-  totalBytes: number,
-  sink: WeightSink,
-  options: LoadOptions,
-): Promise<void> {
+export async function stream(jobs: readonly Job[], sink: WeightSink, options: LoadOptions): Promise<void> {
   const { onProgress, signal } = options;
   const most = (sizes: number[]) => new Uint8Array(Math.ceil(sizes.reduce((a, b) => Math.max(a, b), 0) / 4) * 4);
   const staging = [most(jobs.map(storedBytes)), most(jobs.map(storedBytes))];
@@ -74,6 +83,7 @@ export async function stream(
   const upload = Object.fromEntries(
     [...names].map((name) => [name, most(laidOut.map(({ rows, targets }) => rows * (targets[name]?.rowBytes ?? 0)))]),
   );
+  const totalBytes = jobs.reduce((sum, job) => sum + storedBytes(job), 0);
   const created = new Set<Tensor>();
   const read = (i: number): Promise<void> | undefined => {
     if (i >= jobs.length) return undefined;
@@ -88,11 +98,14 @@ export async function stream(
       await pending;
       pending = read(i + 1);
       pending?.catch(() => {}); // it may fail while the sink is waited for; `await pending` throws it
-      const data = layOut(job, staging[i % 2], upload);
-      for (const [name, { tensor, byte }] of Object.entries(job.targets)) {
+      checkNumbers(job, staging[i % 2]);
+      for (const { tensor } of Object.values(job.targets)) {
         if (!created.has(tensor)) sink.create(tensor);
         created.add(tensor);
-        await sink.write(tensor, byte, data[name]);
+      }
+      if (!(await packed(job, staging[i % 2], sink))) {
+        const data = layOut(job, staging[i % 2], upload);
+        for (const [name, { tensor, byte }] of Object.entries(job.targets)) await sink.write(tensor, byte, data[name]);
       }
       checkAborted(signal, `loading ${job.source.name}`);
       loadedBytes += storedBytes(job);
@@ -104,16 +117,36 @@ export async function stream(
   }
 }
 
-/** The bytes to upload, by tensor of the format: the stored ones as they are, spread to their stride, or packed anew. */
-function layOut(job: Job, stored: Bytes, upload: Readonly<Record<string, Bytes>>): Readonly<Record<string, Bytes>> {
-  const { rows, columns, wide, format, targets } = job;
+/** Throws for the first number that is not finite, or larger than the format can hold. */
+function checkNumbers(job: Job, stored: Bytes): void {
+  const { rows, columns, format } = job;
   const kind = kindOf(job);
   const length = storedBytes(job);
   // An odd number of 16-bit elements ends in half a word: what an earlier chunk left there is no NaN of this one.
   if (length % 4 !== 0) stored.fill(0, length, length + 2);
-  const bad = findNonFinite(kind, new Uint32Array(stored.buffer, 0, Math.ceil(length / 4)), rows * columns);
-  if (bad >= 0) throw notFinite(job, stored, bad);
-  if (isPlain(job)) return { weight: stored.subarray(0, length) };
+  const words = new Uint32Array(stored.buffer, 0, Math.ceil(length / 4));
+  const bad = findNonFinite(kind, words, rows * columns);
+  if (bad >= 0) throw unfit(job, stored, bad, "finite numbers", "; the file is damaged or the training diverged");
+  const { largest } = format;
+  if (largest === undefined || isKept(job)) return;
+  const beyond = findBeyond(kind, words, rows * columns, largest);
+  const advice = `; load with another quantize`;
+  if (beyond >= 0) throw unfit(job, stored, beyond, `at most ${largest}, the most that ${format.name} holds`, advice);
+}
+
+/** Has the sink pack a run, where it and the format can. */
+async function packed(job: Job, stored: Bytes, sink: WeightSink): Promise<boolean> {
+  if (!sink.pack || !job.format.packing) return false;
+  const { rows, columns, format, targets } = job;
+  const data = stored.subarray(0, Math.ceil(storedBytes(job) / 4) * 4);
+  return sink.pack({ kind: kindOf(job), rows, columns, format, targets }, data);
+}
+
+/** The bytes to upload, by tensor of the format: the stored ones as they are, spread to their stride, or packed anew. */
+function layOut(job: Job, stored: Bytes, upload: Readonly<Record<string, Bytes>>): Readonly<Record<string, Bytes>> {
+  const { rows, columns, wide, format, targets } = job;
+  const kind = kindOf(job);
+  if (isPlain(job)) return { weight: stored.subarray(0, storedBytes(job)) };
 
   const out = Object.fromEntries(
     Object.entries(targets).map(([name, { rowBytes }]) => [name, upload[name].subarray(0, rows * rowBytes)]),
@@ -136,7 +169,7 @@ function layOut(job: Job, stored: Bytes, upload: Readonly<Record<string, Bytes>>
   return out;
 }
 
-function notFinite(job: Job, stored: Uint8Array, index: number): LlariatError {
+function unfit(job: Job, stored: Uint8Array, index: number, needed: string, advice: string): LlariatError {
   const { source, sourceByte } = job;
   const width = ELEMENT_BYTES[kindOf(job)];
   const value = new Float32Array(1);
@@ -146,6 +179,6 @@ function notFinite(job: Job, stored: Uint8Array, index: number): LlariatError {
   const place = source.shape.length > 1 ? `[${Math.floor(element / columns)}, ${element % columns}]` : `[${element}]`;
   return new LlariatError(
     "checkpoint",
-    `${source.source.name}: ${source.name}: got ${value[0]} at ${place}, needed finite numbers; the file is damaged or the training diverged`,
+    `${source.source.name}: ${source.name}: got ${value[0]} at ${place}, needed ${needed}${advice}`,
   );
 }

@@ -16,9 +16,10 @@ import type { StoredTensor } from "../checkpoint/safetensors.ts";
 import { LlariatError } from "../error.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type NamedTensor, type Slot, families, partsOf } from "./families.ts";
+import { type HeldAs, type Quantize, readQuantize } from "./quantize.ts";
 import { type Job, type LoadOptions, type WeightSink, storedRowBytes, stream } from "./stream.ts";
 
-export type { LoadOptions, LoadProgress, WeightSink } from "./stream.ts";
+export type { LoadOptions, LoadProgress, PackRun, WeightSink } from "./stream.ts";
 
 /** A loaded model: every weight a tensor the sink has created and filled. The sink's owner frees them. */
 export interface Weights {
@@ -27,13 +28,13 @@ export interface Weights {
   readonly layers: readonly LayerWeights[];
   /** [dim] f32 */
   readonly norm: Tensor;
-  /** [vocab, dim]; the same object as `embed` when tied. */
+  /** [vocab, dim]; the same object as `embed` when tied and held alike. */
   readonly head: Matrix;
   /** Bytes in the sink, padding included. */
   readonly bytes: number;
 }
 
-/** One block, by the slots of its family. Matrices keep the checkpoint's format unless fused parts differ in it; vectors are f32. */
+/** One block, by the slots of its family. Matrices keep the checkpoint's format unless `quantize` says otherwise or fused parts differ in it; vectors are f32. */
 export interface LayerWeights {
   readonly inputNorm: Tensor; // [dim]
   readonly qkv: Matrix; // [(heads + 2·kvHeads)·headDim, dim]: rows of q, then k, then v
@@ -49,7 +50,7 @@ export interface LayerWeights {
 }
 
 /** What is read of a checkpoint while its weights are loaded. Its files must be open then. */
-export type WeightSource = Pick<Checkpoint, "describe" | "config" | "tensors" | "tied" | "bytes">;
+export type WeightSource = Pick<Checkpoint, "describe" | "config" | "tensors" | "tied">;
 
 /**
  * Streams every tensor of a checkpoint into the sink. Peak host memory is two chunks as stored and one as uploaded
@@ -61,16 +62,16 @@ export type WeightSource = Pick<Checkpoint, "describe" | "config" | "tensors" | 
 export async function loadWeights(
   checkpoint: WeightSource,
   sink: WeightSink,
-  options: LoadOptions = {},
-  planned = planWeights(checkpoint, sink.maxBindingBytes),
+  options: LoadOptions & { readonly quantize?: Quantize } = {},
+  planned = planWeights(checkpoint, sink.maxBindingBytes, options.quantize),
 ): Promise<Weights> {
-  await stream(planned.jobs, checkpoint.bytes, sink, options);
+  await stream(planned.jobs, sink, options);
   return planned.weights;
 }
 
 /** Bytes that `loadWeights` puts on a GPU, known from the headers alone. */
-export function weightBytes(checkpoint: Checkpoint): number {
-  return planWeights(checkpoint, Infinity).weights.bytes;
+export function weightBytes(checkpoint: WeightSource, quantize?: Quantize): number {
+  return planWeights(checkpoint, Infinity, quantize).weights.bytes;
 }
 
 /** Bytes per read and per upload: large enough for any disk's full speed, small against the memory of a laptop. */
@@ -86,8 +87,9 @@ export interface WeightPlan {
  * Decides every tensor and every transfer before the first byte is read. `maxBindingBytes`: the sink's. Throws as `loadWeights`
  * does for what the headers alone tell.
  */
-export function planWeights(checkpoint: WeightSource, maxBindingBytes: number): WeightPlan {
+export function planWeights(checkpoint: WeightSource, maxBindingBytes: number, quantize?: Quantize): WeightPlan {
   const { config, tensors, tied } = checkpoint;
+  const held = readQuantize(quantize);
   const jobs: Job[] = [];
   let bytes = 0;
   const stored = ({ name }: NamedTensor): StoredTensor => {
@@ -100,10 +102,10 @@ export function planWeights(checkpoint: WeightSource, maxBindingBytes: number): 
   };
 
   /** The parts' rows one after another, in as many pieces as the binding limit asks for. */
-  const matrixFrom = (name: string, parts: readonly StoredTensor[]): Matrix => {
+  const matrixFrom = (name: string, parts: readonly StoredTensor[], as: HeldAs): Matrix => {
     const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
     const columns = parts[0].shape[1];
-    const format = formatOf(parts);
+    const format = as === "none" ? formatOf(parts) : formats[as];
     const matrix = matrixOf(format, name, rows, columns, tallest(name, format, rows, columns, maxBindingBytes));
     let firstRow = 0;
     for (const part of parts) {
@@ -136,22 +138,26 @@ export function planWeights(checkpoint: WeightSource, maxBindingBytes: number): 
 
   const { slots } = families[config.family];
   /** The tensors of a slot and of its bias, by name. */
-  const filled = (name: string, slot: Slot, block?: number): Record<string, Matrix | Tensor> => {
+  const filled = (name: string, slot: Slot, as: HeldAs, block?: number): Record<string, Matrix | Tensor> => {
     const at = block === undefined ? name : `layers.${block}.${name}`;
     const { weights, biases } = partsOf(slot, config, block);
+    const sources = weights.map(stored);
     return {
-      [name]: (slot.columns ? matrixFrom : vector)(at, weights.map(stored)),
+      [name]: slot.columns ? matrixFrom(at, sources, as) : vector(at, sources),
       ...(biases && { [`${name}Bias`]: vector(`${at}Bias`, biases.map(stored)) }),
     };
   };
   // The names of the slots are those of the records.
-  const { embed } = filled("embed", slots.embed) as Pick<Weights, "embed">;
+  const { embed } = filled("embed", slots.embed, held.embedding) as Pick<Weights, "embed">;
   const layers = Array.from({ length: config.layers }, (_, i) => {
-    const all = Object.entries(slots.layer).map(([name, slot]) => filled(name, slot, i));
+    const all = Object.entries(slots.layer).map(([name, slot]) => filled(name, slot, held.weights, i));
     return Object.assign({}, ...all) as LayerWeights;
   });
-  const { norm } = filled("norm", slots.norm) as Pick<Weights, "norm">;
-  const { head } = tied ? { head: embed } : (filled("head", slots.head) as Pick<Weights, "head">);
+  const { norm } = filled("norm", slots.norm, "none") as Pick<Weights, "norm">;
+  const { head } =
+    tied && held.output === held.embedding
+      ? { head: embed }
+      : (filled("head", tied ? slots.embed : slots.head, held.output) as Pick<Weights, "head">);
   return { weights: { embed, layers, norm, head, bytes }, jobs };
 }
 

@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { randomFiles } from "../tools/checkpoint.ts";
 import { type Dispatch, type KernelName, kernels, PAGE } from "../../kernels/index.ts";
-import { Llama } from "../../src/node/index.ts";
+import { Llama, type Quantize } from "../../src/node/index.ts";
 import { type RopeAngles, type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import type { Sequence } from "../../src/engine/sequence.ts";
 import type { Segment } from "../../src/engine/step.ts";
@@ -72,28 +72,36 @@ const STEPS: readonly (readonly Run[])[] = [
 ];
 
 const ran = new Set<KernelName>();
+const HELD: readonly (readonly [name: string, quantize?: Quantize])[] = [
+  ["goldens/rope_sweep"],
+  ["goldens/models/odd-everything-bf16"],
+  ["goldens/models/attn-bias-bf16"],
+  ["families/qwen3"],
+  ["goldens/models/odd-everything-bf16", "q4_0"],
+  ["goldens/models/attn-bias-bf16", { weights: "q8_0", embedding: "q4_0", output: "f16" }],
+];
 for (const variants of variantsOf(handle)) {
-  for (const name of [
-    "goldens/rope_sweep",
-    "goldens/models/odd-everything-bf16",
-    "goldens/models/attn-bias-bf16",
-    "families/qwen3",
-  ]) {
-    tests(`${name}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`, async () => {
-      using llama = await Llama.load(folder(name), { device, variants, chunkRows: 100 });
-      for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
-        const worst = await lockstepRuns(llama, steps);
-        for (const [kernel, error] of worst) {
-          assert.ok(error <= 1, `${kernel}: ${error} of what is allowed`);
-          ran.add(kernel);
+  for (const [name, quantize] of HELD) {
+    const held = quantize === undefined ? "" : ` held as ${JSON.stringify(quantize)}`;
+    tests(
+      `${name}${held}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`,
+      async () => {
+        using llama = await Llama.load(folder(name), { device, variants, chunkRows: 100, quantize });
+        for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
+          const worst = await lockstepRuns(llama, steps);
+          for (const [kernel, error] of worst) {
+            assert.ok(error <= 1, `${kernel}: ${error} of what is allowed`);
+            ran.add(kernel);
+          }
         }
-      }
-    });
+      },
+    );
   }
 }
 
 tests("every kernel ran in one of these", () => {
-  const missing = (Object.keys(kernels) as KernelName[]).filter((kernel) => !ran.has(kernel));
+  const ofSteps = (Object.keys(kernels) as KernelName[]).filter((kernel) => kernel !== "quantize"); // of loading
+  const missing = ofSteps.filter((kernel) => !ran.has(kernel));
   const shuffles = missing.filter((kernel) => kernel.endsWith("_shuffle"));
   if (variantsOf(handle).length === 2) assert.equal(missing, []);
   else assert.equal(missing, shuffles);

@@ -23,6 +23,7 @@ import {
   kvLayer,
   matrixOf,
   parts,
+  quantize,
   rmsnorm,
   stepLayout,
   swiglu,
@@ -239,6 +240,22 @@ for (const [name, shape] of Object.entries(models)) {
     }
   });
 }
+
+test("packing: every kind of stored numbers and every format that is packed on a device", async () => {
+  const facts = devices[0];
+  const gpu = new Gpu(device, facts);
+  const source: Tensor = { name: "source", dtype: "u32", shape: [16] };
+  for (const format of Object.values(formats).filter(({ packing }) => packing)) {
+    for (const kind of ["f32", "f16", "bf16"] as const) {
+      const dispatch = quantize({ source, kind, columns: 576, format, into: format.tensors("packed", 1, 576) });
+      seen.add(dispatch.kernel);
+      for (const part of dispatch.parts) linked.add(part);
+      await compile(gpu, [dispatch]);
+    }
+  }
+  await gpu.idle();
+  gpu.close();
+});
 
 test("no kernel and no part was left out", () => {
   assert.equal([...seen].toSorted(), Object.keys(kernels).toSorted());

@@ -1,7 +1,9 @@
 // formats.test.ts — what every weight format promises on the host: sizes, rows that keep to themselves, packing there and back.
+import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { declarations, formats, matrixOf, parts, rowStride, tensorBytes } from "../../kernels/index.ts";
+import { widenF16 } from "../../kernels/formats/floats.ts";
 import { normal } from "../tools/random.ts";
 
 const test = suite("formats");
@@ -65,6 +67,39 @@ for (const [name, format] of Object.entries(formats)) {
     assert.equal(again, bytes);
   });
 }
+
+test("q8_0 and q4_0 hold, to the bit, the numbers of ggml's reference quantisers", () => {
+  const ggml = JSON.parse(readFileSync(new URL("../fixtures/ggml.json", import.meta.url), "utf8")) as Readonly<
+    Record<"values" | "q8_0" | "q4_0", string>
+  >;
+  const bytesOf = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "base64"));
+  const values = new Float32Array(bytesOf(ggml.values).buffer);
+  // A block of ggml: the scale, then whole numbers; of four bits 0 … 15 for -8 … 7, number i with number i + 16.
+  for (const [name, size, numberOf] of [
+    ["q8_0", 34, (block: DataView, i: number) => block.getInt8(2 + i)],
+    ["q4_0", 18, (block: DataView, i: number) => ((block.getUint8(2 + (i % 16)) >> (i < 16 ? 0 : 4)) & 15) - 8],
+  ] as const) {
+    const blocks = bytesOf(ggml[name]);
+    const scale = new Float32Array(1);
+    const format = formats[name];
+    const bytes = { weight: new Uint8Array(format.rowBytes(64).weight), scale: new Uint8Array(4) };
+    const row = new Float32Array(64);
+    let zeros = 0;
+    for (let at = 0; at < values.length / 32; at++) {
+      row.fill(0).set(values.subarray(32 * at, 32 * at + 32));
+      format.pack(row, bytes, 0);
+      format.unpack(bytes, 0, row);
+      const block = new DataView(blocks.buffer, at * size, size);
+      const half = Uint16Array.of(block.getUint16(0, true));
+      assert.is(bytes.scale[0] | (bytes.scale[1] << 8), half[0], `${name}: scale of block ${at}`);
+      widenF16(half, scale);
+      if (scale[0] === 0) zeros++;
+      for (let i = 0; i < 32; i++)
+        assert.is(row[i] + 0, scale[0] * numberOf(block, i) + 0, `${name}: block ${at}, ${i}`);
+    }
+    assert.ok(zeros > 1 && zeros < 80, `${zeros} blocks whose scale is zero`);
+  }
+});
 
 test("a matrix is cut into pieces of equal height but the last", () => {
   const whole = matrixOf(formats.f16, "m", 10, 6);

@@ -7,6 +7,7 @@ import type { DeviceFacts, Dispatch, KernelName, Linear } from "../../kernels/in
 import { turns } from "../../src/rope/turns.ts";
 import { Case, type StepPlan, openLab, scrambled } from "../tools/harness.ts";
 import { normal } from "../tools/random.ts";
+import { bits } from "../tools/reference.ts";
 
 const test = suite("grid");
 const lab = await openLab();
@@ -85,6 +86,12 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
   matvec_rows: linear(kernels.matvecRows),
   matmul_tiled: linear(kernels.matmulTiled),
   matmul_shuffle: linear(kernels.matmulShuffle),
+  quantize: (one) => {
+    const source = one.tensor("source", [35 * 200], () => bits(next()), "u32");
+    const into = kernels.formats.q8_0.tensors("packed", 35, 200);
+    for (const { name, shape, dtype } of Object.values(into)) one.tensor(name, shape, () => 0, dtype);
+    return [kernels.quantize({ source, kind: "f32", columns: 200, format: kernels.formats.q8_0, into })];
+  },
   rmsnorm: (one, device) => {
     const [x, y] = [one.tensor("x", [35, 20], next), one.tensor("y", [37, 20])];
     return [kernels.rmsnorm({ x, weight: one.tensor("weight", [20], next), y, eps: 1e-5, device })];

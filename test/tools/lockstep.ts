@@ -86,6 +86,7 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   attention_decode_shuffle: () => 1,
   attention_merge: () => 1,
   swiglu: () => 16, // exp 3 + 2·|v| ulp (in the scale), division 2.5 ulp, three more
+  quantize: () => 0, // whole numbers, to the bit
   topk: () => 16, // of log Σ e^logit alone; everything else is copied
 };
 

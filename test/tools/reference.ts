@@ -464,6 +464,71 @@ function gather(call: Call): void {
   }
 }
 
+/** What a word's half, or a word, of a stored matrix means; f16 by IEEE 754's formula. */
+const STORED: Readonly<Record<string, (words: Float64Array, i: number) => number>> = {
+  "lib/stored_f32": (words, i) => float(words[i]),
+  "lib/stored_bf16": (words, i) => float(halfOf(words, i) * 65_536),
+  "lib/stored_f16": (words, i) => {
+    const half = halfOf(words, i);
+    const [sign, e, f] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
+    return sign * (e === 0 ? 2 ** -14 * (f / 1024) : 2 ** (e - 15) * (1 + f / 1024));
+  },
+};
+const halfOf = (words: Float64Array, i: number): number => Math.floor(words[i >> 1] / 65_536 ** (i & 1)) % 65_536;
+
+/** How a block of 32 becomes a scale and 32 fields of a number of bits, and where in its words field i lies: ggml-quants.c. */
+const PACKED: Readonly<Record<string, Packing>> = {
+  "lib/pack_q8_0": {
+    bits: 8,
+    scale: (largest) => Math.abs(largest) / 127,
+    field: (quotient) => (Math.sign(quotient) * Math.floor(Math.abs(quotient) + 0.5) + 256) % 256,
+    shift: (i) => 8 * (i % 4),
+  },
+  "lib/pack_q4_0": {
+    bits: 4,
+    scale: (largest) => largest / -8,
+    field: (quotient) => (Math.min(15, Math.trunc(Math.fround(quotient + 8.5))) + 8) % 16,
+    shift: (i) => 8 * (i % 4) + (i % 8 < 4 ? 0 : 4),
+  },
+};
+interface Packing {
+  readonly bits: number;
+  readonly scale: (largest: number) => number;
+  readonly field: (quotient: number) => number;
+  readonly shift: (i: number) => number;
+}
+
+function quantize(call: Call): void {
+  const { COLUMNS: width } = call.dispatch.constants;
+  const at = definition(STORED, call, "lib/stored_");
+  const { bits: wide, scale, field, shift } = definition(PACKED, call, "lib/pack_");
+  const words = call.get("source");
+  const pairs = Math.ceil(width / 64);
+  for (let block = 0; block < call.shape.rows * pairs * 2; block++) {
+    const [row, first] = [Math.floor(block / (2 * pairs)), 32 * (block % (2 * pairs))];
+    const values = range(32).map((i) => (first + i < width ? at(words, row * width + first + i) : 0));
+    const largest = values.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a), 0);
+    const d = Math.fround(scale(largest));
+    const held = narrowed(d);
+    call.put("scale", block, held);
+    const fields = values.map((value) => field(held === 0 ? 0 : Math.fround(value * Math.fround(1 / d))));
+    const perWord = 32 / wide;
+    for (let word = 0; word < wide; word++) {
+      const own = fields.slice(word * perWord, (word + 1) * perWord);
+      const value = own.reduce((sum, each, i) => sum + each * 2 ** shift(i), 0);
+      call.put("weight", block * wide + word, value);
+    }
+  }
+}
+
+/** The f16 nearest to a number, ties to even: whole steps of 2^-24, or of 2^-10 of its leading bit. */
+function narrowed(value: number): number {
+  if (value === 0) return 0;
+  const step = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10);
+  const [low, rest] = [Math.floor(value / step), value / step - Math.floor(value / step)];
+  return step * (rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low);
+}
+
 /** Candidates in order of their ids; the GPU's are in none (test/tools/lockstep.ts compares them as sets). */
 function topk(call: Call): void {
   const [vocab, stride] = [columns(call, "logits"), columns(call, "candidates")];
@@ -498,4 +563,5 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   swiglu,
   gather,
   topk,
+  quantize,
 };
