@@ -105,6 +105,8 @@ export function viaUrl(given: ClientOptions): Engine {
 
 async function post(url: string, body: string, options: ClientOptions, { signal }: CompleteOptions): Promise<unknown> {
   const { fetch: send = fetch, retries = 3, pauseMs = 500, key } = options;
+  // Servers that refuse a key like to repeat it, and so does fetch where it is no header.
+  const quoted = (text: string): string => (key ? text.replaceAll(key, "…") : text);
   const headers = {
     "content-type": "application/json",
     ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -114,14 +116,14 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
     try {
       const response = await send(url, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
       const text = await readText(response, url);
-      if (response.ok) return parse(text, url);
-      problem = `status ${response.status}: ${text.slice(0, 300)}`;
+      if (response.ok) return parse(text, url, quoted);
+      problem = `status ${response.status}: ${quoted(text).slice(0, 300)}`;
       if (!LATER.has(response.status)) throw new LlariatError("request", `${url}: ${problem}`);
     } catch (cause) {
       checkAborted(signal, `waiting for ${url}`);
       if (cause instanceof LlariatError) throw cause;
       const { message, cause: reason } = cause as Error;
-      problem = reason instanceof Error ? `${message} (${reason.message})` : message;
+      problem = quoted(reason instanceof Error ? `${message} (${reason.message})` : message);
     }
     if (attempt >= retries) throw new LlariatError("request", `${url}: ${problem}; tried ${attempt + 1} times`);
     await wait(pauseMs * 2 ** attempt, signal, `waiting for ${url}`);
@@ -149,11 +151,12 @@ async function readText(response: Response, url: string): Promise<string> {
   }
 }
 
-function parse(text: string, url: string): unknown {
+function parse(text: string, url: string, quoted: (text: string) => string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new LlariatError("request", `${url}: the answer is not JSON: ${text.slice(0, 100)}`, { cause });
+  } catch {
+    // Without a cause: V8 repeats what it could not read.
+    throw new LlariatError("request", `${url}: the answer is not JSON: ${quoted(text).slice(0, 100)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -206,6 +207,23 @@ test("a key is sent, an abort ends the request", async () => {
       await refused(pending, "aborted", /aborted while waiting for http/);
     },
   );
+});
+
+test("a key that the server repeats, or that is no header, stays out of the error and of its cause", async () => {
+  const key = "sk-SECRET-7";
+  for (const status of [200, 400, 503]) {
+    await withServer(
+      (_, response) => void response.writeHead(status).end(`wrong key ${key}, yes: ${key}`),
+      async (url) => {
+        const engine = viaUrl({ url, key, retries: 0 });
+        const error = await refused(engine.complete("x", asked), "request", /wrong key …, yes: …/);
+        assert.not.match(inspect(error), key);
+      },
+    );
+  }
+  const engine = viaUrl({ url: "http://127.0.0.1:1", key: `${key}\n\u0100`, retries: 0 });
+  const error = await refused(engine.complete("x", asked), "request", /; tried 1 times$/);
+  assert.not.match(inspect(error), key);
 });
 
 test("fetch: the caller's own takes the place of the platform's", async () => {
