@@ -55,6 +55,7 @@ export {
 export type { Likely } from "./generate/sample.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { HeldAs, Quantize, QuantizeOptions } from "./model/quantize.ts";
+export type { SpeculateOptions } from "./generate/speculate.ts";
 export type { LoadProgress } from "./model/weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
 

@@ -51,6 +51,7 @@ const options = {
     help: "add X to the logit of a token; -Infinity forbids it; may be given several times",
   },
   seed: { kind: "integer", value: "N", help: "the same seed gives the same text" },
+  speculate: { help: "guess from the text so far and compute several tokens a step: the same text in fewer steps" },
   ...ropeOptions,
   "allow-beyond": { help: "accept a prompt longer than the RoPE setting is meant for" },
   json: { help: "print one JSON object at the end instead of a stream" },
@@ -96,6 +97,7 @@ export function requestOptions(args: Arguments, scaling: NamedScaling | undefine
     ...(args.has("stop-ids") && { stopIds: idList("stop-ids", args.text("stop-ids")!) }),
     ...(args.has("logit-bias") && { logitBias: readBiases(args.texts("logit-bias")) }),
     ...(args.has("ignore-eos") && { ignoreEos: true }),
+    ...(args.has("speculate") && { speculate: true }),
     ...(args.has("allow-beyond") && { allowBeyond: true }),
     ...(ropeAngles !== undefined && { ropeAngles }),
     ...(ropeLength !== undefined && { ropeLength }),
@@ -216,6 +218,7 @@ export function summary({ usage, timing, finishReason }: Completion): string {
     `prompt ${count(usage.promptTokens)}, ${rate(timing.prefillTokensPerSecond)}`,
     `first token after ${(timing.firstTokenMs / 1000).toFixed(2)} s`,
     `answer ${count(usage.completionTokens)}${usage.completionTokens > 1 ? `, ${rate(timing.decodeTokensPerSecond)}` : ""}`,
+    ...(timing.tokensPerStep ? [`${timing.tokensPerStep.toFixed(2)} tokens a step`] : []),
     finishReason === "length" ? "cut at --max-new-tokens" : "ended by itself",
   ].join(" · ");
 }

@@ -33,6 +33,9 @@ export const measureOptions = {
 export const promptOptions = {
   seed: { kind: "text", value: "TEXT", help: "the same seed gives the same prompts (default 0)" },
   batch: { kind: "integer", value: "N", help: "prompts decoded together (default 4)" },
+  speculate: {
+    help: "guess answers from their prompts and compute several tokens a step: the same answers in fewer steps",
+  },
 } as const satisfies Record<string, Option>;
 
 /** Options of the commands that can measure a server. */
@@ -102,14 +105,18 @@ export async function openModel(
   };
 }
 
-/** The model, or with --via a server. */
+/** The model, or with --via a server, which alone decides how it computes. */
 export async function openEngine(
   args: Arguments,
   terminal: Terminal,
   check: (rope: Rope) => void,
 ): Promise<Opened<Engine>> {
   const url = args.text("via");
-  if (url === undefined) return openModel(args, terminal, check);
+  if (url === undefined) {
+    const opened = await openModel(args, terminal, check);
+    return args.has("speculate") ? { ...opened, engine: speculating(opened.engine) } : opened;
+  }
+  if (args.has("speculate")) throw usageError("--speculate and --via exclude each other");
   inUsage(() => completionsUrl(url));
   const paths = checkpointPaths(args);
   const files = await checkpointFiles(paths);
@@ -134,6 +141,13 @@ export async function openEngine(
     await files.close();
   }
 }
+
+/** A model whose answers are guessed ahead. */
+const speculating = (llama: Llama): Engine => ({
+  tokenizer: llama.tokenizer,
+  rope: llama.rope,
+  complete: (prompt, options) => llama.complete(prompt, { ...options, speculate: true }),
+});
 
 /** The checkpoint folder's name. */
 function modelName([path]: readonly string[]): string {

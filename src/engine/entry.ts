@@ -2,7 +2,7 @@
 
 import type { Rope, RopeAngles } from "../rope/index.ts";
 import type { Output, Sequence, Turn } from "./sequence.ts";
-import type { Segment } from "./step.ts";
+import { MAX_SINGLES, type Segment } from "./step.ts";
 
 /** How to open a sequence. */
 export interface OpenOptions {
@@ -29,6 +29,10 @@ export interface Entry {
   /** Tokens before those of the turn. */
   from: number;
   outputs: Output[];
+  /** Tokens at the end that are its turn's draft. */
+  drafted: number;
+  /** Its turn waits for a draft. */
+  drafting: boolean;
   /** It may take pages: what is known of its tokens has been looked up. */
   started: boolean;
   /** It was started before, and has lost its pages since. */
@@ -46,11 +50,43 @@ export interface Chosen {
   readonly segment: Segment;
 }
 
+/** A sequence that was just opened, the `age`-th. */
+export function newEntry(sequence: Sequence, options: OpenOptions, age: number): Entry {
+  const idle = { turn: undefined, from: 0, outputs: [], drafted: 0, drafting: false };
+  return { sequence, options, age, ...idle, started: false, again: false, short: -1, served: 0 };
+}
+
+/** Whether only the next token is to be computed, and perhaps a draft of what follows it. */
+export const decodes = ({ sequence, drafted }: Entry): boolean => sequence.pending === 1 + drafted;
+
+/** Tokens that each of those who decode may draft: together they fill a step up to what is taken row by row. */
+export function draftRoom(active: readonly Entry[], engine: { maxRows: number; maxOutputs: number }): number {
+  const rows = Math.min(MAX_SINGLES, engine.maxRows, engine.maxOutputs);
+  return Math.max(0, Math.floor(rows / active.filter(decodes).length) - 1);
+}
+
+/** Adds a draft after the token that comes next; none where more must come before it, since memory was lost meanwhile. */
+export function addDraft(entry: Entry, draft: readonly number[]): void {
+  const { sequence } = entry;
+  if (sequence.pending !== 1) return;
+  // One by one: where frequencies follow the length, each token has its own, as it would have without a draft.
+  for (const id of draft) sequence.push([id]);
+  entry.drafted = draft.length;
+}
+
+/** Leaves no more than `most` tokens of a draft of which nothing is computed. */
+export function cutDraft(entry: Entry, most: number): void {
+  const { sequence, drafted } = entry;
+  if (drafted <= most) return;
+  sequence.rewind(sequence.tokens.length - (drafted - most));
+  entry.drafted = most;
+}
+
 /** The rows of a chunk, and those of them whose logits are wanted and not there yet. */
 export function segmentOf(entry: Entry, turn: Turn, { count, n }: { count: number; n: number }): Segment {
-  const { sequence, from, outputs } = entry;
+  const { sequence, from, outputs, drafted } = entry;
   const end = sequence.tokens.length;
-  const wanted = turn.rows === "all" ? from + outputs.length : end - 1;
+  const wanted = (turn.rows === "all" ? from : end - 1 - drafted) + outputs.length;
   const first = Math.max(0, wanted - sequence.length);
   const list = Array.from({ length: Math.max(0, count - first) }, (_, i) => first + i);
   return { sequence, count, n, outputs: list, k: turn.want === "candidates" ? turn.k : 1 };

@@ -5,10 +5,12 @@ import { LlariatError } from "../error.ts";
 import type { Angles } from "./angles.ts";
 import { Between } from "./between.ts";
 import type { Engine } from "./engine.ts";
-import { type Chosen, type Entry, type OpenOptions, segmentOf } from "./entry.ts";
+import type { Chosen, Entry, OpenOptions } from "./entry.ts";
+import { addDraft, cutDraft, decodes, draftRoom, newEntry, segmentOf } from "./entry.ts";
 import type { Recovery } from "./placement.ts";
 import type { PrefixPage } from "./prefix.ts";
 import { type Output, Sequence, type Turn } from "./sequence.ts";
+import { MAX_SINGLES } from "./step.ts";
 
 /** What the scheduler asks of whoever computes its steps. */
 export type StepEngine = Pick<Engine, "memory" | "maxRows" | "maxOutputs" | "maxSequences" | "prepare" | "step">;
@@ -24,6 +26,8 @@ export class Scheduler<E extends StepEngine = Engine> {
   #opened = 0;
   #served = 0;
   #running = false;
+  /** Something has come that the loop has not looked at. */
+  #news = false;
   #closed: LlariatError | undefined;
   readonly #between = new Between();
 
@@ -48,9 +52,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     const angles = this.#angles(options);
     const sequence = new Sequence(this, { capacity, angles, shared, window: memory.window });
     memory.add(sequence);
-    const age = this.#opened++;
-    const fresh = { turn: undefined, from: 0, outputs: [], started: false, again: false, short: -1, served: 0 };
-    this.#entries.set(sequence, { sequence, options, age, ...fresh });
+    this.#entries.set(sequence, newEntry(sequence, options, this.#opened++));
     return sequence;
   }
 
@@ -90,6 +92,8 @@ export class Scheduler<E extends StepEngine = Engine> {
     // The loop may hold the entry while it makes memory for another: it has nothing to compute any more.
     [entry.turn, entry.started] = [undefined, false];
     this.engine.memory.release(sequence);
+    // Somebody may have waited for its pages while it waited for a draft.
+    if (this.#active().some(({ drafting }) => !drafting)) this.#start();
   }
 
   /** Runs `work` between two steps: after the one under way, before the next. */
@@ -108,6 +112,7 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   /** Starts the loop, unless it runs. */
   #start(): void {
+    this.#news = true;
     if (this.#running) return;
     this.#running = true;
     void this.#run();
@@ -123,7 +128,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     } finally {
       this.#running = false;
     }
-    if (this.#between.waits || this.#active().length > 0) this.#start();
+    if (this.#news || this.#between.waits) this.#start();
   }
 
   #begin(entry: Entry, turn: Turn): void {
@@ -131,11 +136,29 @@ export class Scheduler<E extends StepEngine = Engine> {
     entry.sequence.push(turn.ids);
     entry.turn = turn;
     entry.outputs = [];
+    entry.drafted = 0;
+    const draft = turn.draft?.(draftRoom(this.#active(), this.engine)) ?? [];
+    entry.drafting = draft instanceof Promise;
+    if (draft instanceof Promise) void this.#drafted(entry, turn, draft);
+    else addDraft(entry, draft);
+  }
+
+  /** The others go on while a draft is made; whoever needs memory of its sequence waits for it, as for any other turn. */
+  async #drafted(entry: Entry, turn: Turn, draft: Promise<readonly number[]>): Promise<void> {
+    try {
+      const ids = await draft;
+      if (entry.turn === turn) addDraft(entry, ids);
+    } catch (error) {
+      if (entry.turn === turn) this.#fail(entry, error);
+    }
+    if (entry.turn === turn) entry.drafting = false;
+    this.#start();
   }
 
   async #loop(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
     for (let passes = 0; ;) {
+      this.#news = false;
       if (this.#placement?.lost && (this.#between.waits || this.#active().length > 0)) {
         await this.#move(this.#placement);
         passes = 0;
@@ -144,10 +167,11 @@ export class Scheduler<E extends StepEngine = Engine> {
       await this.#admit();
       const chosen = await this.#choose();
       const active = this.#active();
+      const drafting = active.some((entry) => entry.drafting);
       if (chosen.length > 0) await this.#step(chosen);
-      else if (active.length === 0 && !this.#between.waits) break;
+      else if ((active.length === 0 || drafting) && !this.#news && !this.#between.waits) break;
       // Whoever waits does so for another that goes on. Should all wait, the oldest is told, rather than all for ever.
-      passes = chosen.length > 0 ? 0 : passes + 1;
+      passes = chosen.length > 0 || drafting ? 0 : passes + 1;
       if (passes > this.#entries.size + 1 && active.length > 0) this.#fail(active[0], this.engine.memory.full());
     }
   }
@@ -167,6 +191,7 @@ export class Scheduler<E extends StepEngine = Engine> {
       try {
         sequence.move(this.#angles(options));
         this.engine.memory.add(sequence);
+        cutDraft(entry, 0);
       } catch (error) {
         this.#fail(entry, error); // this device cannot hold it
       }
@@ -219,38 +244,47 @@ export class Scheduler<E extends StepEngine = Engine> {
   async #choose(): Promise<Chosen[]> {
     const { maxRows, maxOutputs, maxSequences } = this.engine;
     let [rows, outputs] = [maxRows, maxOutputs];
-    const active = this.#active().filter(({ started }) => started);
-    const singles = active.filter(({ sequence }) => sequence.pending === 1);
-    const prompts = active.filter(({ sequence }) => sequence.pending > 1);
+    const active = this.#active().filter(({ started, drafting }) => started && !drafting);
+    const singles = active.filter(decodes);
+    const prompts = active.filter((entry) => !decodes(entry));
     singles.sort((a, b) => a.served - b.served || a.age - b.age);
     const places = Math.min(maxSequences, rows, outputs) - Number(prompts.length > 0);
+    // Prompts keep half of the rows, whatever is drafted.
+    const each = Math.floor(Math.min(MAX_SINGLES, outputs, rows >> Number(prompts.length > 0)) / singles.length);
     const chosen: Chosen[] = [];
     for (const entry of [...singles, ...prompts]) {
       if (chosen.length === maxSequences || rows === 0 || outputs === 0) break;
       const { sequence, turn } = entry;
       if (!turn || !entry.started) continue; // it gave way, or is over, while memory was made for another
-      if (sequence.pending === 1 && chosen.length >= places) continue;
-      const chunk = sequence.chunk(turn.rows === "all" ? Math.min(rows, outputs) : rows);
-      if (!(await this.#room(entry, sequence.length + chunk.count))) continue;
-      const segment = segmentOf(entry, turn, chunk);
+      if (decodes(entry)) {
+        if (chosen.length >= places) continue;
+        cutDraft(entry, Math.max(0, Math.min(each, rows, outputs, sequence.chunk(Infinity).count) - 1));
+      }
+      const most = turn.rows === "all" ? Math.min(rows, outputs) : rows;
+      if (!(await this.#room(entry, () => sequence.length + sequence.chunk(most).count))) continue;
+      const segment = segmentOf(entry, turn, sequence.chunk(most));
       chosen.push({ entry, turn, segment });
-      rows -= chunk.count;
+      rows -= segment.count;
       outputs -= segment.outputs.length;
     }
     return chosen.filter((each) => this.#goesOn(each));
   }
 
-  /** Makes room for an entry's first `tokens` tokens, if need be of others that are younger or rest. */
-  #room(entry: Entry, tokens: number): Promise<boolean> {
+  /** Makes room for an entry's first `tokens` tokens, if need be of others that are younger or rest; not for its draft. */
+  #room(entry: Entry, tokens: () => number): Promise<boolean> {
     const { sequence } = entry;
     const { memory } = this.engine;
     return this.#guarded(entry, async () => {
       if (entry.short === memory.released && !this.#victim(entry) && this.#mayWait(entry)) return false;
       for (;;) {
         // What cannot give way must not come to wait halfway: it takes all that it will need.
-        const short = await memory.reserve(sequence, sequence.pinned ? sequence.capacity : tokens);
+        const short = await memory.reserve(sequence, sequence.pinned ? sequence.capacity : tokens());
         if (!this.#entries.has(sequence)) return false;
         if (!short) return true;
+        if (entry.drafted > 0) {
+          cutDraft(entry, 0);
+          continue;
+        }
         const victim = this.#victim(entry);
         entry.short = memory.released;
         if (victim) this.#preempt(victim);
@@ -289,6 +323,7 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   #preempt(entry: Entry): void {
     this.engine.memory.giveUp(entry.sequence);
+    cutDraft(entry, 0);
     entry.started = false;
     entry.again = true;
   }

@@ -15,7 +15,13 @@ export type Output = Candidates | Float32Array;
 export interface Turn {
   /** They follow the tokens the sequence has. */
   readonly ids: ArrayLike<number>;
-  /** Rows whose logits are wanted: of the last of `ids`, or of each. */
+  /**
+   * Tokens that are guessed to follow `ids`, at most as many as are said to have room; asked for once, when the turn begins. A
+   * step has room for all of `ids` before them, and drops the last of them where rows, memory or frequencies do not suffice.
+   * What it computes of them are tokens of the sequence: who asked rewinds to before the first that was guessed wrong.
+   */
+  readonly draft?: (most: number) => readonly number[] | Promise<readonly number[]>;
+  /** Rows whose logits are wanted: of the last of `ids` and each drafted token that was computed, or of each of all. */
   readonly rows: "last" | "all";
   readonly want: "candidates" | "logits";
   /** Candidates wanted per row, with all that tie with the k-th. */

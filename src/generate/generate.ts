@@ -4,7 +4,7 @@
 import { CANDIDATES, type Candidates } from "../../kernels/index.ts";
 import type { Output, Sequence, Turn } from "../engine/sequence.ts";
 import { LlariatError, aborted, checkAborted } from "../error.ts";
-import { dependsOnLength, describeRope } from "../rope/index.ts";
+import { dependsOnLength, describeRope, effectiveLength } from "../rope/index.ts";
 import { onAbort } from "../text/abort.ts";
 import { checkOptions, checkWhole } from "../text/options.ts";
 import { type TextStream, continuation } from "./continuation.ts";
@@ -15,6 +15,7 @@ import { Random } from "./random.ts";
 import { checkRequest, endingIds, isChat, readRequest, stopStrings, topLogprobs } from "./request.ts";
 import { type Likely, mostLikely, sample } from "./sample.ts";
 import { type Sampling, candidatesNeeded, samplingOptions } from "./sampling.ts";
+import { Speculation } from "./speculate.ts";
 import { StopMatcher } from "./stop.ts";
 
 /**
@@ -124,6 +125,9 @@ class Generation {
   readonly #stop: StopMatcher;
   readonly #decoder: TextStream | undefined;
   readonly #sequence: Sequence;
+  readonly #speculation: Speculation | undefined;
+  /** Prompt and answer so far. The sequence has not been fed the last token yet, and may have been fed a draft. */
+  readonly #tokens: number[];
   /** Candidates that are needed for a draw and its report; undefined: whole rows of logits. */
   readonly #k: number | undefined;
   readonly #out = { text: "", ids: [] as number[], logprobs: [] as number[], top: [] as Likely[][] };
@@ -132,8 +136,8 @@ class Generation {
   #over = (): void => {};
   #finishReason: Completion["finishReason"] = "length";
   #cachedTokens = 0;
-  /** The turn that waits for the consumer. */
-  #next: Turn | undefined;
+  /** The next turn waits for the consumer. */
+  #rests = false;
 
   /** Checks everything that can be checked; opens a sequence, which takes no memory yet. */
   constructor(context: RequestContext, prompt: Prompt, given: GenerateOptions) {
@@ -163,6 +167,10 @@ class Generation {
     checkAborted(options.signal, WHAT);
     options.onAllocate?.({ tokens: capacity, kvBytes: memory.bytes(capacity) });
     const shared = options.reusePrefix !== false;
+    this.#tokens = [...ids];
+    const { speculate = false } = options;
+    this.#speculation = speculate === false ? undefined : new Speculation(speculate === true ? {} : speculate);
+    this.#speculation?.push(ids);
     this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared });
     this.pieces = new Queue(AHEAD, () => this.#resume());
   }
@@ -186,6 +194,7 @@ class Generation {
   /** Gives back what the request holds; what it has computed of its tokens stays known to others. */
   close(): void {
     this.#over();
+    this.#forget(this.#tokens.length);
     this.#sequence.close();
   }
 
@@ -195,9 +204,9 @@ class Generation {
   }
 
   #resume(): void {
-    const turn = this.#next;
-    this.#next = undefined;
-    if (turn) this.#sequence.submit(turn);
+    if (!this.#rests) return;
+    this.#rests = false;
+    this.#sequence.submit(this.#next());
   }
 
   /** Ids that must not come yet. */
@@ -213,28 +222,75 @@ class Generation {
       rows: "last",
       want: k === undefined ? "logits" : "candidates",
       k: k ?? 1,
-      done: ([row]) => this.#draw(row),
+      done: (rows) => this.#take(rows),
       failed: (reason) => this.#fail(reason),
     };
   }
 
-  /** Takes the logits of the last token, and says what to feed next: nothing at the end, or while nobody reads. */
-  #draw(row: Output): Turn | undefined {
-    const sequence = this.#sequence;
-    if (!(row instanceof Float32Array) && !isComplete(row, this.#k!)) {
-      // More ties with the k-th candidate than there is room for: ask for the whole row. Its keys are in the cache, so the last
-      // token is computed once more at its own position.
-      const last = sequence.tokens[sequence.length - 1];
-      sequence.rewind(sequence.length - 1);
-      return { ...this.#turn([last]), want: "logits" };
+  /** Feeds the token that was drawn last, and perhaps a draft of what follows it. */
+  #next(): Turn {
+    const turn = this.#turn(this.#tokens.slice(-1));
+    const speculation = this.#speculation;
+    return speculation ? { ...turn, draft: (most) => speculation.draft(this.#draftable(most)) } : turn;
+  }
+
+  /** Of `most` drafted tokens those that can be of use: the answer has room for them, and they have the last token's frequencies. */
+  #draftable(most: number): number {
+    const { rope, meaning, maxNewTokens } = this.#request;
+    const { length } = this.#tokens;
+    let count = Math.min(most, maxNewTokens - this.#out.ids.length - 1);
+    if (meaning === "planned" || !dependsOnLength(rope)) return count;
+    while (count > 0 && effectiveLength(rope, length + count) !== effectiveLength(rope, length)) count--;
+    return count;
+  }
+
+  /**
+   * Takes the logits of the last token and of each drafted one: a drafted token's count as long as the token itself was drawn. Says
+   * what to feed next: nothing at the end, or while nobody reads.
+   */
+  #take(rows: readonly Output[]): Turn | undefined {
+    const [sequence, tokens] = [this.#sequence, this.#tokens];
+    const { length } = tokens;
+    if (length === this.#request.ids.length) sequence.publish(); // the prompt, for whoever begins with it while this one generates
+    let [over, unsure, accepted] = [false, false, 0];
+    for (const row of rows) {
+      unsure = !(row instanceof Float32Array) && !isComplete(row, this.#k!);
+      if (unsure) break;
+      over = this.#draw(row);
+      if (sequence.tokens[tokens.length - 1] !== tokens.at(-1)) break;
+      accepted++;
+      if (over) break;
     }
-    const out = this.#out;
-    if (out.ids.length === 0) sequence.publish(); // the prompt, for whoever begins with it while this one generates
-    const history = { tokens: sequence.tokens, promptTokens: this.#request.ids.length, barred: this.#barred };
+    this.#forget(tokens.length - 1);
+    if (length > this.#request.ids.length) this.#speculation?.took(rows.length - 1, accepted);
+    if (over) {
+      this.close();
+      this.pieces.end();
+      return undefined;
+    }
+    // More ties with the k-th candidate than there is room for: ask for the whole row. The last token is computed once more at
+    // its own position.
+    if (unsure) return { ...this.#turn(tokens.slice(-1)), want: "logits" };
+    if (!this.pieces.full) return this.#next();
+    this.#rests = true;
+    return undefined;
+  }
+
+  /** Forgets what was fed beyond these tokens: a draft that was not drawn, which nobody else is to know of either. */
+  #forget(kept: number): void {
+    if (this.#sequence.tokens.length > kept) this.#sequence.rewind(kept);
+  }
+
+  /** Draws the next token and hands it over; whether it is the last. */
+  #draw(row: Output): boolean {
+    const [out, tokens] = [this.#out, this.#tokens];
+    const history = { tokens, promptTokens: this.#request.ids.length, barred: this.#barred };
     const { id, logprob } = sample(row, this.#sampling, history, this.#random);
     this.#times.last = performance.now();
     this.#times.first ||= this.#times.last;
     out.ids.push(id);
+    tokens.push(id);
+    this.#speculation?.push([id]);
     const ended = this.#endings.has(id);
     const last = ended || out.ids.length === this.#request.maxNewTokens;
     let text = this.#decoder ? this.#stop.push(this.#decoder.push(id)) : "";
@@ -250,15 +306,7 @@ class Generation {
     };
     this.pieces.push({ id, text, ...report });
     if (ended || this.#stop.stopped) this.#finishReason = "stop";
-    if (last || this.#stop.stopped) {
-      this.close();
-      this.pieces.end();
-      return undefined;
-    }
-    const next = this.#turn([id]);
-    if (!this.pieces.full) return next;
-    this.#next = next;
-    return undefined;
+    return last || this.#stop.stopped;
   }
 
   /** What came of it, once the pieces have ended. */
@@ -268,19 +316,26 @@ class Generation {
     const { called, started, first, last } = this.#times;
     const [prefillMs, decodeMs] = [first - started, last - first];
     const later = out.ids.length - 1;
+    const { steps = later, ...drafts } = this.#speculation?.counts ?? {};
     return {
       text: out.text,
       ids: out.ids,
       ...(this.#options.logprobs && { logprobs: out.logprobs }),
       ...(this.#top > 0 && { topLogprobs: out.top }),
       finishReason: this.#finishReason,
-      usage: { promptTokens: ids.length, cachedTokens: this.#cachedTokens, completionTokens: out.ids.length },
+      usage: {
+        promptTokens: ids.length,
+        cachedTokens: this.#cachedTokens,
+        completionTokens: out.ids.length,
+        ...drafts,
+      },
       timing: {
         firstTokenMs: first - called,
         prefillMs,
         decodeMs,
         prefillTokensPerSecond: (1000 * (ids.length - this.#cachedTokens)) / prefillMs,
         decodeTokensPerSecond: later > 0 ? (1000 * later) / decodeMs : 0,
+        ...(this.#speculation && { tokensPerStep: later > 0 ? later / steps : 0 }),
       },
       rope: {
         ...describeRope(rope),

@@ -8,6 +8,7 @@ import type { Rope, RopeAngles, RopeChoice, describeRope } from "../rope/index.t
 import type { Kinds } from "../text/options.ts";
 import type { Likely } from "./sample.ts";
 import type { SamplingOptions } from "./sampling.ts";
+import type { SpeculateOptions } from "./speculate.ts";
 
 /** Token ids: any list or typed array of whole numbers or bigints. */
 export type Ids = ArrayLike<number> | ArrayLike<bigint>;
@@ -52,6 +53,12 @@ export interface GenerateOptions extends SamplingOptions {
   /** Use keys and values of an earlier request that began with the same tokens under the same RoPE setting. Default true. */
   readonly reusePrefix?: boolean;
   /**
+   * Speculative decoding: guess the next tokens and compute them in one step, which gives as many tokens as were guessed right
+   * and one more. The same tokens as without, drawn with the same random numbers; only where two logits are closer than
+   * rounding may a step of several rows decide otherwise, as a step shared with other requests may. Default false.
+   */
+  readonly speculate?: boolean | SpeculateOptions;
+  /**
    * Called once, before anything is allocated, with the tokens that prompt and answer may have together and the bytes of
    * their keys and values. What it throws ends the request.
    */
@@ -75,6 +82,7 @@ export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
   allowBeyond: "flag",
   chat: "object",
   reusePrefix: "flag",
+  speculate: "any",
   onAllocate: "function",
   onPrefill: "function",
   temperature: "any",
@@ -117,8 +125,16 @@ export interface Completion {
   readonly topLogprobs?: (readonly Likely[])[];
   /** `stop`: end of sequence, a stop string or a stop id; `length`: maxNewTokens reached. */
   readonly finishReason: "stop" | "length";
-  /** `cachedTokens` of the prompt were not computed again. */
-  readonly usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number };
+  readonly usage: {
+    readonly promptTokens: number;
+    /** Of the prompt; they were not computed again. */
+    readonly cachedTokens: number;
+    readonly completionTokens: number;
+    /** With `speculate`: drafted tokens that were computed, … */
+    readonly draftTokens?: number;
+    /** … and those of them that were drawn. */
+    readonly acceptedTokens?: number;
+  };
   /** Milliseconds. `firstTokenMs` counts from the first piece asked for; `prefillMs` is the prompt, `decodeMs` all later tokens. */
   readonly timing: {
     readonly firstTokenMs: number;
@@ -127,6 +143,8 @@ export interface Completion {
     readonly prefillTokensPerSecond: number;
     /** Of the tokens after the first; 0 if there is none. */
     readonly decodeTokensPerSecond: number;
+    /** With `speculate`: tokens after the first per step that gave them; 0 if there is none. */
+    readonly tokensPerStep?: number;
   };
   readonly rope: EffectiveRope;
 }

@@ -6,6 +6,7 @@ import { ROPE_ANGLES, type Rope, maxContext, parseRopeScaling } from "../rope/in
 import { scalingThatFits, showScaling } from "../rope/index.ts";
 import { CANDIDATES } from "../../kernels/index.ts";
 import { samplingOptions } from "./sampling.ts";
+import { speculateOptions } from "./speculate.ts";
 import { checkStops } from "./stop.ts";
 import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import { CHAT_OPTIONS } from "../../tokenizer/chat.ts";
@@ -92,8 +93,10 @@ export function checkRequest(given: GenerateOptions): GenerateOptions {
   if (maxNewTokens !== undefined) checkWhole("maxNewTokens", maxNewTokens, 1);
   topLogprobs(options);
   angleOptions(options, 1);
+  const speculate = reading("speculate", () => speculateOptions(options.speculate));
   return {
     ...options,
+    ...(speculate !== undefined && { speculate }),
     ...(logitBias !== undefined && { logitBias }),
     ...(stop !== undefined && { stop: reading("stop", () => stopStrings(options)) }),
     ...(stopIds !== undefined && { stopIds: reading("stopIds", () => readIds(stopIds, Infinity, "stopIds")) }),

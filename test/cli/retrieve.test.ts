@@ -297,6 +297,7 @@ test("wrong arguments are told before anything is loaded", async () => {
       ["effective-context", "--model", MODEL, "--via", "nonsense"],
       /^--via: "nonsense" is no address; write http:\/\/HOST:PORT$/,
     ],
+    [["retrieve", ...GRID, "--via", "http://127.0.0.1:9", "--speculate"], /--speculate and --via exclude each other/],
     [["report"], /needs the folder of a report/],
   ];
   for (const [[name, ...args], message] of cases) {

@@ -59,6 +59,7 @@ test("generate: options of the request", () => {
     [["--no-repeat-ngram-size", "3"], { noRepeatNgramSize: 3 }],
     [["--logit-bias", "5:-Infinity", "--logit-bias", "7:+1.5e-1"], { logitBias: { 5: -Infinity, 7: 0.15 } }],
     [["--seed", "0"], { seed: 0 }],
+    [["--speculate"], { speculate: true }],
     [["--rope-scaling", "dynamic:2"], { ropeScaling: readScaling("dynamic:2")!.setting }],
     [["--rope-scaling", "none"], { ropeScaling: null }],
     [["--rope-angles", "as-inserted"], { ropeAngles: "as-inserted" }],
@@ -111,7 +112,12 @@ test("retrieve: settings of the suite", () => {
     [["--preset", "h2ogpt-uuid"], settings],
     [["--preset", "h2ogpt-uuid", "--tries", "1"], { ...settings, tries: 1 }],
   ];
-  table(retrieve, readSettings, [...rows, ...presets], ["via", "server-model", "prompts", "out", "resume", "json"]);
+  table(
+    retrieve,
+    readSettings,
+    [...rows, ...presets],
+    ["via", "server-model", "speculate", "prompts", "out", "resume", "json"],
+  );
   const refusals: [string[], string][] = [
     [["--fit", "half"], '--fit needs exact or whole, got "half"'],
     [["--needle-fact", "{value}"], "--needle-fact and --needle-question go together"],
@@ -138,7 +144,7 @@ test("perplexity and effective-context: settings of the measurement", () => {
     [["--batch", "2"], { batch: 2 }],
     [["--seed", "7"], { seed: "7" }],
   ];
-  table(effectiveContext, readEffective, asked, ["via", "server-model", "rope-scaling", "out", "json"]);
+  table(effectiveContext, readEffective, asked, ["via", "server-model", "speculate", "rope-scaling", "out", "json"]);
 });
 
 test.after(() => rmSync(scratch, { recursive: true, force: true }));

@@ -66,6 +66,40 @@ export const sampling: readonly Mutation[] = [
     ],
   ),
   ...of(
+    "src/generate/generate.ts",
+    ["generate/speculate"],
+    [
+      ["speculation: a wrong guess is a token", "if (sequence.tokens[tokens.length - 1] !== tokens.at(-1)) break;", ""],
+      ["speculation: what was guessed wrong stays in the cache", "    this.#forget(tokens.length - 1);\n", ""],
+      ["speculation: an answer left half way leaves its draft to others", "    this.#forget(this.#tokens.length);\n", ""],
+      ["speculation: guesses beyond the end", "Math.min(most, maxNewTokens - this.#out.ids.length - 1)", "most"],
+      ["speculation: frequencies of a longer text", "effectiveLength(rope, length + count) !== effectiveLength(rope, length)", "false"],
+      ["speculation: it goes on after the end", "      if (over) break;\n", ""],
+    ],
+  ),
+  ...of(
+    "src/generate/lookup.ts",
+    ["generate/lookup"],
+    [
+      ["look-up: the farthest of equal matches", "size > (best?.size ?? 0)", "size >= (best?.size ?? 0)"],
+      ["look-up: a match that begins before the text", "size <= at && tokens", "tokens"],
+      ["look-up: n-grams one shorter", "while (size < this.#ngramSize &&", "while (size < this.#ngramSize - 1 &&"],
+      ["look-up: beyond the end nothing follows", "(i % period)", "i"],
+      ["look-up: every place is looked at", "places > 0;", "places > -1e9;"],
+    ],
+  ),
+  ...of(
+    "src/generate/speculate.ts",
+    ["generate/speculate"],
+    [
+      ["speculation: drafts do not grow", "Math.max(this.#length, 2 * accepted)", "this.#length"],
+      ["speculation: drafts do not shrink", "this.#length = Math.max(1, this.#length >> 1);", ""],
+      ["speculation: no rest after misses", "this.#rest = Math.min(LONGEST_REST, 2 ** this.#misses++);", ""],
+      ["speculation: a hit does not end the rests", "if (accepted > 0) this.#misses = 0;", ""],
+      ["speculation: rejected drafts are not counted", "this.counts.draftTokens += computed;", "this.counts.draftTokens += accepted;"],
+    ],
+  ),
+  ...of(
     "src/generate/random.ts",
     ["generate/random"],
     [

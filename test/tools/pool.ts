@@ -130,6 +130,8 @@ export interface Text {
   readonly rope?: Rope;
   readonly meaning?: RopeAngles;
   readonly shared?: boolean;
+  /** Guesses at most `most` tokens that follow the answer so far. */
+  readonly draft?: (answer: readonly number[], most: number) => readonly number[] | Promise<readonly number[]>;
 }
 
 /** What it must become, from the definition: each token with the n of the turn it was fed in. */
@@ -159,7 +161,7 @@ export function expected(text: Text, window?: number): number[] {
 /** Generates inside the loop, as a request does; `onToken` may end it by answering false. */
 export function generate(
   scheduler: Scheduler<PoolEngine>,
-  { prompt, count, rope = ropes.fixed, meaning = "planned", shared = true }: Text,
+  { prompt, count, rope = ropes.fixed, meaning = "planned", shared = true, draft }: Text,
   onToken: (sequence: Sequence, tokens: readonly number[]) => boolean | undefined = () => undefined,
 ): { sequence: Sequence; done: Promise<number[]>; cached: () => number } {
   const capacity = prompt.length + count;
@@ -177,14 +179,24 @@ export function generate(
         if (cached >= 0) throw new Error("started twice");
         cached = known;
       },
-      done([row]: readonly Output[]) {
+      done(rows: readonly Output[]) {
         if (tokens.length === 0) sequence.publish();
-        const [id] = row as Float32Array;
-        tokens.push(id);
-        if (tokens.length < count && onToken(sequence, tokens) !== false) return turn([id]);
-        sequence.close();
-        resolve(tokens);
-        return undefined;
+        for (const row of rows) {
+          const [id] = row as Float32Array;
+          const end = prompt.length + tokens.push(id);
+          if (tokens.length === count || onToken(sequence, tokens) === false) {
+            sequence.close();
+            resolve(tokens);
+            return undefined;
+          }
+          if (sequence.tokens[end - 1] !== id) break;
+        }
+        const fed = prompt.length + tokens.length - 1;
+        if (sequence.tokens.length > fed) sequence.rewind(fed);
+        const next = turn(tokens.slice(-1));
+        return draft
+          ? { ...next, draft: (most: number) => draft(tokens, Math.min(most, count - tokens.length - 1)) }
+          : next;
       },
     });
     sequence.submit(turn(prompt));
