@@ -1,5 +1,5 @@
 // run.ts — `npm run bench`: the benchmarks that make bench/results, one process after another, all lines with one date.
-//   node --import tsx bench/run.ts [--full] [--minutes N] [--adapter NAME] [--variants shuffle|tiled] [--json FILE]
+//   node --import tsx bench/run.ts [--full] [--shape NAME] [--minutes N] [--adapter NAME] [--variants shuffle|tiled] [--json FILE]
 // Without --full the shapes of one small model and short trials: minutes on a CPU. Lines go to the adapter's own file in
 // bench/results, or only to FILE.
 
@@ -29,6 +29,7 @@ const { values } = parseArgs({
   options: {
     full: { type: "boolean" },
     minutes: { type: "string" },
+    shape: { type: "string" },
     adapter: { type: "string" },
     variants: { type: "string" },
     json: { type: "string" },
@@ -50,6 +51,7 @@ for (const { words, share } of parts) {
   const own = Number.isFinite(left) ? ["--minutes", String(Math.max(0.1, (left * share) / shares))] : [];
   shares -= share;
   const [file, ...rest] = words;
+  if (values.shape !== undefined && file !== "rope.ts") rest.push("--shape", values.shape); // rope has shapes of its own
   console.log(`\n${words.join(" ")}`);
   const path = fileURLToPath(new URL(file, import.meta.url));
   const { status } = spawnSync(process.execPath, ["--import", "tsx", path, ...rest, ...named, ...where, ...own], {

@@ -22,6 +22,7 @@ const PARTS = ["first", "load", "speed", "batch", "host", "memory"] as const;
 const USAGE = `node --import tsx bench/engine/engine.ts   (npm run bench:engine -- …)
   --shape ${Object.keys(SHAPES).join("|")}; several with commas; default by the device
   --dtype f16|bf16|f32   of the checkpoint, default f16
+  --quantize none,q8_0,q4_0   while loading; default none,q4_0
   --prompt N             tokens of the timed prompt, default 512
   --tokens N             tokens to decode, default 128; with --quick 32
   --depths N,N           tokens that are in the cache before, default 0,4096,16384; with --quick 0,4096
@@ -115,6 +116,7 @@ async function main(): Promise<void> {
   const values = benchArguments(USAGE, {
     shape: text,
     dtype: text,
+    quantize: text,
     prompt: text,
     tokens: text,
     depths: text,
@@ -131,7 +133,11 @@ async function main(): Promise<void> {
       if (Number.isInteger(value) && value >= (name === "depths" ? 0 : 1)) return value;
       throw new TypeError(`--${name}: got ${word}, needed a whole number from ${name === "depths" ? 0 : 1}`);
     });
-  const oneOf = (name: "shape" | "dtype" | "parts", otherwise: string, known: readonly string[]): string[] => {
+  const oneOf = (
+    name: "shape" | "dtype" | "parts" | "quantize",
+    otherwise: string,
+    known: readonly string[],
+  ): string[] => {
     const words = (values[name] ?? otherwise).split(",");
     const unknown = words.find((word) => !known.includes(word));
     if (unknown !== undefined) throw new TypeError(`--${name}: got ${unknown}, needed ${known.join(", ")}`);
@@ -157,9 +163,15 @@ async function main(): Promise<void> {
     const models = values.model
       ? [{ name: values.model.split("/").at(-1)!, format: "as stored", model: values.model }]
       : shapes.map((name) => ({ name, format: dtype, model: undefined }));
-    for (const { name, format, model } of models) {
-      if (bench.isLate(`${name} ${format}`)) continue;
-      await measure(bench, { name, format, model: model ?? (await checkpointFolder(name, dtype)) }, load, options);
+    const ways = oneOf("quantize", "none,q4_0", ["none", "q8_0", "q4_0"]) as ("none" | "q8_0" | "q4_0")[];
+    for (const { name, format: stored, model } of models) {
+      for (const quantize of ways) {
+        const format = quantize === "none" ? stored : quantize;
+        if (bench.isLate(`${name} ${format}`)) continue;
+        const folder = model ?? (await checkpointFolder(name, dtype));
+        const way = quantize === "none" ? load : { ...load, quantize };
+        await measure(bench, { name, format, model: folder }, way, options);
+      }
     }
   } finally {
     bench.close();
