@@ -252,6 +252,7 @@ export class Llama {
 
   /** Bytes of keys and values that one sequence of `tokens` tokens holds at a time; where every layer has a window, no more than it reaches. */
   kvBytes(tokens: number): number {
+    checkWhole("tokens", tokens, 0);
     return this.engine.memory.bytes(tokens);
   }
 

@@ -2,7 +2,9 @@
 // `npm run test:misuse` makes 12,000 of them; here it is a share. LLARIAT_MISUSES and LLARIAT_SEED choose others.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Llama } from "../src/node/index.ts";
+import { blobFiles } from "../src/browser/files.ts";
+import { requestDevice as browserDevice } from "../src/browser/gpu.ts";
+import { Llama, Tokenizer, describeRope, frequencies, maxContext } from "../src/node/index.ts";
 import { misuse } from "./tools/misuse.ts";
 import { folder, openDevice } from "./tools/models.ts";
 import { refused } from "./tools/refused.ts";
@@ -32,6 +34,27 @@ tests("no misuse ends in an error of another kind, in a rejection that nobody se
   assert.ok(accepted > 0, "some mean something");
   assert.equal((await llama.complete(prompt, { maxNewTokens: 8, ignoreEos: true })).ids, control.ids);
   nothingHeld(llama.engine.memory, "after misuse");
+});
+
+tests("what is no file, no setting and no number is refused by name at the small entries, too", async () => {
+  using llama = await Llama.load(kv, { device });
+  const boom = (): never => {
+    throw new TypeError("boom");
+  };
+  const hostile: never = new Proxy({}, { get: boom, has: boom, ownKeys: boom }) as never;
+  const bad: readonly never[] = [null, 5, Symbol("s"), [null], hostile] as never[];
+  const calls: readonly (readonly [RegExp, (value: never) => unknown])[] = [
+    [/^files: /, (files) => Tokenizer.fromFiles(files)],
+    [/^tokenizerModel: /, (tokenizerModel) => Tokenizer.fromFiles({ tokenizerModel })],
+    [/^tokens: /, (tokens) => llama.kvBytes(tokens === 5 ? NaN : tokens)],
+    [/^rope: /, (rope) => frequencies(rope, 1)],
+    [/^rope: /, (rope) => maxContext(rope)],
+    [/^rope: /, (rope) => describeRope(rope)],
+    [/^files: /, (picked) => blobFiles(picked)],
+    [/^(?:options|adapter): /, (options) => browserDevice(options)],
+  ];
+  for (const [message, call] of calls)
+    for (const value of bad) await refused(async () => call(value), "request", message);
 });
 
 tests("a list of two thousand million holes is refused at the first, wherever ids are read", async () => {

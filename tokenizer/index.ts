@@ -12,6 +12,7 @@
 
 import { LlariatError } from "../src/error.ts";
 import { type Kinds, checkOptions, reading } from "../src/text/options.ts";
+import { isObject } from "../src/text/json.ts";
 import { display } from "../src/text/wording.ts";
 import type { AddedTokens } from "./added.ts";
 import { readChatTemplates } from "./chat.ts";
@@ -95,7 +96,11 @@ export class Tokenizer {
    * Throws LlariatError "tokenizer" with one sentence for a file that is damaged or uses what is not supported. The
    * truncation and padding a file may hold are for training and are left alone, with a note.
    */
-  static fromFiles(files: TokenizerFiles): Tokenizer {
+  static fromFiles(given: TokenizerFiles): Tokenizer {
+    const files = reading("files", () => (isObject(given) ? { ...given } : given));
+    if (!isObject(files)) throw wrong("files", "an object of files", files);
+    const { tokenizerModel: bytes } = files;
+    if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw wrong("tokenizerModel", "bytes", bytes);
     return new Effort("reading them").run(() => new Tokenizer(files));
   }
 
@@ -260,6 +265,9 @@ export class Tokenizer {
     return this.#chat.render(messages, this.specialTokens, options);
   }
 }
+
+const wrong = (subject: string, needed: string, got: unknown): LlariatError =>
+  new LlariatError("request", `must be ${needed}, got ${display(got)}`, { subject });
 
 /** The ids, one by one: a list of holes may be of any length. */
 function readIds(ids: Iterable<number>): number[] {

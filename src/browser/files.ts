@@ -4,6 +4,7 @@ import { byteSource } from "../checkpoint/bytes.ts";
 import type { ByteSource, FileSet } from "../checkpoint/bytes.ts";
 import { sourceSet } from "../checkpoint/memory.ts";
 import { LlariatError } from "../error.ts";
+import { reading } from "../text/options.ts";
 
 /** The files a person picked (`<input type="file" multiple>` or `webkitdirectory`): File objects, or named blobs. */
 export type PickedFile =
@@ -16,6 +17,10 @@ export type PickedFile =
  * Throws LlariatError "source" if two have the same name.
  */
 export function blobFiles(picked: Iterable<PickedFile>): FileSet {
+  return reading("files", () => read(picked));
+}
+
+function read(picked: Iterable<PickedFile>): FileSet {
   const blobs = new Map<string, Blob>();
   const folders = new Set<string>();
   for (const file of picked) {

@@ -3,12 +3,17 @@
 import { LlariatError } from "../error.ts";
 import { type DeviceHandle, isSoftware } from "../device/handle.ts";
 import { deviceDescriptor } from "../device/limits.ts";
+import { checkOptions } from "../text/options.ts";
 
 /**
  * Opens a device: `adapter` "low-power" or "high-performance" (default). The caller releases it.
  * @throws LlariatError("device") where the browser has no WebGPU or no adapter; the sentence says what to do.
  */
-export async function requestDevice({ adapter: wanted }: { adapter?: string } = {}): Promise<DeviceHandle> {
+export async function requestDevice(options: { adapter?: string } = {}): Promise<DeviceHandle> {
+  const { adapter: wanted } = checkOptions<{ adapter?: string; log?: unknown }>(options, {
+    adapter: "text",
+    log: "function",
+  });
   const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!gpu) {
     const needs = "a browser with WebGPU (Chrome or Edge 113, Safari 26, Firefox 141) and a page served over https";

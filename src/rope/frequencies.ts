@@ -4,6 +4,9 @@
 // parse.ts makes the records · turns.ts their fixed point for the GPU · test/rope/frequencies.test.ts
 
 import { LlariatError } from "../error.ts";
+import { isObject } from "../text/json.ts";
+import { reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 
 /** What every setting has. All lengths in tokens; all values are the effective ones, with defaults filled in. */
 export interface RopeCommon {
@@ -76,6 +79,7 @@ export const unscaled = (theta: number, d: number) =>
  * @throws LlariatError("rope") if n is not a whole number ≥ 1.
  */
 export function frequencies(rope: Rope, n: number): { omega: Float64Array; attentionScaling: number } {
+  checkRope(rope);
   const { theta, headDim: d, factor: s, maxPositions: M, originalMaxPositions: M0, attentionFactor } = rope;
   const length = effectiveLength(rope, n);
   let omega = unscaled(theta, d);
@@ -147,6 +151,7 @@ export const wavelengths = (rope: Rope, n: number): Float64Array =>
  * model just was not made for it.
  */
 export function maxContext(rope: Rope): number {
+  checkRope(rope);
   switch (rope.type) {
     case "linear":
     case "ntk":
@@ -160,7 +165,21 @@ export function maxContext(rope: Rope): number {
 }
 
 /** All effective values plus maxContext, as plain JSON data for `done.rope` and `llariat info`. */
-export const describeRope = (rope: Rope): Rope & { maxContext: number } => ({ ...rope, maxContext: maxContext(rope) });
+export const describeRope = (rope: Rope): Rope & { maxContext: number } => {
+  const reach = maxContext(rope);
+  return { ...rope, maxContext: reach };
+};
+
+/** Throws LlariatError "request" for what is no setting as parseRope and parseRopeScaling give it. */
+function checkRope(rope: unknown): void {
+  const isRope = reading(
+    "rope",
+    () => isObject(rope) && Number.isFinite(rope["theta"]) && Number.isFinite(rope["factor"]),
+  );
+  if (isRope) return;
+  const problem = `must be a setting that parseRope or parseRopeScaling gave, got ${display(rope)}`;
+  throw new LlariatError("request", problem, { subject: "rope" });
+}
 
 /**
  * Text for keys: settings with equal text have equal angles at every n, so they may share an angle table (per
