@@ -3,9 +3,10 @@
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
-// a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
-// 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
-// sum; queries and weights travel by shuffles, so that keys and values are read once for all of the heads
+// a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, a page of
+// keys at a time. A key is read by all lanes together, each lane CHUNKS times four of its pairs (d, d + HALF), whose queries it keeps; a score is
+// the lanes' sum and belongs to lane key % WG. Values are read likewise, VALUE_CHUNKS times four elements per lane, and the
+// weights travel by shuffles. So what is read is keys and values alone, once for all of the heads, and neighbours by neighbours.
 // attention_decode_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
@@ -23,8 +24,6 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let half = at_run_time(HALF);
-  let lanes = at_run_time(WG);
   let part = group.x;
   let row = group.z;
   let begin = part * SPLIT;
@@ -40,54 +39,78 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let heads = at_run_time(own.count);
   let kv_at = own.kv * HEAD_DIM;
 
-  let query = row * QKV_STRIDE + (own.first + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
-  var sum = array<array<f32, CHUNKS>, GROUP>();
+  var low = array<array<vec4f, CHUNKS>, GROUP>(); // this lane's queries: zero where the head has no such element
+  var high = array<array<vec4f, CHUNKS>, GROUP>();
+  for (var g = 0u; g < GROUP; g++) {
+    for (var c = 0u; c < CHUNKS; c++) {
+      let d = 4u * (lane + c * WG);
+      let at = row * QKV_STRIDE + (own.first + min(g, heads - 1u)) * HEAD_DIM + d;
+      for (var i = 0u; i < 4u; i++) {
+        low[g][c][i] = select(0.0, qkv[at + i], d + i < HALF);
+        high[g][c][i] = select(0.0, qkv[at + HALF + i], d + i < HALF);
+      }
+    }
+  }
+  var sum = array<array<vec4f, VALUE_CHUNKS>, GROUP>();
   var top = array<f32, GROUP>();
   var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
   for (var g = 0u; g < GROUP; g++) { top[g] = NEVER; }
-  for (var block = first; block <= last; block += 2u * WG) {
-    let key = vec2u(block + lane, block + WG + lane);
-    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
-    var score = array<vec2f, GROUP>();
-    for (var d = 0u; d < half; d++) {
-      let low = qkv[query + d];
-      let high = qkv[query + d + HALF];
-      let a = key_pair(at.x, d, raw, angle + key.x);
-      let b = key_pair(at.y, d, raw, angle + key.y);
+  for (var page = first / PAGE; page <= last / PAGE; page++) {
+    let begin = max(first, page * PAGE);
+    let end = min(last + 1u, page * PAGE + PAGE);
+    let slots = (plan[pages + page] - page) * PAGE; // plus a key: its slot; the difference may wrap, and wraps back
+    var score = array<array<f32, KEYS>, GROUP>(); // keys lane, lane + WG … of the page
+    for (var g = 0u; g < GROUP; g++) {
+      for (var i = 0u; i < KEYS; i++) { score[g][i] = NEVER; }
+    }
+    for (var key = begin; key < end; key++) {
+      let at = (slots + key) * KV_STRIDE + kv_at;
+      var own_share = array<f32, GROUP>();
+      for (var c = 0u; c < CHUNKS; c++) {
+        let k = key_quads(at, min(4u * (lane + c * WG), (HALF - 1u) / 4u * 4u), raw, angle + key);
+        for (var g = 0u; g < GROUP; g++) { own_share[g] += dot(low[g][c], k.low) + dot(high[g][c], k.high); }
+      }
       for (var g = 0u; g < GROUP; g++) {
-        score[g] = fma(vec2f(subgroupShuffle(low, g)), vec2f(a.x, b.x), score[g]);
-        score[g] = fma(vec2f(subgroupShuffle(high, g)), vec2f(a.y, b.y), score[g]);
+        let whole = reduce_add(vec4f(own_share[g], 0.0, 0.0, 0.0), lane).x * SCALE;
+        for (var i = 0u; i < KEYS; i++) { score[g][i] = select(score[g][i], whole, key % PAGE == lane + i * WG); }
       }
     }
     for (var g = 0u; g < GROUP; g++) {
-      let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], reduce_max(max(masked.x, masked.y)));
+      var largest = top[g];
+      for (var i = 0u; i < KEYS; i++) { largest = max(largest, score[g][i]); }
+      largest = reduce_max(largest);
       let shrink = exp(top[g] - largest);
-      score[g] = exp(masked - largest);
-      total[g] = total[g] * shrink + score[g].x + score[g].y;
+      total[g] *= shrink;
+      for (var i = 0u; i < KEYS; i++) {
+        score[g][i] = exp(score[g][i] - largest);
+        total[g] += score[g][i];
+      }
       top[g] = largest;
-      for (var c = 0u; c < CHUNKS; c++) { sum[g][c] *= shrink; }
+      for (var c = 0u; c < VALUE_CHUNKS; c++) { sum[g][c] *= shrink; }
     }
-    for (var t = 0u; t < min(2u * lanes, last + 1u - block); t++) {
-      let owner = t % WG;
-      let second = t >= WG;
-      let slot = select(subgroupShuffle(at.x, owner), subgroupShuffle(at.y, owner), second) + lane;
-      var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-      for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
+    for (var key = begin; key < end; key++) {
+      let at = (slots + key) * KV_STRIDE + kv_at;
+      var v = array<vec4f, VALUE_CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+      for (var c = 0u; c < VALUE_CHUNKS; c++) { v[c] = value_quad(at + 4u * (lane + c * WG)); }
       for (var g = 0u; g < GROUP; g++) {
-        let weight = select(subgroupShuffle(score[g].x, owner), subgroupShuffle(score[g].y, owner), second);
-        for (var c = 0u; c < CHUNKS; c++) { sum[g][c] = fma(weight, v[c], sum[g][c]); }
+        var weight = score[g][0];
+        for (var i = 1u; i < KEYS; i++) { weight = select(weight, score[g][i], key % PAGE / WG == i); }
+        weight = subgroupShuffle(weight, key % WG);
+        for (var c = 0u; c < VALUE_CHUNKS; c++) { sum[g][c] = fma(vec4f(weight), v[c], sum[g][c]); }
       }
     }
   }
   for (var g = 0u; g < GROUP; g++) { total[g] = reduce_add(vec4f(total[g], 0.0, 0.0, 0.0), lane).x; }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
-  let chunks = at_run_time(CHUNKS);
+  let chunks = at_run_time(VALUE_CHUNKS);
+  let four = at_run_time(4u);
   for (var g = 0u; g < heads; g++) {
     let at = ((row * HEADS + own.first + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
-      let d = c * WG + lane;
-      if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
+      for (var i = 0u; i < four; i++) {
+        let d = 4u * (lane + c * WG) + i;
+        if (d < HEAD_DIM) { partials[at + d] = sum[g][c][i]; }
+      }
     }
     if (lane < 2u) { partials[at + HEAD_DIM + lane] = select(top[g], total[g], lane == 1u); }
   }

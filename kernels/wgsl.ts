@@ -106,9 +106,10 @@ fn append(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
 //   Flash-Decoding, Dao et al. 2023; attention_merge.wgsl joins the parts
 // qkv [rows, QKV_STRIDE] f32, rotated queries first · keys, values [slots, KV_STRIDE] as kernels/cache has them
 // partials [rows · HEADS · step.splits, PARTIALS_STRIDE] f32, HEAD_DIM + 2 of a row in use
-// a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, and
-// 2·WG keys at a time: a lane owns two keys for the scores, the query of one head, and CHUNKS elements of the head for the
-// sum; queries and weights travel by shuffles, so that keys and values are read once for all of the heads
+// a workgroup is one subgroup of WG lanes; it takes one row, one part and GROUP query heads that share a key/value head, a page of
+// keys at a time. A key is read by all lanes together, each lane CHUNKS times four of its pairs (d, d + HALF), whose queries it keeps; a score is
+// the lanes' sum and belongs to lane key % WG. Values are read likewise, VALUE_CHUNKS times four elements per lane, and the
+// weights travel by shuffles. So what is read is keys and values alone, once for all of the heads, and neighbours by neighbours.
 // attention_decode_shuffle.ts · test/kernels/attention.test.ts
 override HALF: u32;
 override HEADS: u32;
@@ -126,8 +127,6 @@ const NEVER = -1e30; // a masked score: far below any real one, yet finite, so t
 
 @compute @workgroup_size(WG)
 fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
-  let half = at_run_time(HALF);
-  let lanes = at_run_time(WG);
   let part = group.x;
   let row = group.z;
   let begin = part * SPLIT;
@@ -143,54 +142,78 @@ fn attention_decode_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgro
   let heads = at_run_time(own.count);
   let kv_at = own.kv * HEAD_DIM;
 
-  let query = row * QKV_STRIDE + (own.first + min(lane, heads - 1u)) * HEAD_DIM; // lane l reads the query of head l
-  var sum = array<array<f32, CHUNKS>, GROUP>();
+  var low = array<array<vec4f, CHUNKS>, GROUP>(); // this lane's queries: zero where the head has no such element
+  var high = array<array<vec4f, CHUNKS>, GROUP>();
+  for (var g = 0u; g < GROUP; g++) {
+    for (var c = 0u; c < CHUNKS; c++) {
+      let d = 4u * (lane + c * WG);
+      let at = row * QKV_STRIDE + (own.first + min(g, heads - 1u)) * HEAD_DIM + d;
+      for (var i = 0u; i < 4u; i++) {
+        low[g][c][i] = select(0.0, qkv[at + i], d + i < HALF);
+        high[g][c][i] = select(0.0, qkv[at + HALF + i], d + i < HALF);
+      }
+    }
+  }
+  var sum = array<array<vec4f, VALUE_CHUNKS>, GROUP>();
   var top = array<f32, GROUP>();
   var total = array<f32, GROUP>(); // this lane's keys only; added up at the end
   for (var g = 0u; g < GROUP; g++) { top[g] = NEVER; }
-  for (var block = first; block <= last; block += 2u * WG) {
-    let key = vec2u(block + lane, block + WG + lane);
-    let at = vec2u(kv_slot(pages, min(key.x, last)), kv_slot(pages, min(key.y, last))) * KV_STRIDE + kv_at;
-    var score = array<vec2f, GROUP>();
-    for (var d = 0u; d < half; d++) {
-      let low = qkv[query + d];
-      let high = qkv[query + d + HALF];
-      let a = key_pair(at.x, d, raw, angle + key.x);
-      let b = key_pair(at.y, d, raw, angle + key.y);
+  for (var page = first / PAGE; page <= last / PAGE; page++) {
+    let begin = max(first, page * PAGE);
+    let end = min(last + 1u, page * PAGE + PAGE);
+    let slots = (plan[pages + page] - page) * PAGE; // plus a key: its slot; the difference may wrap, and wraps back
+    var score = array<array<f32, KEYS>, GROUP>(); // keys lane, lane + WG … of the page
+    for (var g = 0u; g < GROUP; g++) {
+      for (var i = 0u; i < KEYS; i++) { score[g][i] = NEVER; }
+    }
+    for (var key = begin; key < end; key++) {
+      let at = (slots + key) * KV_STRIDE + kv_at;
+      var own_share = array<f32, GROUP>();
+      for (var c = 0u; c < CHUNKS; c++) {
+        let k = key_quads(at, min(4u * (lane + c * WG), (HALF - 1u) / 4u * 4u), raw, angle + key);
+        for (var g = 0u; g < GROUP; g++) { own_share[g] += dot(low[g][c], k.low) + dot(high[g][c], k.high); }
+      }
       for (var g = 0u; g < GROUP; g++) {
-        score[g] = fma(vec2f(subgroupShuffle(low, g)), vec2f(a.x, b.x), score[g]);
-        score[g] = fma(vec2f(subgroupShuffle(high, g)), vec2f(a.y, b.y), score[g]);
+        let whole = reduce_add(vec4f(own_share[g], 0.0, 0.0, 0.0), lane).x * SCALE;
+        for (var i = 0u; i < KEYS; i++) { score[g][i] = select(score[g][i], whole, key % PAGE == lane + i * WG); }
       }
     }
     for (var g = 0u; g < GROUP; g++) {
-      let masked = select(vec2f(NEVER), score[g] * SCALE, key <= vec2u(last));
-      let largest = max(top[g], reduce_max(max(masked.x, masked.y)));
+      var largest = top[g];
+      for (var i = 0u; i < KEYS; i++) { largest = max(largest, score[g][i]); }
+      largest = reduce_max(largest);
       let shrink = exp(top[g] - largest);
-      score[g] = exp(masked - largest);
-      total[g] = total[g] * shrink + score[g].x + score[g].y;
+      total[g] *= shrink;
+      for (var i = 0u; i < KEYS; i++) {
+        score[g][i] = exp(score[g][i] - largest);
+        total[g] += score[g][i];
+      }
       top[g] = largest;
-      for (var c = 0u; c < CHUNKS; c++) { sum[g][c] *= shrink; }
+      for (var c = 0u; c < VALUE_CHUNKS; c++) { sum[g][c] *= shrink; }
     }
-    for (var t = 0u; t < min(2u * lanes, last + 1u - block); t++) {
-      let owner = t % WG;
-      let second = t >= WG;
-      let slot = select(subgroupShuffle(at.x, owner), subgroupShuffle(at.y, owner), second) + lane;
-      var v = array<f32, CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
-      for (var c = 0u; c < CHUNKS; c++) { v[c] = value_at(slot + c * WG); }
+    for (var key = begin; key < end; key++) {
+      let at = (slots + key) * KV_STRIDE + kv_at;
+      var v = array<vec4f, VALUE_CHUNKS>(); // past the head's end these are a neighbour's values, and not stored
+      for (var c = 0u; c < VALUE_CHUNKS; c++) { v[c] = value_quad(at + 4u * (lane + c * WG)); }
       for (var g = 0u; g < GROUP; g++) {
-        let weight = select(subgroupShuffle(score[g].x, owner), subgroupShuffle(score[g].y, owner), second);
-        for (var c = 0u; c < CHUNKS; c++) { sum[g][c] = fma(weight, v[c], sum[g][c]); }
+        var weight = score[g][0];
+        for (var i = 1u; i < KEYS; i++) { weight = select(weight, score[g][i], key % PAGE / WG == i); }
+        weight = subgroupShuffle(weight, key % WG);
+        for (var c = 0u; c < VALUE_CHUNKS; c++) { sum[g][c] = fma(vec4f(weight), v[c], sum[g][c]); }
       }
     }
   }
   for (var g = 0u; g < GROUP; g++) { total[g] = reduce_add(vec4f(total[g], 0.0, 0.0, 0.0), lane).x; }
   // Not unrolled on purpose: on lavapipe a store is long code. The sums stay below 256 bytes, so that indexing them is cheap.
-  let chunks = at_run_time(CHUNKS);
+  let chunks = at_run_time(VALUE_CHUNKS);
+  let four = at_run_time(4u);
   for (var g = 0u; g < heads; g++) {
     let at = ((row * HEADS + own.first + g) * step.splits + part) * PARTIALS_STRIDE;
     for (var c = 0u; c < chunks; c++) {
-      let d = c * WG + lane;
-      if (d < HEAD_DIM) { partials[at + d] = sum[g][c]; }
+      for (var i = 0u; i < four; i++) {
+        let d = 4u * (lane + c * WG) + i;
+        if (d < HEAD_DIM) { partials[at + d] = sum[g][c][i]; }
+      }
     }
     if (lane < 2u) { partials[at + HEAD_DIM + lane] = select(top[g], total[g], lane == 1u); }
   }
@@ -1246,16 +1269,15 @@ fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
   return block_scale(i) * sum;
 }
 `,
-  "cache/f16": `// cache/f16.wgsl — keys and values as 16-bit floats, IEEE 754 binary16: eight elements are a word of 16 bytes.
+  "cache/f16": `// cache/f16.wgsl — keys and values as 16-bit floats, IEEE 754 binary16: four elements are a word of eight bytes.
 // What is beyond ±65504 becomes ±65504: an infinity would make NaN of a whole softmax. Models whose keys come near that cannot
 // run in f16 at all; none is known.
-alias KvWord = vec4u;
-const KV_BLOCK = 8u;
+alias KvWord = vec2u;
+const KV_BLOCK = 4u;
 const KV_WORDS = 1u;
 fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
-  var word = vec4u();
-  for (var i = 0u; i < 4u; i++) { word[i] = half_bits(block[2u * i]) | (half_bits(block[2u * i + 1u]) << 16u); }
-  return array<KvWord, KV_WORDS>(word);
+  let bits = vec4u(half_bits(block[0]), half_bits(block[1]), half_bits(block[2]), half_bits(block[3]));
+  return array<KvWord, KV_WORDS>(bits.xz | (bits.yw << vec2u(16u)));
 }
 // To nearest, ties to even. pack2x16float may round either way, and lavapipe rounds towards zero: every key a little too short.
 fn half_bits(value: f32) -> u32 {
@@ -1266,8 +1288,11 @@ fn half_bits(value: f32) -> u32 {
   let subnormal = u32(round(bitcast<f32>(size) * 16777216.0));
   return ((bits >> 16u) & 0x8000u) | select(subnormal, normal, size >= 0x38800000u);
 }
-fn key_at(i: u32) -> f32 { return unpack2x16float(keys[i / 8u][i / 2u % 4u])[i % 2u]; }
-fn value_at(i: u32) -> f32 { return unpack2x16float(values[i / 8u][i / 2u % 4u])[i % 2u]; }
+fn halves(word: KvWord) -> vec4f { return vec4f(unpack2x16float(word.x), unpack2x16float(word.y)); }
+fn key_at(i: u32) -> f32 { return unpack2x16float(keys[i / 4u][i / 2u % 2u])[i % 2u]; }
+fn value_at(i: u32) -> f32 { return unpack2x16float(values[i / 4u][i / 2u % 2u])[i % 2u]; }
+fn key4(i: u32) -> vec4f { return halves(keys[i / 4u]); }
+fn value4(i: u32) -> vec4f { return halves(values[i / 4u]); }
 `,
   "cache/f32": `// cache/f32.wgsl — keys and values as they are computed: four elements are a word.
 alias KvWord = vec4f;
@@ -1278,6 +1303,8 @@ fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
 }
 fn key_at(i: u32) -> f32 { return keys[i / 4u][i % 4u]; }
 fn value_at(i: u32) -> f32 { return values[i / 4u][i % 4u]; }
+fn key4(i: u32) -> vec4f { return keys[i / 4u]; }
+fn value4(i: u32) -> vec4f { return values[i / 4u]; }
 `,
   "cache/q8": `// cache/q8.wgsl — keys and values as 8-bit codes: 32 elements are a block of nine words, eight of codes and their step, an f32.
 //   element = code · step,  step = largest |element| of the block / 127,  code = round(element / step), -127 … 127
@@ -1306,6 +1333,16 @@ fn value_at(i: u32) -> f32 {
   let block = i / KV_BLOCK * KV_WORDS;
   return code(values[block + i % KV_BLOCK / 4u], i) * bitcast<f32>(values[block + 8u]);
 }
+fn key4(i: u32) -> vec4f {
+  let block = i / KV_BLOCK * KV_WORDS;
+  let codes = vec4i(vec4u(keys[block + i % KV_BLOCK / 4u]) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
+  return vec4f(codes) * bitcast<f32>(keys[block + 8u]);
+}
+fn value4(i: u32) -> vec4f {
+  let block = i / KV_BLOCK * KV_WORDS;
+  let codes = vec4i(vec4u(values[block + i % KV_BLOCK / 4u]) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
+  return vec4f(codes) * bitcast<f32>(values[block + 8u]);
+}
 `,
   "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
@@ -1328,7 +1365,7 @@ fn head_group(index: u32) -> HeadGroup {
   return HeadGroup(kv, first, min(GROUP, (kv + 1u) * per_kv - first));
 }
 `,
-  "lib/keys": `// lib/keys.wgsl — two elements (d, d + HALF) of a cached key. Where a sequence caches raw keys they are rotated here, as they
+  "lib/keys": `// lib/keys.wgsl — elements d and d + HALF of a cached key, one of each or four. Where a sequence caches raw keys they are rotated here, as they
 // are read, so that the angles may change while the sequence lives. RAW_KEYS false compiles that away. The rotation pairs are
 // (i, i + TURNING), i < TURNING: those very elements, but where only a part of a head turns (TURNING < HALF).
 // HALF is declared by whoever links this.
@@ -1358,6 +1395,42 @@ fn turned(at: u32, d: u32, own: f32, angle: u32) -> f32 {
   let partner = key_at(at + select(d - TURNING, d + TURNING, first));
   let turn = table[angle * TABLE_STRIDE + d % TURNING];
   return own * turn.x + select(partner, -partner, first) * turn.y;
+}
+
+struct KeyQuads {
+  low: vec4f, // elements d … d + 3
+  high: vec4f, // and those HALF further on
+}
+
+// As \`key_pair\`, of four pairs, d a multiple of four. Where HALF is none, the last ones reach beyond the head: multiply them by 0.
+fn key_quads(at: u32, d: u32, raw: bool, angle: u32) -> KeyQuads {
+  let low = key_quad(at + d);
+  let high = key_quad(at + d + HALF);
+  if (RAW_KEYS) {
+    if (raw) {
+      if (TURNING < HALF) { return KeyQuads(turned4(at, d, low, angle), turned4(at, d + HALF, high, angle)); }
+      let turn = angle * TABLE_STRIDE + d;
+      let c = vec4f(table[turn].x, table[turn + 1u].x, table[turn + 2u].x, table[turn + 3u].x);
+      let s = vec4f(table[turn].y, table[turn + 1u].y, table[turn + 2u].y, table[turn + 3u].y);
+      return KeyQuads(low * c - high * s, high * c + low * s);
+    }
+  }
+  return KeyQuads(low, high);
+}
+
+fn turned4(at: u32, d: u32, own: vec4f, angle: u32) -> vec4f {
+  let first = vec2f(turned(at, d, own.x, angle), turned(at, d + 1u, own.y, angle));
+  return vec4f(first, turned(at, d + 2u, own.z, angle), turned(at, d + 3u, own.w, angle));
+}
+
+// Four neighbours. Heads start on multiples of four where HALF is even, their second halves where it is one itself.
+fn key_quad(i: u32) -> vec4f {
+  if (HALF % 4u == 0u) { return key4(i); }
+  return vec4f(key_at(i), key_at(i + 1u), key_at(i + 2u), key_at(i + 3u));
+}
+fn value_quad(i: u32) -> vec4f {
+  if (HALF % 2u == 0u) { return value4(i); }
+  return vec4f(value_at(i), value_at(i + 1u), value_at(i + 2u), value_at(i + 3u));
 }
 `,
   "lib/no_bias": `// lib/no_bias.wgsl — a linear layer without bias.

@@ -2,6 +2,7 @@
 //   alias KvWord = …; const KV_BLOCK = …u; const KV_WORDS = …u;     elements that are encoded together, words they take
 //   fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS>
 //   fn key_at(i: u32) -> f32, fn value_at(i: u32) -> f32            element i = slot · KV_STRIDE + its place in the slot
+//   fn key4(i: u32) -> vec4f, fn value4(i: u32) -> vec4f            elements i … i + 3, i a multiple of four
 // Kernels declare `keys` and `values` as array<KvWord>, whatever their access mode; KV_STRIDE is a multiple of KV_BLOCK.
 
 import type { DType, Tensor } from "../dispatch.ts";

@@ -7,3 +7,5 @@ fn kv_encode(block: array<f32, KV_BLOCK>) -> array<KvWord, KV_WORDS> {
 }
 fn key_at(i: u32) -> f32 { return keys[i / 4u][i % 4u]; }
 fn value_at(i: u32) -> f32 { return values[i / 4u][i % 4u]; }
+fn key4(i: u32) -> vec4f { return keys[i / 4u]; }
+fn value4(i: u32) -> vec4f { return values[i / 4u]; }

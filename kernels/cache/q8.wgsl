@@ -25,3 +25,13 @@ fn value_at(i: u32) -> f32 {
   let block = i / KV_BLOCK * KV_WORDS;
   return code(values[block + i % KV_BLOCK / 4u], i) * bitcast<f32>(values[block + 8u]);
 }
+fn key4(i: u32) -> vec4f {
+  let block = i / KV_BLOCK * KV_WORDS;
+  let codes = vec4i(vec4u(keys[block + i % KV_BLOCK / 4u]) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
+  return vec4f(codes) * bitcast<f32>(keys[block + 8u]);
+}
+fn value4(i: u32) -> vec4f {
+  let block = i / KV_BLOCK * KV_WORDS;
+  let codes = vec4i(vec4u(values[block + i % KV_BLOCK / 4u]) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
+  return vec4f(codes) * bitcast<f32>(values[block + 8u]);
+}

@@ -135,7 +135,8 @@ class Trial {
   constructor(gpu: Gpu, facts: DeviceFacts) {
     this.#gpu = gpu;
     this.#facts = facts;
-    const headDim = facts.subgroupMax + 2; // so that lanes hold unequal numbers of a head's elements
+    // Lanes hold unequal numbers of a head's elements, and both halves of it are read four at a time, as those of real models.
+    const headDim = 2 * facts.subgroupMax + 8;
     const step = stepLayout({ rows: ROWS, outputs: ROWS, sequences: 1, fills: 1, headDim });
     const data = new Uint32Array(step.pageAt + PAGES);
     const tall = tileRows(headDim);

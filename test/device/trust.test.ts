@@ -86,9 +86,9 @@ const BREAKS: readonly Break[] = [
     why: NUMBERS,
   },
   {
-    file: "attention_decode_shuffle", // the second of a lane's two keys is forgotten
-    right: "+ score[g].x + score[g].y;",
-    wrong: "+ score[g].x;",
+    file: "attention_decode_shuffle", // of a lane's keys only the last is in the mass
+    right: "total[g] += score[g][i];",
+    wrong: "total[g] = score[g][i];",
     on: shuffling,
     refused: ["attention_decode_shuffle"],
     why: NUMBERS,

@@ -154,7 +154,11 @@ for (const kernel of kernels) {
 
   // All others here have a cache in f32.
   for (const cache of Object.values(caches).filter((each) => each !== caches.f32)) {
-    test(`${kernel.name}: a cache in ${cache.name}`, () => check(kernel, { ...shape, headDim: 10, cache }, 2e-12));
+    // Heads that are read element by element, and some that are read four at a time.
+    for (const headDim of [10, 48]) {
+      test(`${kernel.name}: heads of ${headDim}, cache in ${cache.name}`, () =>
+        check(kernel, { ...shape, headDim, cache }, 2e-12));
+    }
   }
 
   // Scores of about 1,000 are off by 1,000 · 2^-24 = 6e-5, and so are the weights of two keys that nearly tie.

@@ -57,7 +57,7 @@ export const kernels: readonly Mutation[] = [
     ],
   ),
   ...of("kernels/formats/format.ts", ["kernels/formats", "kernels/compile"], [["format: pieces that all start at the first row", "firstRow: i * tall,", "firstRow: 0 * i * tall,"]]),
-  ...of("kernels/cache/f32.wgsl", ["kernels/attention"], [["cache: keys read as values", "return values[i / 4u][i % 4u];", "return keys[i / 4u][i % 4u];"]]),
+  ...of("kernels/cache/f32.wgsl", ["kernels/attention"], [["cache: keys read as values", "return values[i / 4u][i % 4u];", "return keys[i / 4u][i % 4u];"], ["cache: four keys for values", "return values[i / 4u]; }", "return keys[i / 4u]; }"]]),
   ...of("kernels/cache/cache.ts", ["kernels/append"], [["cache: slots that are no whole blocks", "Math.ceil(kvDim / block) * block;", "kvDim + 0 * block;"]]),
   ...of(
     "kernels/cache/f16.wgsl",
@@ -66,7 +66,7 @@ export const kernels: readonly Mutation[] = [
       ["f16 cache: ties away from zero", "(size + 0xfffu + ((size >> 13u) & 1u) - 0x38000000u)", "(size + 0x1000u - 0x38000000u)"],
       ["f16 cache: beyond the range is infinite", "clamp(value, -65504.0, 65504.0)", "value"],
       ["f16 cache: small numbers as if they were normal", "select(subnormal, normal, size >= 0x38800000u)", "normal"],
-      ["f16 cache: two elements swapped", "half_bits(block[2u * i]) | (half_bits(block[2u * i + 1u]) << 16u)", "half_bits(block[2u * i + 1u]) | (half_bits(block[2u * i]) << 16u)"],
+      ["f16 cache: two elements swapped", "bits.xz | (bits.yw << vec2u(16u))", "bits.yw | (bits.xz << vec2u(16u))"],
     ],
   ),
   ...of(
@@ -80,6 +80,14 @@ export const kernels: readonly Mutation[] = [
   ),
   ...of("kernels/cache/q8.wgsl", ["kernels/attention"], [["q8 cache: codes without a sign", "f32(i32(word << (24u - 8u * (i % 4u))) >> 24u)", "f32((word << (24u - 8u * (i % 4u))) >> 24u)"]]),
   ...of("kernels/lib/window.wgsl", ["kernels/attention"], [["window: a key more", "min(WINDOW, position + 1u)", "min(WINDOW + 1u, position + 1u)"]]),
+  ...of(
+    "kernels/lib/keys.wgsl",
+    ["kernels/attention"],
+    [
+      ["keys: four raw keys turn the other way", "low * c - high * s, high * c + low * s", "low * c + high * s, high * c - low * s"],
+      ["keys: heads of any size are read four at a time", "if (HALF % 4u == 0u) { return key4(i); }", "if (HALF > 0u) { return key4(i); }"],
+    ],
+  ),
   ...of("kernels/attention_merge.wgsl", ["kernels/attention"], [["merge: parts before the window", "let since = first_key(row_position(row)) / SPLIT;", "let since = 0u;"]]),
   ...of("kernels/attention_prefill_tiled.wgsl", ["kernels/attention"], [["prefill: the window of a tile's first row for all", "key >= first_key(position + row)", "key >= first_key(position)"]]),
   ...of("kernels/attention_decode_tiled.wgsl", ["kernels/attention"], [["decode: a part is wholly within the window", "let first = max(begin, first_key(position));", "let first = begin;"]]),
@@ -87,7 +95,8 @@ export const kernels: readonly Mutation[] = [
     "kernels/lib/keys.wgsl",
     ["kernels/attention"],
     [
-      ["keys: a raw key turns as a whole", "if (TURNING < HALF) {", "if (TURNING > HALF) {"],
+      ["keys: a raw key turns as a whole", "if (TURNING < HALF) { return vec2f(", "if (TURNING > HALF) { return vec2f("],
+      ["keys: four of a raw key turn as a whole", "if (TURNING < HALF) { return KeyQuads(", "if (TURNING > HALF) { return KeyQuads("],
       ["keys: what does not turn has a partner", "if (d >= 2u * TURNING) { return own; }", ""],
     ],
   ),

@@ -59,7 +59,11 @@ export const variants: readonly Mutation[] = [
   ...of("kernels/matmul_shuffle.ts", ["kernels/linear"], [["shuffle: rows of a class that is too small", "rowClass(args.rows ?? Infinity) ?? Infinity", "args.rows ?? 4"]]),
   ...of("kernels/matvec.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
   ...of("kernels/matmul_tiled.wgsl", ["kernels/linear"], [["tiled: no factor", "value *= SCALE;", "value *= 1.0;"], ["tiled: the last k of every tile left out", "k < 4u * TILE_K4; k++", "k < 4u * TILE_K4 - 1u; k++"], ["tiled: read where it was not written", "place(lane_row, k / 4u)", "place(lane_row, k / 8u)"], ["tiled: the tile is written while it is read", "    workgroupBarrier(); // the tile before has been read\n", ""], ["tiled: the second four rows are the first", "x_tile[x_from + X_WIDE / 2u]", "x_tile[x_from]"], ["tiled: beyond the columns of x", "if (row >= rows || k >= K4)", "if (row >= rows || k > K4)"]]),
-  ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [["decode: half of the keys are not in the mass", "+ score[g].x + score[g].y;", "+ score[g].x;"]]),
+  ...of("kernels/attention_decode_shuffle.wgsl", ["kernels/attention"], [
+    ["decode: a key less in the mass", "total[g] += score[g][i];", "total[g] += select(score[g][i], 0.0, i == 1u);"],
+    ["decode: a score is the neighbour's", "key % PAGE == lane + i * WG", "key % PAGE == (lane ^ 1u) + i * WG"],
+    ["decode: a page reaches beyond the last key", "let end = min(last + 1u, page * PAGE + PAGE);", "let end = page * PAGE + PAGE;"],
+  ]),
   ...of("kernels/attention_prefill_shuffle.wgsl", ["kernels/attention"], [["prefill: a row sees the key after its own", "let until = position + min(r, rows - 1u);", "let until = position + min(r, rows - 1u) + 1u;"]]),
   ...of(
     "src/device/trust.ts",
