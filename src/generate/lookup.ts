@@ -45,7 +45,7 @@ export class Lookup {
     let at = last < 0 ? -1 : this.#before[last];
     for (let places = PLACES; at >= 0 && places > 0; at = this.#before[at], places--) {
       let size = 1;
-      while (size < this.#ngramSize && size <= at && tokens[at - size] === tokens[last - size]) size++;
+      while (size < this.#ngramSize && tokens[at - size] === tokens[last - size]) size++;
       if (size > (best?.size ?? 0)) best = { end: at + 1, size };
       if (size === this.#ngramSize) break;
     }

@@ -91,6 +91,11 @@ const kinds: Readonly<Record<string, (llama: Llama) => Promise<unknown>>> = {
   greedy: (llama) => text(llama, 30, {}),
   sampled: (llama) => text(llama, 9, { temperature: 1, topK: 40, seed: 7 }),
   "of all logits": (llama) => text(llama, 12, { temperature: 0.9, topK: 0, seed: 3, repetitionPenalty: 1.2 }),
+  speculating: (llama) =>
+    // The prompt has runs of itself, so that there is something to guess.
+    llama
+      .complete([...prompt(20), ...prompt(20)], { ...long, maxNewTokens: 40, speculate: true })
+      .then((done) => [...done.ids]),
   dynamic: (llama) =>
     text(llama, 100, { ropeScaling: { rope_type: "dynamic", factor: 4 }, ropeAngles: "current", maxNewTokens: 40 }),
   "several answers": async (llama) =>

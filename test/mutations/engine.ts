@@ -30,7 +30,6 @@ export const engine: readonly Mutation[] = [
   ...of("src/engine/entry.ts", ["engine/draft"], [
     ["draft: it has no outputs", "end - 1 - drafted) + outputs.length", "end - 1) + outputs.length"],
     ["draft: all of it under the frequencies of its end", "for (const id of draft) sequence.push([id]);", "sequence.push(draft);"],
-    ["draft: after tokens that are yet to be computed again", "  if (sequence.pending !== 1) return;\n", ""],
     ["draft: what is cut stays fed", "  sequence.rewind(sequence.tokens.length - (drafted - most));\n", ""],
   ]),
   ...of("src/engine/scheduler.ts", ["engine/draft"], [
@@ -38,11 +37,9 @@ export const engine: readonly Mutation[] = [
     ["draft: prompts wait for drafts", "rows >> Number(prompts.length > 0)", "rows"],
     ["draft: one takes what is all's", "outputs, rows >> Number(prompts.length > 0)) / singles.length", "outputs, rows >> Number(prompts.length > 0)) / 1"],
     ["draft: others give way for it", "if (entry.drafted > 0) {", "if (entry.drafted > 99) {"],
-    ["draft: who gave way keeps it", "    this.engine.memory.giveUp(entry.sequence);\n    cutDraft(entry, 0);\n", "    this.engine.memory.giveUp(entry.sequence);\n"],
     ["draft: who waits for one is computed without", "({ started, drafting }) => started && !drafting", "({ started }) => started"],
     ["draft: when it has come nobody goes on", "    if (entry.turn === turn) entry.drafting = false;\n    this.#start();\n", "    if (entry.turn === turn) entry.drafting = false;\n"],
     ["draft: the pages of one that waits for it are nobody's", "if (this.#active().some(({ drafting }) => !drafting)) this.#start();", ""],
-    ["draft: who waits for memory does not wait for it", "passes = chosen.length > 0 || drafting ?", "passes = chosen.length > 0 ?"],
   ]),
   ...of("src/engine/sequence.ts", LOOP, [
     ["sequence: n of a token that is computed again is the present length", "this.#lengths?.push({ end, n: end + this.angles.offset });", "this.#lengths?.push({ end, n: end + 1 + this.angles.offset });"],

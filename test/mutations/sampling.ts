@@ -82,7 +82,6 @@ export const sampling: readonly Mutation[] = [
     ["generate/lookup"],
     [
       ["look-up: the farthest of equal matches", "size > (best?.size ?? 0)", "size >= (best?.size ?? 0)"],
-      ["look-up: a match that begins before the text", "size <= at && tokens", "tokens"],
       ["look-up: n-grams one shorter", "while (size < this.#ngramSize &&", "while (size < this.#ngramSize - 1 &&"],
       ["look-up: beyond the end nothing follows", "(i % period)", "i"],
       ["look-up: every place is looked at", "places > 0;", "places > -1e9;"],
