@@ -53,7 +53,7 @@ export const ROW_CLASSES = [1, 4, 8, 16] as const;
 export const rowClass = (rows: number): number | undefined => ROW_CLASSES.find((each) => rows <= each);
 
 /** Rows up to which tiles of 32 leave fewer of their rows empty than tiles of 64, or make twice as many workgroups of them. */
-const LOW_ROWS = 64;
+export const LOW_ROWS = 64;
 
 const ofOneSize = (device: DeviceFacts): boolean => lanesOf(device) > 0;
 const known = ({ variants }: DeviceFacts): boolean => variants === "shuffle";

@@ -2,7 +2,7 @@
 // llariat — Llama on WebGPU. The platform's entry point (src/node, src/browser) exports this and says where files and
 // devices come from.
 
-import { type CacheName, type Variants, caches } from "../kernels/index.ts";
+import { type CacheName, caches } from "../kernels/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
 import type { GenerationConfig } from "./checkpoint/generation.ts";
@@ -10,6 +10,7 @@ import { checkPrompts, tokenizerNotes, tokenizerOf } from "./checkpoint/tokenize
 import type { CheckpointTokenizer, PromptKind } from "./checkpoint/tokenizer.ts";
 import { openCheckpoint } from "./model/checkpoint.ts";
 import type { ModelConfig } from "./model/families.ts";
+import { type AskedVariants, readVariants } from "./device/asked.ts";
 import type { AdapterInfo } from "./device/handle.ts";
 import type { Engine } from "./engine/engine.ts";
 import { loadEngine } from "./engine/load.ts";
@@ -36,6 +37,7 @@ export type { FamilyName, ModelConfig } from "./model/families.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
+export type { AskedVariants } from "./device/asked.ts";
 export type { AdapterInfo } from "./device/handle.ts";
 export type { Reload } from "./engine/placement.ts";
 export type { CacheName } from "../kernels/index.ts";
@@ -113,8 +115,11 @@ export interface LoadOptions {
    * of the blocks (`weights`), the `embedding` and the `output` matrix. Norms and biases stay f32.
    */
   readonly quantize?: Quantize;
-  /** Variants of kernels instead of those measured to be faster: for tests and benchmarks. */
-  readonly variants?: Variants;
+  /**
+   * Variants of kernels instead of those known or measured to be faster: "shuffle" or "tiled" for all, or a variant by kernel as
+   * `llariat tune` names them. Default: in Node what the environment's LLARIAT_VARIANTS says (`linear=matmul_tiled,…`).
+   */
+  readonly variants?: AskedVariants;
   /** Rows per step instead of what suits the device: for tests and benchmarks. */
   readonly chunkRows?: number;
 }
@@ -133,7 +138,7 @@ const LOAD_OPTIONS: Kinds<LoadOptions> = {
   idleKvBytes: "any",
   kvCache: Object.keys(caches),
   quantize: "any",
-  variants: ["shuffle", "tiled"],
+  variants: "any",
   chunkRows: "any",
 };
 
@@ -183,6 +188,7 @@ export class Llama {
    */
   static async load(source: unknown, given: LoadOptions = {}): Promise<Llama> {
     const options = checkOptions<LoadOptions>(given, LOAD_OPTIONS);
+    const variants = readVariants(options.variants) ?? platform().variants?.();
     const { signal, maxContext, chunkRows, maxKvBytes, idleKvBytes } = options;
     for (const [name, value, least, unit] of [
       ["maxContext", maxContext, 1, "tokens"],
@@ -213,7 +219,7 @@ export class Llama {
       const { config, generation, eosIds, texts } = checkpoint;
       const { tokenizer } = found;
       const { describe, tensors, tied } = checkpoint;
-      placement = new Placement(placementWay({ describe, config, tensors, tied }, { ...options, quantize }));
+      placement = new Placement(placementWay({ describe, config, tensors, tied }, { ...options, quantize, variants }));
       const engine = await placement.open(signal);
       const context = {
         scheduler: new Scheduler(engine, reloads ? placement : undefined),
@@ -349,25 +355,17 @@ export class Llama {
 
 /** How the weights come to a device, the first time and after each loss. It holds nothing else of the checkpoint. */
 function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<Engine> {
-  const { device, adapter, onDeviceLost, onReload, onProgress, variants, chunkRows, maxKvBytes, idleKvBytes } = options;
-  const { kvCache, quantize } = options;
+  const { device, adapter, onDeviceLost, onReload, onProgress, chunkRows, maxKvBytes, idleKvBytes } = options;
+  const { kvCache, quantize, variants } = options;
+  const { store } = platform();
+  const place = { onProgress, variants, store, quantize, maxRows: chunkRows, maxKvBytes, idleKvBytes, kvCache };
   const reloads = onDeviceLost === "reload";
   return {
     async open() {
       if (device) return { device, notes: [], release: () => {} };
       return platform().requestDevice({ adapter, ...(reloads && { log: () => {} }) });
     },
-    load: (on, signal) =>
-      loadEngine(on, source, {
-        onProgress,
-        signal,
-        variants,
-        quantize,
-        maxRows: chunkRows,
-        maxKvBytes,
-        idleKvBytes,
-        kvCache,
-      }),
+    load: (on, signal) => loadEngine(on, source, { ...place, signal }),
     ...(reloads && { onReload: onReload ?? (() => {}) }),
   };
 }

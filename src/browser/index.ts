@@ -9,6 +9,7 @@ import { usePlatform } from "../platform.ts";
 import { blobFiles } from "./files.ts";
 import { urlFiles } from "../checkpoint/http.ts";
 import { requestDevice } from "./gpu.ts";
+import { pageStore } from "./store.ts";
 
 usePlatform({
   async files(source) {
@@ -19,6 +20,7 @@ usePlatform({
     throw new LlariatError("source", `a checkpoint is a base URL, File objects or a FileSet, got ${display(source)}`);
   },
   requestDevice,
+  store: pageStore,
 });
 
 export * from "../index.ts";

@@ -10,10 +10,11 @@ import { info } from "./info.ts";
 import { perplexity } from "./perplexity.ts";
 import { report } from "./report.ts";
 import { retrieve } from "./retrieve.ts";
+import { tune } from "./tune.ts";
 import { version } from "./version.ts";
 import { inOptions } from "./words.ts";
 
-const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report];
+const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report, tune];
 
 /** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;

@@ -1,9 +1,10 @@
 // facts.ts — what kernels may know of a device: what it says of itself, what was measured, and which variants it gets wrong.
 
-import { type DeviceFacts, type Variants, lanesOf } from "../../kernels/index.ts";
+import { type Choices, type DeviceFacts, candidates, lanesOf } from "../../kernels/index.ts";
 import { LlariatError } from "../error.ts";
+import type { AskedVariants } from "./asked.ts";
 import { checkVariants } from "./trust.ts";
-import { fasterVariants } from "./tune.ts";
+import { knownVariants } from "./tune.ts";
 
 /** The facts, and sentences on what was refused. */
 export interface FoundFacts {
@@ -11,30 +12,46 @@ export interface FoundFacts {
   readonly notes: readonly string[];
 }
 
-const found = new WeakMap<GPUDevice, Map<Variants | undefined, Promise<FoundFacts>>>();
+const found = new WeakMap<GPUDevice, Map<string, Promise<FoundFacts>>>();
 
 /**
- * The facts of a device, found at first use and remembered. `variants`: instead of those that are faster, for tests and
- * benchmarks. Throws `device` for shuffles where subgroups have no constant size.
+ * The facts of a device, found at first use and remembered. `asked`: variants instead of those that are known to be faster.
+ * Throws `device` for variants that this device cannot run.
  */
-export function deviceFacts(device: GPUDevice, variants?: Variants): Promise<FoundFacts> {
-  const own = found.get(device) ?? new Map<Variants | undefined, Promise<FoundFacts>>();
+export function deviceFacts(device: GPUDevice, asked?: AskedVariants): Promise<FoundFacts> {
+  const own = found.get(device) ?? new Map<string, Promise<FoundFacts>>();
   found.set(device, own);
-  let facts = own.get(variants);
+  const key = JSON.stringify(asked) ?? "";
+  let facts = own.get(key);
   if (!facts) {
-    facts = findFacts(device, variants);
-    own.set(variants, facts);
-    facts.catch(() => own.delete(variants));
+    facts = findFacts(device, asked);
+    own.set(key, facts);
+    facts.catch(() => own.delete(key));
   }
   return facts;
 }
 
-async function findFacts(device: GPUDevice, variants: Variants | undefined): Promise<FoundFacts> {
+/** Rows of a step by which variants differ: one, few, many. */
+const SOME_ROWS = [1, 16, Infinity];
+
+async function findFacts(device: GPUDevice, asked: AskedVariants | undefined): Promise<FoundFacts> {
   const subgroups = subgroupSizes(device);
-  if (variants === "shuffle" && lanesOf(subgroups) === 0) {
+  if (asked === "shuffle" && lanesOf(subgroups) === 0) {
     throw new LlariatError("device", "variants: this device has no subgroups of one size, so only tiled kernels run");
   }
-  const facts = { ...subgroups, variants: variants ?? (await fasterVariants(device, subgroups)) };
+  const variants = typeof asked === "string" ? asked : knownVariants(device, subgroups);
+  const named = Object.entries(typeof asked === "object" ? asked : {}) as [keyof Choices, string][];
+  const facts: DeviceFacts = {
+    ...subgroups,
+    variants,
+    ...(named.length > 0 && { choices: new Map<string, string>(named) }),
+  };
+  for (const [kernel, variant] of named) {
+    const able = SOME_ROWS.flatMap((rows) => candidates(kernel, { rows, n: 1, k: 1 }, facts)) as string[];
+    if (able.includes(variant)) continue;
+    const others = [...new Set(able)].join(", ");
+    throw new LlariatError("device", `variants: ${variant} of ${kernel} cannot run on this device, only ${others} can`);
+  }
   const wrong = await checkVariants(device, facts);
   const { device: model, vendor, architecture } = device.adapterInfo ?? {};
   const name = model || [vendor, architecture].filter(Boolean).join(" ") || "this device";

@@ -2,6 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { awaitDevice } from "./handle.ts";
+import { maxBindingBytes } from "./limits.ts";
 import { type Dispatch, type StepShape, type DeviceFacts, type Tensor, tensorBytes } from "../../kernels/index.ts";
 import { type Compiled, Pipelines, STEP_LAYOUT } from "./pipelines.ts";
 
@@ -87,7 +88,7 @@ export class Gpu {
 
   /** Most bytes one tensor may have. */
   get maxBindingBytes(): number {
-    return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    return maxBindingBytes(this.device);
   }
 
   /** Throws the first error the device has reported. */
@@ -230,10 +231,9 @@ export class Gpu {
   }
 
   /**
-   * Compiles dispatches whose tensors need not be there yet, and starts one workgroup of each pipeline: lavapipe, and some
-   * drivers of GPUs, translate one at its first start. `data` is a step of one token. What the workgroups read and write are
-   * buffers that nobody looks at, too small for the model; WebGPU keeps accesses beyond their end inside them. Resolves when
-   * all have been submitted. Throws `kernel` where WGSL does not compile.
+   * Compiles dispatches whose tensors need not be there yet, and starts one workgroup of each pipeline, as lavapipe and drivers of
+   * GPUs translate some only then. `data`: a step of one token. They work on buffers of a few bytes that nobody looks at; WebGPU
+   * keeps accesses inside. Resolves when all have been submitted. Throws `kernel` where WGSL does not compile.
    */
   async warm(dispatches: readonly Dispatch[], data: Uint32Array<ArrayBuffer>): Promise<void> {
     this.#own(() => this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength));

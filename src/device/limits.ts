@@ -22,3 +22,7 @@ export const deviceDescriptor = (adapter: GPUAdapter, features: readonly GPUFeat
   requiredFeatures: [...FEATURES, ...features].filter((feature) => adapter.features.has(feature)),
   requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
 });
+
+/** Most bytes that one tensor may have on a device. */
+export const maxBindingBytes = ({ limits }: GPUDevice): number =>
+  Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);

@@ -75,11 +75,15 @@ const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] =>
  * Runs, of each kernel, what `facts` choose if it is not the plain variant, and what is chosen in place of a variant that
  * fails; gives back those that do not compile or whose results are wrong. Throws `device` if the device fails as a whole.
  */
-export async function checkVariants(device: GPUDevice, facts: DeviceFacts): Promise<Refusal[]> {
+export async function checkVariants(
+  device: GPUDevice,
+  facts: DeviceFacts,
+  kernels: readonly Kernel[] = KERNELS,
+): Promise<Refusal[]> {
   const refused = new Set(facts.refused);
   const now: DeviceFacts = { ...facts, refused };
   const failed: { readonly kernel: Kernel; readonly variant: string; readonly why: string }[] = [];
-  let suspects = KERNELS;
+  let suspects = kernels;
   for (;;) {
     suspects = suspects.filter((kernel) => chosen(kernel, now) !== plainVariant(kernel));
     if (suspects.length === 0) break;

@@ -5,6 +5,7 @@ import {
   type StepLayout,
   type Tensor,
   readCandidates,
+  LOW_ROWS,
   rowClass,
   stepLayout,
   stepRows,
@@ -124,7 +125,7 @@ export class Engine {
     const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
     const { alone, tiled } = splitSegments(segments);
     return {
-      rows: rowClass(rows) ?? this.maxRows,
+      rows: rowClass(rows) ?? Math.min(rows <= LOW_ROWS ? LOW_ROWS : Infinity, this.maxRows),
       outputs: rowClass(outputs) ?? this.maxOutputs,
       attention: tiled.length === 0 ? "decode" : alone.length === 0 ? "prefill" : "both",
       rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),

@@ -3,11 +3,18 @@
  * @module llariat
  */
 
+import { readVariantList } from "../device/asked.ts";
 import { usePlatform } from "../platform.ts";
+import { fileStore } from "./cache.ts";
 import { requestDevice } from "./gpu.ts";
 import { sourceFiles } from "./sources.ts";
 
-usePlatform({ files: sourceFiles, requestDevice });
+usePlatform({
+  files: sourceFiles,
+  requestDevice,
+  store: fileStore(),
+  variants: () => readVariantList(process.env["LLARIAT_VARIANTS"] ?? "", "LLARIAT_VARIANTS"),
+});
 
 export * from "../index.ts";
 export { folderFiles } from "./files.ts";

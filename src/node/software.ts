@@ -5,10 +5,11 @@
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { constants, homedir, tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import { LlariatError } from "../error.ts";
+import { cacheFolder } from "./cache.ts";
 
 const PACKAGE = "@sparticuz/chromium";
 /** Last release that runs on Node 20. Later ones carry the driver in the same place. */
@@ -132,10 +133,6 @@ function fileInTar(tar: Buffer, wanted: string): Buffer {
     "device",
     `swiftshader: ${wanted} is missing from the archive of ${PACKAGE}; run: ${SWIFTSHADER_COMMAND}`,
   );
-}
-
-function cacheFolder(): string {
-  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "llariat");
 }
 
 /** Loads a shared library that is no Node addon; undefined if it loads, else the linker's sentence. */

@@ -81,7 +81,7 @@ export const variants: readonly Mutation[] = [
     ["device/trust", "device/tune", "index"],
     [
       ["facts: what failed is used", "refused: new Set(wrong.map(({ variant }) => variant))", "refused: new Set<string>(wrong.slice(wrong.length).map(({ variant }) => variant))"],
-      ["facts: checked at every load", "own.set(variants, facts);", ""],
+      ["facts: checked at every load", "own.set(key, facts);", ""],
     ],
   ),
   ...of(
@@ -89,7 +89,18 @@ export const variants: readonly Mutation[] = [
     ["device/tune"],
     [
       ["tune: the wait counts", "(await time(repeats)) - nothing", "(await time(repeats)) - 0 * nothing"],
-      ["tune: CPUs are measured too", "if (device.adapterInfo.isFallbackAdapter)", "if (device.adapterInfo.isFallbackAdapter && subgroups.subgroupMax < 0)"],
+      ["tune: CPUs are measured at every load", "if (!again && isSoftware(device.adapterInfo))", "if (!again && sizes.length === 0)"],
+      ["tune: what is known is measured again", "!known.has(choiceKey(\"linear\", size)) && ", ""],
+      ["tune: variants are timed before they are tried", "if (missing.length > 0) now = await tried(device, facts, missing);", ""],
+      ["tune: nothing is kept", "if (found.length > 0) await store?.write", "if (found.length < 0) await store?.write"],
+    ],
+  ),
+  ...of(
+    "src/device/choices.ts",
+    ["device/tune"],
+    [
+      ["choices: the slowest is taken", "b[1] < a[1] ? b : a", "b[1] > a[1] ? b : a"],
+      ["choices: another device's", 'if (held?.key !== key) throw new Error("it is of another device");', ""],
     ],
   ),
 ]; // prettier-ignore
