@@ -47,6 +47,29 @@ export const kernels: readonly Mutation[] = [
   ...of("kernels/embed.ts", ["kernels/embed"], [["embed: one row fewer", "workgroups: ({ rows }) => [rows, 1, 1]", "workgroups: ({ rows }) => [rows - 1, 1, 1]"]]),
   ...of("kernels/formats/bf16.wgsl", ["kernels/embed"], [["bf16: halves swapped", "pairs.x << 16u, pairs.x & 0xffff0000u", "pairs.x & 0xffff0000u, pairs.x << 16u"]]),
   ...of("kernels/formats/f16.wgsl", ["kernels/embed"], [["f16: pairs swapped", "unpack2x16float(pairs.x), unpack2x16float(pairs.y)", "unpack2x16float(pairs.y), unpack2x16float(pairs.x)"]]),
+  ...of("kernels/formats/q4_0.wgsl", ["kernels/embed"], [["q4_0: halves swapped", "- 4u * high", "- 4u * (1u - high)"]]),
+  ...of("kernels/formats/q8_0.wgsl", ["kernels/linear"], [["q8_0: the second half with the first numbers", "dot(v[4u + j],", "dot(v[j],"]]),
+  ...of(
+    "kernels/formats/blocks.ts",
+    ["kernels/formats"],
+    [
+      ["blocks: the last of equals is the largest", "if (Math.abs(row[i]) > Math.abs(largest))", "if (Math.abs(row[i]) >= Math.abs(largest))"],
+      ["blocks: the scale as f16 holds it divides", "Math.fround(1 / d)", "Math.fround(1 / (widenF16(scales.subarray(block, block + 1), one), one[0]))"],
+    ],
+  ),
+  ...of(
+    "kernels/quantize.wgsl",
+    ["kernels/quantize"],
+    [
+      ["quantize: quotients cut off", "quotient + u32(2u * rest > x.mantissa)", "quotient"],
+      ["quantize: small scales as large ones", "clamp(-14 - leading, 0, 18)", "0"],
+      ["quantize: the next row behind the end of one", "select(0u, pair.y, column + 1u < COLUMNS)", "pair.y"],
+    ],
+  ),
+  ...of("kernels/lib/pack_q4_0.wgsl", ["kernels/quantize"], [["quantize: the sum with 8.5 is exact", "(sum + ((1u << dropped) >> 1u))", "sum"]]),
+  ...of("kernels/lib/stored_f16.wgsl", ["kernels/quantize"], [["quantize: odd rows of f16 from the word before", "if (i % 2u == 1u)", "if (i % 2u == 2u)"]]),
+  ...of("src/model/weights.ts", ["model/quantize"], [["quantize: a tied head as its embedding", "tied && held.output === held.embedding", "tied"]]),
+  ...of("src/model/stream.ts", ["model/quantize"], [["quantize: numbers that no f16 holds", "if (beyond >= 0) throw", "if (beyond > 1e9) throw"]]),
   ...of("kernels/formats/f32.wgsl", ["kernels/linear"], [["f32: the dot of another block", "dot(v[0], weight4(i))", "dot(v[0], weight4(i - i % 2u))"]]),
   ...of(
     "kernels/formats/floats.ts",
