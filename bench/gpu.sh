@@ -48,7 +48,7 @@ if [ "$mode" != measure ]; then
   # Kernels with every number of lanes that the device has, what is trusted on it, and whole models against transformers.
   step tests 70 bash -c "tests ${TESTS:-test/kernels test/device model/goldens engine/engine generate/expected}"
   if node --import tsx src/cli/index.ts --help 2> /dev/null | grep -q '^ *tune\b\|llariat tune'; then
-    step tune 20 node --import tsx src/cli/index.ts tune
+    step tune 20 node --import tsx src/cli/index.ts tune --model models/kv-llama
   else
     echo "tune: this version has no such command"
   fi
