@@ -6,10 +6,10 @@ import { isObject } from "../text/json.ts";
 import { display } from "../text/wording.ts";
 
 /** What a matrix can be held as: as the file stores it, or made anew while loading, from f32, f16 or bf16. */
-export const HELD = ["none", "f16", "q8_0", "q4_0"] as const;
+const HELD: readonly HeldAs[] = ["none", "f16", "q8_0", "q4_0"];
 
-/** One of HELD. */
-export type HeldAs = (typeof HELD)[number];
+/** How a matrix is held: as it is stored ("none"), or in this format. */
+export type HeldAs = "none" | "f16" | "q8_0" | "q4_0";
 
 /** How matrices are held, by what they are for. Norms and biases are f32 anyway. */
 export interface QuantizeOptions {
