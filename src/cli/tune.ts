@@ -50,7 +50,7 @@ interface Line {
 /** `llariat tune`. */
 export const tune: Command = {
   name: "tune",
-  summary: "which variant of each kernel runs on this device for a model's shapes, why, and what was measured",
+  summary: "which variant of each kernel runs on this device, why, and what was measured",
   usage: ["--model DIR_OR_FILE… [--quantize FORMAT] [--adapter NAME] [--measure] [--variants LIST] [--json]"],
   options,
   notes:
