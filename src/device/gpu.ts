@@ -78,7 +78,8 @@ export class Gpu {
       return work();
     } finally {
       const popped = kinds.map(() => device.popErrorScope());
-      this.#judged = Promise.all([this.#judged, ...popped.map((each) => each.then(this.#judge, ignore))]);
+      // Without its result: that of the one before would be in it, and so on to the first.
+      this.#judged = Promise.all([this.#judged, ...popped.map((each) => each.then(this.#judge, ignore))]).then(ignore);
     }
   }
 

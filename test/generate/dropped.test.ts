@@ -26,6 +26,25 @@ function child(body: string): { stdout: string; stderr: string } {
   return { stdout, stderr };
 }
 
+test("what a device has judged is not kept: twenty thousand writes leave nothing", () => {
+  const { stdout } = child(`
+    const { gpu, memory } = llama.engine;
+    const writes = async (count) => {
+      for (let i = 0; i < count; i++) {
+        gpu.write(memory.angles.tensor, 0, new Uint8Array(4));
+        if (i % 500 === 0) await gpu.idle();
+      }
+      await gpu.idle();
+      globalThis.gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await writes(2000);
+    console.log((await writes(20_000)) - before);
+  `);
+  const left = Number(stdout.trim().split("\n").at(-1));
+  assert.ok(left < 1_000_000, `${left} bytes are left`); // each would leave some 70, in a chain of lists
+});
+
 test("a generator that is dropped half way gives its pages back", () => {
   const { stdout } = child(`
     const begin = async (signal) => {
