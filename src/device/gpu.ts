@@ -1,6 +1,7 @@
 // gpu.ts — executes kernel records on a WebGPU device. It knows buffers and passes; it knows no model.
 
 import { LlariatError } from "../error.ts";
+import { BUFFER, Faults } from "./faults.ts";
 import { awaitDevice } from "./handle.ts";
 import { maxBindingBytes } from "./limits.ts";
 import { type Dispatch, type StepShape, type DeviceFacts, type Tensor, tensorBytes } from "../../kernels/index.ts";
@@ -12,11 +13,6 @@ const MAP_READ = 0x1;
 
 /** A few elements of any type that a kernel binds. */
 const WARM_BYTES = 256;
-
-/** Errors that may come of work, and of making a buffer. */
-const WORK = ["validation", "internal"] as const;
-const BUFFER = [...WORK, "out-of-memory"] as const;
-const ignore = (): void => {}; // a lost device says so itself
 
 /** What a buffer is counted as in `memory`. */
 export type MemoryKind = "weights" | "kv" | "activations";
@@ -46,46 +42,14 @@ export class Gpu {
   #stepBuffer: GPUBuffer | undefined;
   #stepGroup: GPUBindGroup | undefined;
   readonly #readers = new Map<string, GPUBuffer>();
-  #failure: LlariatError | undefined;
-  /** What has been asked of the device so far has been judged. */
-  #judged: Promise<unknown> = Promise.resolve();
+  readonly #faults: Faults;
 
   constructor(device: GPUDevice, facts: DeviceFacts) {
     this.device = device;
     this.facts = facts;
     this.#pipelines = new Pipelines(device);
-    // A device may outlive many models: it must not hold them.
-    const self = new WeakRef(this);
-    void device.lost.then((info) => {
-      const gpu = self.deref();
-      if (!gpu) return;
-      const problem =
-        info.reason === "destroyed"
-          ? "the GPU device was destroyed by its owner; load the model again, on another"
-          : `the GPU device was lost (${info.message}); load the model again`;
-      gpu.#failure ??= new LlariatError("device", problem);
-    });
+    this.#faults = new Faults(device);
   }
-
-  /**
-   * Does what asks something of the device. Errors that come of it, now or on the GPU's side, are those of this object, and
-   * of nobody else who uses the device. Scopes are pushed and popped in one go: a device has one stack of them for all.
-   */
-  #own<T>(work: () => T, kinds: readonly GPUErrorFilter[] = WORK): T {
-    const { device } = this;
-    for (const kind of kinds) device.pushErrorScope(kind);
-    try {
-      return work();
-    } finally {
-      const popped = kinds.map(() => device.popErrorScope());
-      // Without its result: that of the one before would be in it, and so on to the first.
-      this.#judged = Promise.all([this.#judged, ...popped.map((each) => each.then(this.#judge, ignore))]).then(ignore);
-    }
-  }
-
-  readonly #judge = (error: GPUError | null): void => {
-    if (error) this.#failure ??= new LlariatError("device", `GPU error: ${error.message}`);
-  };
 
   /** Most bytes one tensor may have. */
   get maxBindingBytes(): number {
@@ -94,14 +58,14 @@ export class Gpu {
 
   /** Throws the first error the device has reported. */
   check(): void {
-    if (this.#failure) throw this.#failure;
+    this.#faults.check();
   }
 
   /** Allocates a zeroed buffer for a tensor. Throws `device` if it does not fit a binding. */
   create(tensor: Tensor, kind: MemoryKind): void {
     if (this.#tensors.has(tensor.name)) throw new LlariatError("kernel", `tensor ${tensor.name} exists already`);
     const bytes = tensorBytes(tensor);
-    this.#tensors.set(tensor.name, { buffer: this.#own(() => this.#allocate(tensor), BUFFER), bytes, kind });
+    this.#tensors.set(tensor.name, { buffer: this.#faults.own(() => this.#allocate(tensor), BUFFER), bytes, kind });
     this.memory[kind] += bytes;
   }
 
@@ -204,7 +168,9 @@ export class Gpu {
   /** Writes `data` (a multiple of four bytes) at `byteOffset`; the data may be reused at once. */
   write(tensor: Tensor, byteOffset: number, data: ArrayBufferView<ArrayBuffer>): void {
     const buffer = this.#buffer(tensor.name);
-    this.#own(() => this.device.queue.writeBuffer(buffer, byteOffset, data.buffer, data.byteOffset, data.byteLength));
+    this.#faults.own(() =>
+      this.device.queue.writeBuffer(buffer, byteOffset, data.buffer, data.byteOffset, data.byteLength),
+    );
   }
 
   /** Reads a range of a tensor back. Allocates a reader per distinct size the first time. */
@@ -218,7 +184,7 @@ export class Gpu {
   createStep(bytes: number): void {
     this.#stepBuffer?.destroy();
     const usage = USAGE.STORAGE | USAGE.UNIFORM | USAGE.COPY_DST;
-    this.#own(() => {
+    this.#faults.own(() => {
       const buffer = this.device.createBuffer({ label: "step", size: bytes, usage });
       this.#stepBuffer = buffer;
       this.#stepGroup = this.device.createBindGroup({
@@ -237,7 +203,9 @@ export class Gpu {
    * keeps accesses inside. Resolves when all have been submitted. Throws `kernel` where WGSL does not compile.
    */
   async warm(dispatches: readonly Dispatch[], data: Uint32Array<ArrayBuffer>): Promise<void> {
-    this.#own(() => this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength));
+    this.#faults.own(() =>
+      this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength),
+    );
     const started = new Set<Compiled>();
     await Promise.all(
       dispatches.map(async (dispatch) => {
@@ -252,7 +220,7 @@ export class Gpu {
 
   #start({ pipeline, bindings, layouts }: Compiled): void {
     const make = () => this.device.createBuffer({ label: "warm", size: WARM_BYTES, usage: USAGE.STORAGE });
-    const buffers = this.#own(() => new Map(bindings.map((binding) => [binding, make()])), BUFFER);
+    const buffers = this.#faults.own(() => new Map(bindings.map((binding) => [binding, make()])), BUFFER);
     this.#submit((encoder) => {
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);
@@ -272,7 +240,7 @@ export class Gpu {
   async record(dispatches: readonly Dispatch[]): Promise<Recording> {
     const compiled = await Promise.all(dispatches.map((dispatch) => this.#pipelines.compile(dispatch)));
     this.check(); // it may have been closed meanwhile
-    return this.#own(() => this.#bind(dispatches, compiled));
+    return this.#faults.own(() => this.#bind(dispatches, compiled));
   }
 
   #bind(dispatches: readonly Dispatch[], compiled: readonly Compiled[]): Recording {
@@ -343,16 +311,16 @@ export class Gpu {
     try {
       await awaitDevice(promise);
     } catch (cause) {
-      await this.#judged;
+      await this.#faults.judged;
       this.check();
       throw new LlariatError("device", "the GPU did not deliver a result; the device may be lost", { cause });
     }
-    await this.#judged;
+    await this.#faults.judged;
     this.check();
   }
 
   #submit(encode: (encoder: GPUCommandEncoder) => void): void {
-    this.#own(() => {
+    this.#faults.own(() => {
       const encoder = this.device.createCommandEncoder();
       encode(encoder);
       this.device.queue.submit([encoder.finish()]);
@@ -367,7 +335,7 @@ export class Gpu {
     this.#tensors.clear();
     this.#readers.clear();
     for (const kind of Object.keys(this.memory) as MemoryKind[]) this.memory[kind] = 0;
-    this.#failure ??= new LlariatError("closed", "this model is closed; load it again");
+    this.#faults.add(new LlariatError("closed", "this model is closed; load it again"));
   }
 
   #entry(name: string): { buffer: GPUBuffer; bytes: number; kind: MemoryKind } {
@@ -386,7 +354,7 @@ export class Gpu {
     const old = this.#readers.get(name);
     if (old && old.size >= size && old.mapState === "unmapped") return old;
     old?.destroy();
-    const reader = this.#own(() => this.device.createBuffer({ label: `read ${name}`, size, usage }), BUFFER);
+    const reader = this.#faults.own(() => this.device.createBuffer({ label: `read ${name}`, size, usage }), BUFFER);
     this.#readers.set(name, reader);
     return reader;
   }
