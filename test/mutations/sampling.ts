@@ -73,7 +73,6 @@ export const sampling: readonly Mutation[] = [
       ["speculation: what was guessed wrong stays in the cache", "    this.#forget(tokens.length - 1);\n", ""],
       ["speculation: an answer left half way leaves its draft to others", "    this.#forget(this.#tokens.length);\n", ""],
       ["speculation: guesses beyond the end", "Math.min(most, maxNewTokens - this.#out.ids.length - 1)", "most"],
-      ["speculation: frequencies of a longer text", "effectiveLength(rope, length + count) !== effectiveLength(rope, length)", "false"],
       ["speculation: it goes on after the end", "      if (over) break;\n", ""],
     ],
   ),
