@@ -43,9 +43,7 @@ export const jinja: readonly Mutation[] = [
   ...of("tokenizer/jinja/budget.ts", ["tokenizer/chat", ...HOSTILE], [
     ["budget: texts of any length", "if (length > MAX_TEXT)", "if (length > 2 ** 40)"],
     ["budget: spent for ever", "    [left, depth] = [units, levels];\n", ""],
-    ["budget: texts are read for nothing", "  spend(length >> 3);\n", ""],
   ]),
-  ...of("tokenizer/jinja/values.ts", HOSTILE, [["values: a dict's entries for nothing", "    spend(4 * this.size);\n", ""]]),
   ...of("tokenizer/effort.ts", ["tokenizer/effort"], [
     ["effort: without a bound", "if (this.#done <= this.#most) return;", "if (this.#done >= 0) return;"],
     ["effort: the text counts for nothing", "this.#most += EACH * length;", "this.#most += 0 * length;"],
