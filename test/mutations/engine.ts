@@ -2,7 +2,7 @@
 import { type Mutation, of } from "./mutation.ts";
 
 const LOOP = ["engine/loop", "engine/scheduler"];
-const PREFIX = ["engine/loop", "engine/prefix"];
+const PREFIX = ["engine/prefix", "engine/loop"];
 const LOSSES = ["engine/placement"];
 
 /** What must not pass in the room of sequences, steps, pages and prefixes. */
