@@ -1,9 +1,9 @@
 // quantise.ts — weights as peers store them: halves, and ggml's blocks of 32 in ggml's own layout.
-// The numbers are those of ggml's quantize_row_q4_0_ref and quantize_row_q8_0_ref, as kernels/formats has them.
+// The numbers are those of kernels/formats, which are ggml's.
 
+import { BLOCK } from "../../kernels/formats/blocks.ts";
 import { narrowF16 } from "../../kernels/formats/floats.ts";
-
-const BLOCK = 32;
+import { formats } from "../../kernels/index.ts";
 
 /** f32 to f16, rounded to nearest. */
 export function halves(values: Float32Array): Uint16Array<ArrayBuffer> {
@@ -12,29 +12,30 @@ export function halves(values: Float32Array): Uint16Array<ArrayBuffer> {
   return out;
 }
 
-/** The element of largest absolute value in a block, the first of equals. */
-function largest(values: Float32Array, first: number): number {
-  let found = 0;
-  for (let i = first; i < first + BLOCK; i++) if (Math.abs(values[i]) > Math.abs(found)) found = values[i];
-  return found;
+/** What `put` makes of the whole numbers and the scale of each block. */
+function blockwise(
+  kind: "q4_0" | "q8_0",
+  values: Float32Array,
+  put: (numbers: Int8Array, d: number, block: number) => void,
+): void {
+  const numbers = new Int8Array(BLOCK);
+  for (let first = 0; first < values.length; first += BLOCK) {
+    const d = formats[kind].wholeNumbers(values, first, numbers);
+    put(numbers, d, first / BLOCK);
+  }
 }
 
-const inverse = (d: number): number => (d === 0 ? 0 : Math.fround(1 / d));
-const four = (value: number, by: number): number =>
-  Math.min(15, Math.trunc(Math.fround(Math.fround(value * by) + 8.5)));
+/** Two whole numbers around 8 in a byte. */
+const pair = (low: number, high: number): number => (low + 8) | ((high + 8) << 4);
 
 /** Blocks of 18 bytes: the scale, then 16 bytes of which the low halves are the first 16 elements. */
 export function q4_0(values: Float32Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array((values.length / BLOCK) * 18);
   const view = new DataView(out.buffer);
-  for (let first = 0, at = 0; first < values.length; first += BLOCK, at += 18) {
-    const d = Math.fround(largest(values, first) / -8);
-    view.setUint16(at, narrowF16(d), true);
-    const by = inverse(d);
-    for (let i = 0; i < 16; i++) {
-      out[at + 2 + i] = four(values[first + i], by) | (four(values[first + 16 + i], by) << 4);
-    }
-  }
+  blockwise("q4_0", values, (numbers, d, block) => {
+    view.setUint16(18 * block, narrowF16(d), true);
+    for (let i = 0; i < 16; i++) out[18 * block + 2 + i] = pair(numbers[i], numbers[16 + i]);
+  });
   return out;
 }
 
@@ -42,15 +43,10 @@ export function q4_0(values: Float32Array): Uint8Array<ArrayBuffer> {
 export function q8_0(values: Float32Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array((values.length / BLOCK) * 34);
   const view = new DataView(out.buffer);
-  for (let first = 0, at = 0; first < values.length; first += BLOCK, at += 34) {
-    const d = Math.fround(Math.abs(largest(values, first)) / 127);
-    view.setUint16(at, narrowF16(d), true);
-    const by = inverse(d);
-    for (let i = 0; i < BLOCK; i++) {
-      const value = Math.fround(values[first + i] * by);
-      out[at + 2 + i] = Math.sign(value) * Math.round(Math.abs(value)); // C's roundf: halves away from zero
-    }
-  }
+  blockwise("q8_0", values, (numbers, d, block) => {
+    view.setUint16(34 * block, narrowF16(d), true);
+    out.set(numbers, 34 * block + 2); // modulo 256
+  });
   return out;
 }
 
@@ -58,13 +54,9 @@ export function q8_0(values: Float32Array): Uint8Array<ArrayBuffer> {
 export function nibbles(values: Float32Array): { codes: Uint8Array<ArrayBuffer>; scales: Float32Array } {
   const codes = new Uint8Array(values.length / 2);
   const scales = new Float32Array(values.length / BLOCK);
-  for (let block = 0; block < scales.length; block++) {
-    const first = block * BLOCK;
-    scales[block] = largest(values, first) / -8;
-    const by = inverse(scales[block]);
-    for (let i = 0; i < BLOCK; i += 2) {
-      codes[(first + i) / 2] = four(values[first + i], by) | (four(values[first + i + 1], by) << 4);
-    }
-  }
+  blockwise("q4_0", values, (numbers, d, block) => {
+    scales[block] = d;
+    for (let i = 0; i < 16; i++) codes[16 * block + i] = pair(numbers[2 * i], numbers[2 * i + 1]);
+  });
   return { codes, scales };
 }

@@ -28,13 +28,26 @@ export interface Blocks extends Pick<Format, "part" | "packing" | "matvecColumns
   readonly unpack: (from: Uint8Array, to: Int8Array) => void;
 }
 
+/** A format of whole numbers. */
+export interface BlockFormat extends Format {
+  /** The whole numbers of a block, the 32 elements of `row` from `first` on; answers its scale d in f32. */
+  wholeNumbers(row: Float32Array, first: number, numbers: Int8Array): number;
+}
+
 /** The format: tensors `weight` (words of whole numbers, row after row) and `scale` (f16, two to a word). */
-export function blockFormat(name: string, blocks: Blocks): Format {
+export function blockFormat(name: string, blocks: Blocks): BlockFormat {
   const { bits, reach, scale: scaleOf, round, pack, unpack, ...own } = blocks;
   const paired = (columns: number): number => Math.ceil(columns / PACKED);
   const blockBytes = (BLOCK * bits) / 8;
   const numbers = new Int8Array(BLOCK);
   const one = new Float32Array(1);
+  const wholeNumbers: BlockFormat["wholeNumbers"] = (row, first, into) => {
+    const d = Math.fround(scaleOf(largestOf(row, first)));
+    // Where f16 has no scale so small every weight is zero, whatever its whole number.
+    const inverse = (narrowF16(d) & 0x7fff) === 0 ? 0 : Math.fround(1 / d);
+    for (let i = 0; i < BLOCK; i++) into[i] = inverse && round(Math.fround(row[first + i] * inverse));
+    return d;
+  };
   return {
     name,
     block: PACKED,
@@ -49,14 +62,11 @@ export function blockFormat(name: string, blocks: Blocks): Format {
       const scales = halves(scale);
       for (let first = 0; first < row.length; first += BLOCK) {
         const block = (at * row.length + first) / BLOCK;
-        const d = Math.fround(scaleOf(largestOf(row, first)));
-        scales[block] = narrowF16(d);
-        // Where f16 has no scale so small every weight is zero, whatever its whole number.
-        const inverse = (scales[block] & 0x7fff) === 0 ? 0 : Math.fround(1 / d);
-        for (let i = 0; i < BLOCK; i++) numbers[i] = inverse && round(Math.fround(row[first + i] * inverse));
+        scales[block] = narrowF16(wholeNumbers(row, first, numbers));
         pack(numbers, weight.subarray(block * blockBytes, (block + 1) * blockBytes));
       }
     },
+    wholeNumbers,
     unpack({ weight, scale }, at, row) {
       const scales = halves(scale);
       for (let first = 0; first < row.length; first += BLOCK) {

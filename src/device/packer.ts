@@ -21,7 +21,7 @@ export class Packer {
   readonly #target: Gpu;
   /** Step, pipelines and staging are apart from the model's. */
   readonly #own: Gpu;
-  readonly #made = new Map<string, Promise<Made>>();
+  readonly #made = new Map<string, Made>();
   /** Formats that this device packed otherwise than the host. */
   readonly #refused = new Set<string>();
   #count = 0;
@@ -45,7 +45,7 @@ export class Packer {
     const { kind, rows, columns, format, targets } = run;
     if (this.#refused.has(format.name)) return false;
     const key = [kind, format.name, columns].join();
-    const before = await this.#made.get(key);
+    const before = this.#made.get(key);
     const made = before && before.rows >= rows ? before : await this.#make(key, run, data.byteLength);
     this.#own.write(made.source, 0, data);
     const shape = { rows, outputs: 0, singles: 0, tiles: 0, splits: 0, fills: 0, fillRows: 0 };
@@ -68,7 +68,7 @@ export class Packer {
   }
 
   async #make(key: string, { kind, rows, columns, format }: PackRun, bytes: number): Promise<Made> {
-    const old = await this.#made.get(key);
+    const old = this.#made.get(key);
     if (old) for (const tensor of [old.source, ...Object.values(old.into)]) this.#own.destroy(tensor);
     const name = `packed ${this.#count++}`;
     const source: Tensor = { name: `${name} source`, dtype: "u32", shape: [bytes / 4] };
@@ -76,7 +76,7 @@ export class Packer {
     for (const tensor of [source, ...Object.values(into)]) this.#own.create(tensor, "weights");
     const recording = await this.#own.record([quantize({ source, kind, columns, format, into })]);
     const made = { recording, source, into, rows };
-    this.#made.set(key, Promise.resolve(made));
+    this.#made.set(key, made);
     return made;
   }
 

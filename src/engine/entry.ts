@@ -31,8 +31,6 @@ export interface Entry {
   outputs: Output[];
   /** Tokens at the end that are its turn's draft. */
   drafted: number;
-  /** Its turn waits for a draft. */
-  drafting: boolean;
   /** It may take pages: what is known of its tokens has been looked up. */
   started: boolean;
   /** It was started before, and has lost its pages since. */
@@ -52,7 +50,7 @@ export interface Chosen {
 
 /** A sequence that was just opened, the `age`-th. */
 export function newEntry(sequence: Sequence, options: OpenOptions, age: number): Entry {
-  const idle = { turn: undefined, from: 0, outputs: [], drafted: 0, drafting: false };
+  const idle = { turn: undefined, from: 0, outputs: [], drafted: 0 };
   return { sequence, options, age, ...idle, started: false, again: false, short: -1, served: 0 };
 }
 
@@ -65,7 +63,7 @@ export function draftRoom(active: readonly Entry[], engine: { maxRows: number; m
   return Math.max(0, Math.floor(rows / active.filter(decodes).length) - 1);
 }
 
-/** Adds a draft after the token that comes next; none where more must come before it, since memory was lost meanwhile. */
+/** Adds a draft after the token that comes next; none where more must come before it, since memory was lost. */
 export function addDraft(entry: Entry, draft: readonly number[]): void {
   const { sequence } = entry;
   if (sequence.pending !== 1) return;

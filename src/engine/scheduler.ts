@@ -26,8 +26,6 @@ export class Scheduler<E extends StepEngine = Engine> {
   #opened = 0;
   #served = 0;
   #running = false;
-  /** Something has come that the loop has not looked at. */
-  #news = false;
   #closed: LlariatError | undefined;
   readonly #between = new Between();
 
@@ -92,8 +90,6 @@ export class Scheduler<E extends StepEngine = Engine> {
     // The loop may hold the entry while it makes memory for another: it has nothing to compute any more.
     [entry.turn, entry.started] = [undefined, false];
     this.engine.memory.release(sequence);
-    // Somebody may have waited for its pages while it waited for a draft.
-    if (this.#active().some(({ drafting }) => !drafting)) this.#start();
   }
 
   /** Runs `work` between two steps: after the one under way, before the next. */
@@ -112,7 +108,6 @@ export class Scheduler<E extends StepEngine = Engine> {
 
   /** Starts the loop, unless it runs. */
   #start(): void {
-    this.#news = true;
     if (this.#running) return;
     this.#running = true;
     void this.#run();
@@ -128,7 +123,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     } finally {
       this.#running = false;
     }
-    if (this.#news || this.#between.waits) this.#start();
+    if (this.#between.waits || this.#active().length > 0) this.#start();
   }
 
   #begin(entry: Entry, turn: Turn): void {
@@ -137,28 +132,12 @@ export class Scheduler<E extends StepEngine = Engine> {
     entry.turn = turn;
     entry.outputs = [];
     entry.drafted = 0;
-    const draft = turn.draft?.(draftRoom(this.#active(), this.engine)) ?? [];
-    entry.drafting = draft instanceof Promise;
-    if (draft instanceof Promise) void this.#drafted(entry, turn, draft);
-    else addDraft(entry, draft);
-  }
-
-  /** The others go on while a draft is made; whoever needs memory of its sequence waits for it, as for any other turn. */
-  async #drafted(entry: Entry, turn: Turn, draft: Promise<readonly number[]>): Promise<void> {
-    try {
-      const ids = await draft;
-      if (entry.turn === turn) addDraft(entry, ids);
-    } catch (error) {
-      if (entry.turn === turn) this.#fail(entry, error);
-    }
-    if (entry.turn === turn) entry.drafting = false;
-    this.#start();
+    addDraft(entry, turn.draft?.(draftRoom(this.#active(), this.engine)) ?? []);
   }
 
   async #loop(): Promise<void> {
     await Promise.resolve(); // requests of the same moment share the first step
     for (let passes = 0; ;) {
-      this.#news = false;
       if (this.#placement?.lost && (this.#between.waits || this.#active().length > 0)) {
         await this.#move(this.#placement);
         passes = 0;
@@ -167,11 +146,10 @@ export class Scheduler<E extends StepEngine = Engine> {
       await this.#admit();
       const chosen = await this.#choose();
       const active = this.#active();
-      const drafting = active.some((entry) => entry.drafting);
       if (chosen.length > 0) await this.#step(chosen);
-      else if ((active.length === 0 || drafting) && !this.#news && !this.#between.waits) break;
+      else if (active.length === 0 && !this.#between.waits) break;
       // Whoever waits does so for another that goes on. Should all wait, the oldest is told, rather than all for ever.
-      passes = chosen.length > 0 || drafting ? 0 : passes + 1;
+      passes = chosen.length > 0 ? 0 : passes + 1;
       if (passes > this.#entries.size + 1 && active.length > 0) this.#fail(active[0], this.engine.memory.full());
     }
   }
@@ -244,7 +222,7 @@ export class Scheduler<E extends StepEngine = Engine> {
   async #choose(): Promise<Chosen[]> {
     const { maxRows, maxOutputs, maxSequences } = this.engine;
     let [rows, outputs] = [maxRows, maxOutputs];
-    const active = this.#active().filter(({ started, drafting }) => started && !drafting);
+    const active = this.#active().filter(({ started }) => started);
     const singles = active.filter(decodes);
     const prompts = active.filter((entry) => !decodes(entry));
     singles.sort((a, b) => a.served - b.served || a.age - b.age);

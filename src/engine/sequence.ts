@@ -20,7 +20,7 @@ export interface Turn {
    * step has room for all of `ids` before them, and drops the last of them where rows, memory or frequencies do not suffice.
    * What it computes of them are tokens of the sequence: who asked rewinds to before the first that was guessed wrong.
    */
-  readonly draft?: (most: number) => readonly number[] | Promise<readonly number[]>;
+  readonly draft?: (most: number) => readonly number[];
   /** Rows whose logits are wanted: of the last of `ids` and each drafted token that was computed, or of each of all. */
   readonly rows: "last" | "all";
   readonly want: "candidates" | "logits";

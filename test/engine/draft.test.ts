@@ -39,24 +39,15 @@ async function ends<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** A text whose drafts are right for a while that `random` says, and wrong from there on; `late`: they come some time later. */
-function guessed(
-  given: Text,
-  random: (below: number) => number,
-  { window, late = false }: { window?: number; late?: boolean } = {},
-) {
+/** A text whose drafts are right for a while that `random` says, and wrong from there on. */
+function guessed(given: Text, random: (below: number) => number, window?: number) {
   const truth = expected(given, window);
   const draft: Text["draft"] = (answer, most) => {
     const right = truth.slice(answer.length, answer.length + random(10));
     const wrong = [(truth[answer.length + right.length] + 1) % VOCAB, ...text(3, answer.length)];
-    const ids = [...right, ...wrong].slice(0, Math.max(0, most));
-    return late ? wait(random(5)).then(() => ids) : ids;
+    return [...right, ...wrong].slice(0, Math.max(0, most));
   };
   return { truth, given: { ...given, draft } };
-}
-
-async function wait(turns: number): Promise<void> {
-  for (let i = 0; i < turns; i++) await turn();
 }
 
 /** Texts of all kinds: fixed frequencies, and such that follow the length from 64 tokens on under every meaning. */
@@ -73,27 +64,25 @@ const kinds: readonly Text[] = [
 const drafts = (engine: PoolEngine) => engine.steps.flat().filter(({ outputs }) => outputs.length > 1);
 
 test("whatever is guessed, alone and together, in steps of every size: each text is its own", async () => {
-  for (const late of [false, true]) {
-    for (const rows of [1, 3, 7, 40, 300]) {
-      const { engine, scheduler, memory } = setUp(1000, { rows, outputs: rows });
-      const random = whole(rows);
-      const texts = kinds.map((kind) => guessed(kind, random, { late }));
-      for (const { given, truth } of texts) {
-        assert.equal(await ends(generate(scheduler, given).done), truth, `${rows} rows`);
-      }
-      const alone = engine.steps.length;
-      const all = await Promise.all(texts.map(({ given }) => ends(generate(scheduler, given).done)));
-      assert.equal(
-        all,
-        texts.map(({ truth }) => truth),
-        `${rows} rows`,
-      );
-      assert.ok(engine.steps.every((segments) => segments.reduce((sum, { count }) => sum + count, 0) <= rows));
-      const tokens = kinds.reduce((sum, { count }) => sum + count, 0);
-      if (rows >= 40) assert.ok(alone < 0.6 * tokens, `${alone} steps for ${tokens} tokens`);
-      if (rows === 1) assert.is(drafts(engine).length, 0);
-      nothingHeld(memory);
+  for (const rows of [1, 3, 7, 40, 300]) {
+    const { engine, scheduler, memory } = setUp(1000, { rows, outputs: rows });
+    const random = whole(rows);
+    const texts = kinds.map((kind) => guessed(kind, random));
+    for (const { given, truth } of texts) {
+      assert.equal(await ends(generate(scheduler, given).done), truth, `${rows} rows`);
     }
+    const alone = engine.steps.length;
+    const all = await Promise.all(texts.map(({ given }) => ends(generate(scheduler, given).done)));
+    assert.equal(
+      all,
+      texts.map(({ truth }) => truth),
+      `${rows} rows`,
+    );
+    assert.ok(engine.steps.every((segments) => segments.reduce((sum, { count }) => sum + count, 0) <= rows));
+    const tokens = kinds.reduce((sum, { count }) => sum + count, 0);
+    if (rows >= 40) assert.ok(alone < 0.6 * tokens, `${alone} steps for ${tokens} tokens`);
+    if (rows === 1) assert.is(drafts(engine).length, 0);
+    nothingHeld(memory);
   }
 });
 
@@ -150,55 +139,51 @@ test("a prompt goes on beside drafts: at least half of the rows are its own", as
 
 test("windows: the pages of a text are given back as its tokens pass, whatever is guessed", async () => {
   for (const window of [2, 31, 32, 33, 70]) {
-    for (const late of [false, true]) {
-      const { engine, scheduler, memory } = setUp(1000, { window, rows: 40 });
-      const random = whole(window);
-      const texts = [
-        { prompt: text(50), count: 150 },
-        { prompt: text(120, 2), count: 90 },
-      ].map((kind) => guessed(kind, random, { window, late }));
-      const all = texts.map(({ given }) =>
-        generate(scheduler, given, ({ pages, passed }) => {
-          assert.ok(pages.length - passed <= memory.need(Infinity), `${pages.length - passed} pages`);
-          return undefined;
-        }),
-      );
-      assert.equal(
-        await Promise.all(all.map(({ done }) => ends(done))),
-        texts.map(({ truth }) => truth),
-        `window ${window}`,
-      );
-      // Nothing was computed twice: a rejected draft never reaches back to a page that is gone.
-      const rows = engine.steps
-        .flat()
-        .reduce((sum, { count, outputs }) => sum + count - Math.max(0, outputs.length - 1), 0);
-      const steps = engine.steps.flat().filter(({ outputs }) => outputs.length > 0).length;
-      assert.is(rows, 50 + 120 + steps - 2, `window ${window}`);
-      nothingHeld(memory);
-    }
+    const { engine, scheduler, memory } = setUp(1000, { window, rows: 40 });
+    const random = whole(window);
+    const texts = [
+      { prompt: text(50), count: 150 },
+      { prompt: text(120, 2), count: 90 },
+    ].map((kind) => guessed(kind, random, window));
+    const all = texts.map(({ given }) =>
+      generate(scheduler, given, ({ pages, passed }) => {
+        assert.ok(pages.length - passed <= memory.need(Infinity), `${pages.length - passed} pages`);
+        return undefined;
+      }),
+    );
+    assert.equal(
+      await Promise.all(all.map(({ done }) => ends(done))),
+      texts.map(({ truth }) => truth),
+      `window ${window}`,
+    );
+    // Nothing was computed twice: a rejected draft never reaches back to a page that is gone.
+    const rows = engine.steps
+      .flat()
+      .reduce((sum, { count, outputs }) => sum + count - Math.max(0, outputs.length - 1), 0);
+    const steps = engine.steps.flat().filter(({ outputs }) => outputs.length > 0).length;
+    assert.is(rows, 50 + 120 + steps - 2, `window ${window}`);
+    nothingHeld(memory);
   }
 });
 
 test("memory is short: nobody gives way for a draft, and whoever gives way ends with the same tokens", async () => {
   for (const pages of [5, 6, 8, 11]) {
-    for (const late of [false, true]) {
-      const { scheduler, memory } = setUp(pages, { rows: 24 });
-      const random = whole(pages);
-      const texts = kinds.map((kind) => guessed(kind, random, { late }));
-      let gave = 0;
-      const giveUp = memory.giveUp.bind(memory);
-      memory.giveUp = (sequence) => {
-        gave += Number(sequence.tokens.length < sequence.capacity - 1);
-        giveUp(sequence);
-      };
-      assert.equal(
-        await Promise.all(texts.map(({ given }) => ends(generate(scheduler, given).done))),
-        texts.map(({ truth }) => truth),
-        `${pages} pages`,
-      );
-      assert.ok(gave > 0, `${pages} pages: nobody had to`);
-      nothingHeld(memory, `${pages} pages`);
-    }
+    const { scheduler, memory } = setUp(pages, { rows: 24 });
+    const random = whole(pages);
+    const texts = kinds.map((kind) => guessed(kind, random));
+    let gave = 0;
+    const giveUp = memory.giveUp.bind(memory);
+    memory.giveUp = (sequence) => {
+      gave += Number(sequence.tokens.length < sequence.capacity - 1);
+      giveUp(sequence);
+    };
+    assert.equal(
+      await Promise.all(texts.map(({ given }) => ends(generate(scheduler, given).done))),
+      texts.map(({ truth }) => truth),
+      `${pages} pages`,
+    );
+    assert.ok(gave > 0, `${pages} pages: nobody had to`);
+    nothingHeld(memory, `${pages} pages`);
   }
   // The older text's draft would need a page that the younger has until its end, which comes before that page is due.
   const { scheduler, memory } = setUp(3, { rows: 64 });
@@ -215,81 +200,18 @@ test("memory is short: nobody gives way for a draft, and whoever gives way ends 
   assert.is(gave, 0);
 });
 
-test("while a draft is made the others go on, and whoever waits for memory waits for it", async () => {
-  const { engine, scheduler, memory } = setUp(4);
-  let come!: (ids: readonly number[]) => void;
-  const kind: Text = { prompt: text(60), count: 20, shared: false };
-  const held = generate(scheduler, { ...kind, draft: () => new Promise((resolve) => (come = resolve)) });
-  await until(() => come !== undefined);
-  const small = generate(scheduler, { prompt: text(10), count: 5, shared: false });
-  assert.equal(await ends(small.done), expected({ prompt: text(10), count: 5 }));
-  const large = generate(scheduler, { prompt: text(70, 2), count: 20, shared: false });
-  const steps = engine.steps.length;
-  await wait(20);
-  assert.is(engine.steps.length, steps, "it waits, and the loop rests");
-  for (let i = 0; i < 19; i++) {
-    const now = come;
-    now([]);
-    if (i < 18) await until(() => come !== now);
-  }
-  assert.equal(await ends(held.done), expected(kind));
-  assert.equal(await ends(large.done), expected({ prompt: text(70, 2), count: 20 }));
-  nothingHeld(memory);
-});
-
-test("one that is closed while its draft is made gives its memory to whoever waits", async () => {
-  const { scheduler, memory } = setUp(4);
-  let come!: (ids: readonly number[]) => void;
-  const held = generate(scheduler, {
-    prompt: text(60),
-    count: 20,
-    shared: false,
-    draft: () => new Promise((resolve) => (come = resolve)),
-  });
-  await until(() => come !== undefined);
-  const large = generate(scheduler, { prompt: text(70, 2), count: 20, shared: false });
-  await wait(20);
-  held.sequence.close();
-  assert.equal(await ends(large.done), expected({ prompt: text(70, 2), count: 20 }));
-  come([1, 2, 3]);
-  await wait(3);
-  nothingHeld(memory);
-});
-
-test("work between two steps is done while a draft is made", async () => {
-  const { scheduler } = setUp();
-  let come!: (ids: readonly number[]) => void;
-  const kind: Text = { prompt: text(9), count: 2 };
-  const held = generate(scheduler, { ...kind, count: 3, draft: () => new Promise((resolve) => (come = resolve)) });
-  await until(() => come !== undefined);
-  assert.is(await scheduler.between(async () => 7), 7);
-  const first = come;
-  first([]);
-  await until(() => come !== first);
-  come([]);
-  assert.equal(await ends(held.done), expected({ ...kind, count: 3 }));
-});
-
 test("a draft that fails ends its own text, and no other", async () => {
   const { scheduler, memory } = setUp();
-  const broken = new LlariatError("device", "the draft's device is gone");
   const kind: Text = { prompt: text(50), count: 20 };
-  for (const draft of [() => Promise.reject(broken), () => wait(3).then(() => Promise.reject(broken))]) {
-    const failing = generate(scheduler, { ...kind, draft });
-    const other = generate(scheduler, kind);
-    await refused(ends(failing.done), "device", /the draft's device/);
-    assert.equal(await ends(other.done), expected(kind));
-    nothingHeld(memory);
-  }
-});
-
-test("an end of the model while drafts are made is the end of all", async () => {
-  const { scheduler } = setUp();
-  let asked = 0;
-  const held = generate(scheduler, { prompt: text(9), count: 9, draft: () => new Promise(() => void asked++) });
-  await until(() => asked === 1);
-  scheduler.end(new LlariatError("closed", "this model is closed"));
-  await refused(ends(held.done), "closed");
+  const draft: Text["draft"] = (answer) => {
+    if (answer.length === 3) throw new LlariatError("kernel", "the draft cannot be made");
+    return [];
+  };
+  const failing = generate(scheduler, { ...kind, draft });
+  const other = generate(scheduler, kind);
+  await refused(ends(failing.done), "kernel", /the draft cannot be made/);
+  assert.equal(await ends(other.done), expected(kind));
+  nothingHeld(memory);
 });
 
 test.run();

@@ -37,9 +37,6 @@ export const engine: readonly Mutation[] = [
     ["draft: prompts wait for drafts", "rows >> Number(prompts.length > 0)", "rows"],
     ["draft: one takes what is all's", "outputs, rows >> Number(prompts.length > 0)) / singles.length", "outputs, rows >> Number(prompts.length > 0)) / 1"],
     ["draft: others give way for it", "if (entry.drafted > 0) {", "if (entry.drafted > 99) {"],
-    ["draft: who waits for one is computed without", "({ started, drafting }) => started && !drafting", "({ started }) => started"],
-    ["draft: when it has come nobody goes on", "    if (entry.turn === turn) entry.drafting = false;\n    this.#start();\n", "    if (entry.turn === turn) entry.drafting = false;\n"],
-    ["draft: the pages of one that waits for it are nobody's", "if (this.#active().some(({ drafting }) => !drafting)) this.#start();", ""],
   ]),
   ...of("src/engine/sequence.ts", LOOP, [
     ["sequence: n of a token that is computed again is the present length", "this.#lengths?.push({ end, n: end + this.angles.offset });", "this.#lengths?.push({ end, n: end + 1 + this.angles.offset });"],

@@ -54,7 +54,7 @@ export const kernels: readonly Mutation[] = [
     ["kernels/formats"],
     [
       ["blocks: the last of equals is the largest", "if (Math.abs(row[i]) > Math.abs(largest))", "if (Math.abs(row[i]) >= Math.abs(largest))"],
-      ["blocks: the scale as f16 holds it divides", "Math.fround(1 / d)", "Math.fround(1 / (widenF16(scales.subarray(block, block + 1), one), one[0]))"],
+      ["blocks: the scale as f16 holds it divides", "Math.fround(1 / d)", "Math.fround(1 / (widenF16(Uint16Array.of(narrowF16(d)), one), one[0]))"],
     ],
   ),
   ...of(

@@ -131,7 +131,7 @@ export interface Text {
   readonly meaning?: RopeAngles;
   readonly shared?: boolean;
   /** Guesses at most `most` tokens that follow the answer so far. */
-  readonly draft?: (answer: readonly number[], most: number) => readonly number[] | Promise<readonly number[]>;
+  readonly draft?: (answer: readonly number[], most: number) => readonly number[];
 }
 
 /** What it must become, from the definition: each token with the n of the turn it was fed in. */
