@@ -303,11 +303,11 @@ tests("a crowd that comes, shares beginnings, is cut off and goes: whoever stays
 });
 
 /** Reads a request with something to wait for after each piece. */
-async function politely(llama: Llama, { prompt, options }: Request, wait: () => Promise<void>): Promise<number[]> {
+async function politely(llama: Llama, request: Request, wait: (read: number) => Promise<void>): Promise<number[]> {
   const got: number[] = [];
-  for await (const { id } of llama.generate(prompt, options)) {
+  for await (const { id } of llama.generate(request.prompt, request.options)) {
     got.push(id);
-    await wait();
+    await wait(got.length);
   }
   return got;
 }
@@ -321,9 +321,14 @@ tests("consumers that wait for something after each piece share every step all t
   const alone: number[][] = [];
   for (const { prompt, options } of four) alone.push((await llama.complete(prompt, options)).ids);
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-  const uneven = (i: number) => () => new Promise<void>((resolve) => setTimeout(resolve, i % 3));
-  for (const waits of [four.map(() => turn), four.map((_, i) => uneven(i))]) {
+  for (const lag of [0, 3]) {
     const steps = recordSteps(llama.engine);
+    // Each reads on once the loop is so many steps ahead of it, the last one nine: fewer pieces than are kept for a reader.
+    const ahead = (i: number) => async (read: number) => {
+      do await turn();
+      while (steps.length < Math.min(read + lag * i, 40));
+    };
+    const waits = four.map((_, i) => ahead(i));
     const got = await Promise.all(four.map((request, i) => politely(llama, request, waits[i])));
     assert.equal(got, alone);
     const rows = steps.reduce((sum, segments) => sum + segments.length, 0) / steps.length;
