@@ -1,6 +1,7 @@
 // The examples, README's programs and the demo, run as a newcomer runs them: plain Node, the built package, the bundled
 // model.
 // Opens a device in child processes and in a browser.
+// Left out of samples: programs over what other tests run.
 import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,7 +3,8 @@
 // NAME as in LLARIAT_ADAPTER. --host runs the files that open no device, --device the others. On SwiftShader the big
 // matrices of cases are sampled (tools/sample.ts) unless --all is given. --acceptance runs the *.acceptance.ts files
 // instead, which take minutes: the real small models against transformers. test/README.md has the rest.
-// A file with a comment line that begins with `Runs last` waits until all others have ended.
+// A file with a comment line that begins with `Runs last` waits until all others have ended; one with a line that begins with
+// `Left out of samples` runs on SwiftShader only where --all or its name is given.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
 // with an `.only` is a failure. Skipped tests are counted; the file that skips one says in a `note:` which and why.
 import { spawn, spawnSync } from "node:child_process";
@@ -80,15 +81,20 @@ function run(file: string): Promise<Outcome> {
   });
 }
 
-const files = find(here)
+let files = find(here)
   .filter((file) => (!values.host || !opensDevice(file)) && (!values.device || opensDevice(file)))
   .filter((file) => wanted.length === 0 || wanted.some((part) => relative(root, file).includes(part)))
   .sort();
+const all = files;
 const sum = { passed: 0, failed: 0, skipped: 0 };
 if (files.length === 0) {
   console.log(`no test file matches ${wanted.join(" ")}`);
   sum.failed = 1;
 }
+
+const says = (file: string, words: RegExp): boolean => words.test(readFileSync(file, "utf8"));
+const isLast = (file: string): boolean => says(file, /^\/\/ Runs last\b/m);
+const isLeftOut = (file: string): boolean => says(file, /^\/\/ Left out of samples\b/m);
 
 async function report(file: string): Promise<void> {
   const name = relative(root, file);
@@ -115,14 +121,15 @@ if (files.some((file) => opensDevice(file))) {
   const { stdout } = spawnSync(process.execPath, probe, { cwd: root, env: environment, encoding: "utf8" });
   // A device that cannot be opened is what the tests themselves will tell about.
   const adapter = stdout.trim().split("\n").at(-1) || "none that can be opened";
-  const slow = /swiftshader/i.test(adapter) && !values.all;
+  const slow = (/swiftshader/i.test(adapter) || environment["LLARIAT_SAMPLE"] === "1") && !values.all;
   if (slow) environment["LLARIAT_SAMPLE"] = "1";
+  if (slow && wanted.length === 0) files = files.filter((file) => !isLeftOut(file));
   console.log(`adapter: ${adapter}${slow ? "; big matrices of cases are sampled, see the notes; --all runs all" : ""}`);
 }
 
+const left = all.filter((file) => !files.includes(file)).map((file) => relative(root, file));
 const started = performance.now();
 const jobs = Number(values.jobs ?? Math.min(MOST_JOBS, availableParallelism()));
-const isLast = (file: string): boolean => /^\/\/ Runs last\b/m.test(readFileSync(file, "utf8"));
 await inParallel(
   files.filter((file) => !isLast(file)),
   jobs,
@@ -133,5 +140,6 @@ const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
   `\n${files.length} files in ${seconds} s${sum.skipped ? `; ${sum.skipped} skipped: see the lines above` : ""}`,
 );
+if (left.length > 0) console.log(`left out on this adapter: ${left.join(", ")}; npm test -- --all runs them`);
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exitCode = sum.failed ? 1 : 0;

@@ -1,4 +1,5 @@
 // The measuring commands as processes, on the small real model: exit codes, folders, Ctrl-C and resume, shards, a server.
+// Left out of samples: the command over retrieval/run.test.ts.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -10,6 +10,7 @@ import type { Segment } from "../../src/engine/step.ts";
 import { lockstep } from "../tools/lockstep.ts";
 import { countCalls, farthest, feed, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
+import { noteSampled, sampling } from "../tools/sample.ts";
 import { Reference } from "../tools/reference.ts";
 
 const tests = suite("engine");
@@ -80,8 +81,13 @@ const HELD: readonly (readonly [name: string, quantize?: Quantize])[] = [
   ["goldens/models/odd-everything-bf16", "q4_0"],
   ["goldens/models/attn-bias-bf16", { weights: "q8_0", embedding: "q4_0", output: "f16" }],
 ];
-for (const variants of variantsOf(handle)) {
-  for (const [name, quantize] of HELD) {
+// In samples models and variants take turns.
+const all = variantsOf(handle).flatMap((variants, turn) =>
+  HELD.map(([name, quantize], i) => ({ variants, name, quantize, chosen: !sampling || (i + turn) % 2 === 0 })),
+);
+if (sampling) noteSampled("models under variants", all.filter(({ chosen }) => chosen).length, all.length);
+for (const { variants, name, quantize, chosen } of all) {
+  if (chosen) {
     const held = quantize === undefined ? "" : ` held as ${JSON.stringify(quantize)}`;
     tests(
       `${name}${held}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`,

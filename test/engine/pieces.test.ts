@@ -1,4 +1,5 @@
 // A vocabulary that no binding holds: embedding and head in pieces of rows, the same numbers.
+// Left out of samples: two matrices of a gigabyte; kernels/linear.test.ts has pieces.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Tensor, stride } from "../../kernels/index.ts";

@@ -1,5 +1,6 @@
 // Requests at the same time: each gets what it gets alone, steps are shared, nobody waits for ever, and what happens to
 // one (abort, a consumer that throws, an end) is nothing to the others.
+// Left out of samples: loop.test.ts has the loop without a device, engine.test.ts its steps on one.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Completion, type GenerateOptions, Llama, LlariatError } from "../../src/node/index.ts";

@@ -1,6 +1,7 @@
 // What transformers answers with kv-llama and kv-llama-pi, cell by cell: prompts of key/value pairs, pass keys and titles
 // inside and beyond the trained context, under every RoPE setting that was recorded. LLARIAT_ALL=1 runs every cell;
 // otherwise all without scaling (kv, title) and a sample of the others; on SwiftShader one of each (tools/sample.ts).
+// Left out of samples: model/goldens.test.ts has numbers and ids of every checkpoint.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
 // Random requests of every kind at once, some cut off, some throwing: a short share of test/soak.ts.
+// Left out of samples: loop.test.ts has the comings and goings without a device.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Llama } from "../../src/node/index.ts";

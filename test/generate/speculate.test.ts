@@ -1,5 +1,6 @@
 // Speculation changes how many steps a text takes, and nothing else of it: on the device, with drafts that are looked up and
 // with drafts that are right for a while and then wrong.
+// Left out of samples: engine/draft.test.ts has drafts without a device.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -21,6 +21,7 @@ import {
 import { goldenEntry, goldenTensors, within } from "../tools/goldens.ts";
 import { Case, openLab, plainRows } from "../tools/harness.ts";
 import { normal } from "../tools/random.ts";
+import { noteSampled, sampling } from "../tools/sample.ts";
 
 const test = suite("linear");
 const lab = await openLab();
@@ -76,8 +77,13 @@ function each(values: ArrayLike<number>): () => number {
   return () => values[i++];
 }
 
-for (const { name, linear, device } of kernels) {
-  for (const shape of shapes) {
+// In samples kernels and shapes take turns: each kernel half of the shapes.
+const products = kernels.flatMap((kernel, turn) =>
+  shapes.map((shape, i) => ({ ...kernel, shape, chosen: !sampling || (i + turn) % 2 === 0 })),
+);
+if (sampling) noteSampled("shapes under kernels", products.filter(({ chosen }) => chosen).length, products.length);
+for (const { name, linear, device, shape, chosen } of products) {
+  if (chosen) {
     const { n, k, add, scale, ofOutputs = false } = shape;
     test(`${name} ${JSON.stringify(shape)}`, async () => {
       for (const rows of name === "matmul_tiled_tall" ? [1, 131] : [1, 5, 33, 67]) {
