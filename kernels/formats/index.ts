@@ -6,6 +6,7 @@ import { f32 } from "./f32.ts";
 import { q4_0 } from "./q4_0.ts";
 import { q8_0 } from "./q8_0.ts";
 
+export { type BlockFormat } from "./blocks.ts";
 export { type Format, type Matrix, type Piece, matrixOf, rowStride } from "./format.ts";
 
 /** Every weight format. The kinds of floats that checkpoints store are formats of the same name. */

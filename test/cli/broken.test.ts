@@ -1,4 +1,5 @@
 // A reader that leaves, a full disk: the command line ends as it should, and never by a crash. As processes, with real pipes.
+// Opens a device in child processes.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

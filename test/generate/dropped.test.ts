@@ -1,4 +1,5 @@
-// What a consumer forgets: a generator dropped half way, and thousands of requests on one signal. Opens a device in children.
+// What a consumer forgets: a generator dropped half way, and thousands of requests on one signal.
+// Opens a device in child processes.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,5 +1,6 @@
 // Worker threads: one that closes its model and ends by itself leaves the process alone, at every moment. Another way does
-// not (README): Dawn ends the process when a thread goes while a promise of its own is open. Opens a device in a child.
+// not (README): Dawn ends the process when a thread goes while a promise of its own is open.
+// Opens a device in a child process.
 import { spawnSync } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
