@@ -19,6 +19,8 @@ export interface Choices {
   readonly attention_prefill: "attention_prefill_shuffle" | "attention_prefill_tiled";
   readonly attention_decode: "attention_decode_shuffle" | "attention_decode_tiled";
   readonly matvec: Reduction;
+  /** The gated unit: where matvec has made gate and up, or in a dispatch of its own. */
+  readonly swiglu: "lib/gated" | "swiglu";
   readonly rmsnorm: Reduction;
   readonly topk: Reduction;
   /** append, embed, gather, rope, swiglu, attention_merge: each element of a row on its own. */
@@ -119,14 +121,30 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
     {
       variant: "lib/reduce_shuffle",
       can: ofOneSize,
-      why: "a workgroup that is one subgroup needs no barrier, and the next workgroup hides its wait; 8 columns share x anyway",
+      when: known,
+      why: "a workgroup that is one subgroup needs no barrier; where lanes take turns on one core, more of them only cost",
     },
     {
       variant: "lib/reduce_subgroups",
       can: hasSubgroups,
-      why: "subgroups whose size varies add up their own lanes, whatever these are: one round through memory, not two",
+      why:
+        "a subgroup for each 8 columns leaves a GPU idle where a layer has few columns: several share a sum over k, as many as " +
+        "fill it (matvecLanes), and one round through memory joins them",
     },
     { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
+  ],
+  swiglu: [
+    {
+      variant: "lib/gated",
+      can: (_, { rows }) => rows === 1,
+      why:
+        "a workgroup of matvec makes a column of gate and the same of up just as well as two that follow each other: a dispatch " +
+        "and the way of 2 · hidden numbers through memory are saved",
+    },
+    {
+      variant: "swiglu",
+      why: "the tiles of the other kernels hold neighbouring columns; their gates are not beside their ups",
+    },
   ],
   rmsnorm: [
     {

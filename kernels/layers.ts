@@ -11,8 +11,9 @@ import type { Dispatch, Tensor } from "./dispatch.ts";
 import type { Linear, LinearArguments } from "./linear.ts";
 import { matmulShuffle } from "./matmul_shuffle.ts";
 import { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
-import { matvec } from "./matvec.ts";
+import { matvec, matvecGated } from "./matvec.ts";
 import { matvecRows } from "./matvec_rows.ts";
+import { swiglu } from "./swiglu.ts";
 
 /** Arguments of attention in parts: `partials` holds what `attention_merge` joins. */
 export type DecodeArguments = AttentionArguments & { readonly partials: Tensor };
@@ -39,6 +40,21 @@ export function linear(args: LinearArguments & { readonly rows: number }): Dispa
   const { rows: n, columns: k, format } = args.weight;
   const size = { rows: args.rows, n, k, format: format.name };
   return LINEAR[choose("linear", size, args.device)](args);
+}
+
+/**
+ * The gated unit of the feed-forward layer, silu(gate) · up: `x` [rows, k] f32, `weight` [2·hidden, k] and `bias` [2·hidden], gate
+ * first, then up → `y` [rows, hidden] f32; `gateUp` [rows, 2·hidden] is written where it takes a dispatch of its own.
+ */
+export function gatedUnit(
+  args: Omit<LinearArguments, "add" | "scale"> & { readonly rows: number; readonly gateUp: Tensor },
+): Dispatch[] {
+  const { gateUp, ...rest } = args;
+  const { weight, y, rows, device } = rest;
+  const size = { rows, n: weight.rows, k: weight.columns };
+  // Of a weight in pieces a gate and its up are in different dispatches.
+  if (weight.pieces.length === 1 && choose("swiglu", size, device) === "lib/gated") return matvecGated(rest);
+  return [...linear({ ...rest, y: gateUp }), swiglu({ x: gateUp, y, device })];
 }
 
 /** Attention of tiles of neighbouring rows; see attention.ts for the arguments. */

@@ -28,12 +28,16 @@ export interface LinearArguments {
 /** A linear layer's dispatches, one per piece of the weight. */
 export type Linear = (args: LinearArguments) => Dispatch[];
 
-/** Checks shapes and makes one dispatch per piece; `kernel` adds what is its own. Throws `kernel` where shapes disagree. */
+/**
+ * Checks shapes and makes one dispatch per piece; `kernel` adds what is its own. `made`: columns of the result, default one per row
+ * of the weight. Throws `kernel` where shapes disagree.
+ */
 export function linearPieces(
   args: LinearArguments,
   kernel: (
     n: number,
   ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
+  made = args.weight.rows,
 ): Dispatch[] {
   const { x, weight, bias, y, add = false, scale = 1, ofOutputs = false } = args;
   const need = (what: string, got: number, needed: number) => {
@@ -41,7 +45,7 @@ export function linearPieces(
     throw new LlariatError("kernel", `linear ${weight.name}: ${what} must be ${needed}, got ${got}`);
   };
   need("columns of x", x.shape[1], weight.columns);
-  need("columns of y", y.shape[1], weight.rows);
+  need("columns of y", y.shape[1], made);
   if (bias) need("length of bias", bias.shape[0], weight.rows);
   return weight.pieces.map(({ tensors, rows, firstRow }): Dispatch => {
     const own = kernel(rows);
@@ -53,7 +57,7 @@ export function linearPieces(
         N: rows,
         K4: stride(weight.columns) / 4,
         ROW4: rowStride(weight.format, weight.columns) / 4,
-        Y_STRIDE: stride(weight.rows),
+        Y_STRIDE: stride(made),
         COLUMN: firstRow,
         ADD: Number(add),
         SCALE: scale,

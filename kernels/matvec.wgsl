@@ -1,7 +1,8 @@
 // matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
-//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)         with lib/columns
+//   y[row, n] = silu(gate) · up, which are columns n and n + N / 2 of that sum                   with lib/gated
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
+// a workgroup makes OUTPUTS (4 or 8) sums of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
@@ -17,12 +18,11 @@ override WG: u32;
 
 @compute @workgroup_size(WG)
 fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * GRID_X + group.x) * OUTPUTS;
+  let index = group.y * GRID_X + group.x;
   let row = group.z;
   let blocks = ROW4 / BLOCK4;
-  // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
   var start = array<u32, OUTPUTS>();
-  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * blocks; }
+  for (var i = 0u; i < OUTPUTS; i++) { start[i] = weight_row(index, i) * blocks; }
   var sum = array<f32, OUTPUTS>();
   for (var b = lane; b < blocks; b += WG) {
     var v = array<vec4f, BLOCK4>();
@@ -33,15 +33,5 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     }
     for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot_block(start[i] + b, v); }
   }
-  for (var i = 0u; i < OUTPUTS; i += 4u) {
-    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
-    let n = first + i + lane;
-    if (lane < 4u && n < N) {
-      let at = row * Y_STRIDE + COLUMN + n;
-      var value = total[lane] + bias_at(COLUMN + n);
-      if (SCALE != 1.0) { value *= SCALE; }
-      if (ADD) { value += y[at]; }
-      y[at] = value;
-    }
-  }
+  store(row, index, sum, lane);
 }

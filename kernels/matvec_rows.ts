@@ -1,7 +1,7 @@
 import { ROW_CLASSES, rowClass } from "./choose.ts";
 import { MAX_WORKGROUPS } from "./dispatch.ts";
 import { type Linear, linearPieces } from "./linear.ts";
-import { reduction } from "./workgroup.ts";
+import { matvecLanes, reduction } from "./workgroup.ts";
 
 /** More rows take another workgroup each, which reads the weight again. */
 const MOST = ROW_CLASSES.at(-1)!;
@@ -15,8 +15,9 @@ export const matvecRows: Linear = (args) =>
     const tall = rowClass(args.rows ?? Infinity) ?? MOST;
     const columns = Math.min(8, SUMS / tall);
     const groups = Math.ceil(n / columns);
+    const blocks = args.weight.columns / args.weight.format.block;
     const gridX = Math.min(groups, MAX_WORKGROUPS);
-    const { WG, part, enables } = reduction("matvec", 64, args.device);
+    const { WG, part, enables } = reduction("matvec", matvecLanes(groups, blocks), args.device);
     return {
       kernel: "matvec_rows",
       enables,

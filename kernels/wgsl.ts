@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/columns" | "lib/gated" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -825,9 +825,10 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
 }
 `,
   "matvec": `// matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
-//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)         with lib/columns
+//   y[row, n] = silu(gate) · up, which are columns n and n + N / 2 of that sum                   with lib/gated
 // x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
-// a workgroup makes OUTPUTS (4 or 8) columns of one row; WG lanes stride over the blocks of a weight row, then one reduction
+// a workgroup makes OUTPUTS (4 or 8) sums of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
 override N: u32;
 override K4: u32;
@@ -843,12 +844,11 @@ override WG: u32;
 
 @compute @workgroup_size(WG)
 fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = (group.y * GRID_X + group.x) * OUTPUTS;
+  let index = group.y * GRID_X + group.x;
   let row = group.z;
   let blocks = ROW4 / BLOCK4;
-  // Columns beyond N repeat the last one and are not stored: cheaper than a branch around every read.
   var start = array<u32, OUTPUTS>();
-  for (var i = 0u; i < OUTPUTS; i++) { start[i] = min(first + i, N - 1u) * blocks; }
+  for (var i = 0u; i < OUTPUTS; i++) { start[i] = weight_row(index, i) * blocks; }
   var sum = array<f32, OUTPUTS>();
   for (var b = lane; b < blocks; b += WG) {
     var v = array<vec4f, BLOCK4>();
@@ -859,17 +859,7 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     }
     for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot_block(start[i] + b, v); }
   }
-  for (var i = 0u; i < OUTPUTS; i += 4u) {
-    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
-    let n = first + i + lane;
-    if (lane < 4u && n < N) {
-      let at = row * Y_STRIDE + COLUMN + n;
-      var value = total[lane] + bias_at(COLUMN + n);
-      if (SCALE != 1.0) { value *= SCALE; }
-      if (ADD) { value += y[at]; }
-      y[at] = value;
-    }
-  }
+  store(row, index, sum, lane);
 }
 `,
   "matvec_rows": `// matvec_rows.wgsl — a linear layer for a few rows that stand side by side: reads every weight once for ROWS of them.
@@ -1348,6 +1338,49 @@ fn value4(i: u32) -> vec4f {
 @group(2) @binding(1) var<storage, read> bias: array<f32>;
 fn bias_at(column: u32) -> f32 { return bias[column]; }
 `,
+  "lib/columns": `// lib/columns.wgsl — what a workgroup of matvec makes: OUTPUTS columns that follow each other. Columns beyond N repeat the last
+// one and are not stored: cheaper than a branch around every read. N, OUTPUTS, SCALE, ADD and \`y\` are declared by whoever links this.
+fn weight_row(index: u32, i: u32) -> u32 { return min(index * OUTPUTS + i, N - 1u); }
+
+fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  for (var i = 0u; i < OUTPUTS; i += 4u) {
+    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
+    let n = index * OUTPUTS + i + lane;
+    if (lane < 4u && n < N) {
+      let at = row * Y_STRIDE + COLUMN + n;
+      var value = total[lane] + bias_at(COLUMN + n);
+      if (SCALE != 1.0) { value *= SCALE; }
+      if (ADD) { value += y[at]; }
+      y[at] = value;
+    }
+  }
+}
+`,
+  "lib/gated": `// lib/gated.wgsl — what a workgroup of matvec makes of gate and up, whose rows lie one above the other: half of its OUTPUTS are
+// gates, the others the ups of the same columns, and what is stored is their gated unit.
+//   y = silu(gate) · up,  silu(v) = v / (1 + e^-v)          SwiGLU, Shazeer 2020 (arXiv 2002.05202), eq. 6 with β = 1
+// N, OUTPUTS (4 or 8) and \`y\` are declared by whoever links this. SCALE, ADD and COLUMN are not read: 1, false and 0.
+fn weight_row(index: u32, i: u32) -> u32 {
+  let half = OUTPUTS / 2u;
+  return min(index * half + i % half, N / 2u - 1u) + select(0u, N / 2u, i >= half);
+}
+
+fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  let half = OUTPUTS / 2u;
+  let hidden = N / 2u;
+  let gates = reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane);
+  var ups = vec4f(gates.zw, 0.0, 0.0); // of four sums the first two are gates
+  if (OUTPUTS == 8u) {
+    ups = reduce_add(vec4f(sum[OUTPUTS - 4u], sum[OUTPUTS - 3u], sum[OUTPUTS - 2u], sum[OUTPUTS - 1u]), lane);
+  }
+  let n = index * half + lane;
+  if (lane < half && n < hidden) {
+    let gate = gates[lane] + bias_at(n);
+    let up = ups[lane] + bias_at(hidden + n);
+    y[row * Y_STRIDE + n] = gate / (1.0 + exp(min(-gate, 87.0))) * up; // 87 as in swiglu.wgsl
+  }
+}
+`,
   "lib/heads": `// lib/heads.wgsl — which query heads a workgroup of decode attention takes: GROUP at a time of those that read one key/value head
 // (grouped-query attention, Ainslie et al. 2023, arXiv 2305.13245). The last group of a key/value head may be smaller.
 // HEADS, KV_HEADS and GROUP are declared by whoever links this.
@@ -1649,6 +1682,8 @@ export const declarations: Readonly<
   "cache/f32": {"bindings":[],"overrides":[]},
   "cache/q8": {"bindings":[],"overrides":[]},
   "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
+  "lib/columns": {"bindings":[],"overrides":[]},
+  "lib/gated": {"bindings":[],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},
   "lib/keys": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"keys"},{"group":1,"binding":1,"type":"read-only-storage","name":"table"}],"overrides":["RAW_KEYS","TURNING","TABLE_STRIDE"]},
   "lib/no_bias": {"bindings":[],"overrides":[]},

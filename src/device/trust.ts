@@ -18,6 +18,7 @@ import {
   caches,
   choose,
   formats,
+  gatedUnit,
   kvLayer,
   linear,
   matrixOf,
@@ -66,10 +67,18 @@ const EPS = 1e-5;
 
 type Kernel = Exclude<keyof Choices, "elementwise">;
 
-const KERNELS: readonly Kernel[] = ["linear", "matvec", "attention_prefill", "attention_decode", "rmsnorm", "topk"];
+const KERNELS: readonly Kernel[] = [
+  "linear",
+  "matvec",
+  "swiglu",
+  "attention_prefill",
+  "attention_decode",
+  "rmsnorm",
+  "topk",
+];
 
 const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] =>
-  choose(kernel, { rows: MANY, n: columnsFor(facts), k: TERMS }, facts);
+  choose(kernel, { rows: kernel === "swiglu" ? 1 : MANY, n: columnsFor(facts), k: TERMS }, facts);
 
 /**
  * Runs, of each kernel, what `facts` choose if it is not the plain variant, and what is chosen in place of a variant that
@@ -231,6 +240,18 @@ class Trial {
           y: args.y,
           want: (row, column) => sum(TERMS, (i) => xAt(row, i) * weightAt(column, i)),
         };
+      }
+      case "swiglu": {
+        const x = tensor("x", ROWS, TERMS);
+        const weight = matrixOf(formats.f32, `${kernel}.weight`, 2 * n, TERMS);
+        const [xAt, weightAt] = [fill(x), fill(weight.pieces[0].tensors.weight)];
+        const args = { x, weight, y: output(n), gateUp: x, rows: 1, step, device };
+        const column = (row: number, i: number) => sum(TERMS, (k) => xAt(row, k) * weightAt(i, k));
+        const want = (row: number, i: number) => {
+          const gate = column(row, i);
+          return (gate / (1 + Math.exp(-gate))) * column(row, n + i);
+        };
+        return { dispatches: gatedUnit(args), y: args.y, want };
       }
       case "rmsnorm": {
         const [x, weight] = [tensor("x", ROWS, TERMS), tensor("weight", 1, TERMS)];

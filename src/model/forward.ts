@@ -11,12 +11,12 @@ import {
   attentionDecode,
   attentionPrefill,
   embed,
+  gatedUnit,
   gather,
   headnorm,
   linear,
   rmsnorm,
   rope,
-  swiglu,
   topk,
 } from "../../kernels/index.ts";
 import type { ModelConfig } from "./families.ts";
@@ -92,8 +92,8 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
     run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, scale, step, device })); // [rows, q]
     run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, ...added, rows, step, device }));
     run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
-    run(linear({ x: a.h, weight: layer.gateUp, bias: layer.gateUpBias, y: a.gateUp, rows, step, device })); // [rows, 2·hidden]
-    run(swiglu({ x: a.gateUp, y: a.gated, device })); // [rows, hidden]
+    const both = { weight: layer.gateUp, bias: layer.gateUpBias, gateUp: a.gateUp };
+    run(gatedUnit({ x: a.h, ...both, y: a.gated, rows, step, device })); // gated [rows, hidden]
     run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, ...added, rows, step, device }));
   }
   run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]

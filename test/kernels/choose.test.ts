@@ -15,6 +15,7 @@ import {
   variantsByKernel,
   variantName,
 } from "../../kernels/index.ts";
+import { matvecLanes } from "../../kernels/workgroup.ts";
 
 const test = suite("choose");
 
@@ -23,6 +24,7 @@ const KERNELS: readonly (keyof Choices)[] = [
   "attention_prefill",
   "attention_decode",
   "matvec",
+  "swiglu",
   "rmsnorm",
   "topk",
   "elementwise",
@@ -48,18 +50,20 @@ test("without subgroups everything is plain", () => {
 });
 
 test("subgroups of varying size, or of too few lanes for shuffles, add up their own lanes", () => {
-  const want = [...TILED, "lib/reduce_subgroups", "lib/reduce_subgroups", "lib/reduce_subgroups", "spread"];
+  const sums = "lib/reduce_subgroups";
+  const want = [...TILED, sums, "swiglu", sums, sums, "spread"];
   for (const variants of ["tiled", "shuffle"] as const) {
     assert.equal(all({ subgroupMin: 4, subgroupMax: 128, variants }), want);
     assert.equal(all(sized(2, variants)), want);
   }
 });
 
-test("subgroups of one size: shuffles where they are faster, and in matvec always", () => {
+test("subgroups of one size: shuffles where they are faster", () => {
   for (const lanes of [4, 8, 32]) {
     assert.equal(all(sized(lanes, "tiled")), [
       ...TILED,
-      "lib/reduce_shuffle",
+      "lib/reduce_subgroups",
+      "swiglu",
       "lib/reduce_subgroups",
       "lib/reduce_subgroups",
       "spread",
@@ -69,6 +73,7 @@ test("subgroups of one size: shuffles where they are faster, and in matvec alway
       "attention_prefill_shuffle",
       "attention_decode_shuffle",
       "lib/reduce_shuffle",
+      "swiglu",
       "lib/reduce_shuffle",
       "lib/reduce_workgroup",
       "walk",
@@ -82,6 +87,13 @@ test("one row of a linear layer is matvec's on every device, up to 16 share the 
   for (const rows of [2, 16]) {
     for (const device of [none, sized(32, "tiled")]) assert.is(chosen(rows, device), "matvec_rows");
     assert.is(chosen(rows, sized(8, "shuffle")), "matmul_shuffle");
+  }
+});
+
+test("the gated unit is made with gate and up where matvec makes them", () => {
+  for (const device of [none, sized(32, "tiled"), sized(8, "shuffle")]) {
+    assert.is(choose("swiglu", { ...many, rows: 1 }, device), "lib/gated");
+    assert.is(choose("swiglu", { ...many, rows: 2 }, device), "swiglu");
   }
 });
 
@@ -112,6 +124,16 @@ test("what was measured for a size, then what is asked for of a kernel, goes bef
   assert.equal(candidates("linear", many, none), ["matmul_tiled_low", "matmul_tiled_tall", "matmul_tiled"]);
   for (const kernel of KERNELS) assert.is(variantsByKernel[kernel].at(-1), plainVariant(kernel));
   assert.match(reason("linear", size, device), /128 rows/);
+});
+
+test("matvec has lanes for a large GPU where a layer has few columns, and none without a block of the weight to read", () => {
+  const lanes = (n: number, k: number, block = 4) => matvecLanes(Math.ceil(n / 8), k / block);
+  assert.is(lanes(4096, 4096), 256); // o of a 7B model: 512 workgroups
+  assert.is(lanes(4096, 4096, 32), 128); // of 128 blocks
+  assert.is(lanes(22_016, 4096), 64); // gate and up: 2,752 workgroups
+  assert.is(lanes(8192, 4096), 128);
+  assert.is(lanes(576, 576), 128); // 144 blocks
+  assert.is(lanes(4096, 100), 64);
 });
 
 test("what was refused gives way to the next that holds, the plain variant to nothing", () => {

@@ -158,7 +158,7 @@ function record(
     qkv: matrix("qkvWeight", qkvDim, dim),
     o: matrix("o", dim, heads * headDim),
     postNorm: tensor("postNorm", [dim]),
-    gateUp: matrix("gateUpWeight", 2 * hidden, dim),
+    gateUp: matrixOf(format, "gateUpWeight", 2 * hidden, dim), // in one, so that its gated unit can be made with it
     down: matrix("down", dim, hidden),
     ...(families[family].slots.layer.headNorm && { headNorm: tensor("headNorm", [2 * headDim]) }),
     ...(qkvBias && { qkvBias: tensor("qkvBias", [qkvDim]) }),

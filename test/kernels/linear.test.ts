@@ -15,6 +15,7 @@ import {
   matmulShuffle,
   matrixOf,
   matvec,
+  matvecGated,
   matvecRows,
   swiglu,
 } from "../../kernels/index.ts";
@@ -140,6 +141,60 @@ for (const [i, { name, linear, device }] of few.entries()) {
     });
   }
 }
+
+for (const device of lab.differing("matvec")) {
+  const sums = choose("matvec", MANY_ROWS, device);
+  test(`gate, up and their unit in one matvec with ${sums}`, async () => {
+    // Two and four columns of each in a workgroup, the last one ragged; gates beyond where e^-v is infinite.
+    for (const [format, hidden, bias] of [
+      ["f32", 21, false],
+      ["f16", 37, true],
+    ] as const) {
+      const k = 75;
+      const next = normal(hidden);
+      const one = new Case(lab.gpu, 2, plainRows(3));
+      const x = one.tensor("x", [5, k], next);
+      const weight = weightOf(one, { n: 2 * hidden, k, format }, next);
+      const steep = (i: number) => next() + (i === 1 ? -120 : i === 2 ? 120 : 0);
+      const biases = bias ? one.tensor("bias", [2 * hidden], steep) : undefined;
+      const y = one.tensor("y", [5, hidden], next);
+      const dispatches = matvecGated({ x, weight, bias: biases, y, step: one.layout, device });
+      const [{ nmse }] = await one.run(dispatches);
+      one.close();
+      assert.ok(nmse < 4e-15 * k, `${format}: ${nmse}`);
+    }
+  });
+
+  test(`golden mlp, gate and up in one matvec with ${sums}`, async () => {
+    const path = "ops/mlp.safetensors";
+    const tensors = await goldenTensors(path);
+    const [rows, dim, hidden] = [4, 48, 75];
+    const one = new Case(lab.gpu, 2, plainRows(rows));
+    const x = one.tensor("x", [rows, dim], tensors.get("x"));
+    const both = one.matrix(
+      "both",
+      [2 * hidden, dim],
+      each([...tensors.get("gate_proj")!, ...tensors.get("up_proj")!]),
+    );
+    const down = one.matrix("down", [dim, hidden], each(tensors.get("down_proj")!));
+    const gated = one.tensor("gated", [rows, hidden]);
+    const y = one.tensor("y", [rows, dim]);
+    const rest = { step: one.layout, device };
+    await one.run([
+      ...matvecGated({ x, weight: both, y: gated, ...rest }),
+      ...matvec({ x: gated, weight: down, y, ...rest }),
+    ]);
+    within(one.values(y), tensors.get("out_f64")!, goldenEntry(path).tolerance!.f32, "mlp");
+    one.close();
+  });
+}
+
+test("gate and up in pieces are refused by name", () => {
+  const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });
+  const weight = matrixOf(formats.f32, "gateUp", 6, 4, 4);
+  const args = { x: tensor("x", 1, 4), weight, y: tensor("y", 1, 3), step: new Case(lab.gpu, 2, plainRows(1)).layout };
+  assert.throws(() => matvecGated({ ...args, device: lab.devices[0] }), /gateUp: got 2 pieces, needed one/);
+});
 
 /** The operations of few rows through matvec and those of many through the matrix products, as the engine has it. */
 const FEW = ["matmul-gemv", "matmul-long-k", "matmul-k1", "matmul-one", "matmul-wide"];

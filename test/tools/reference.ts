@@ -215,6 +215,7 @@ function linear(call: Call): void {
   const { COLUMN: column, ADD: add, SCALE: factor } = dispatch.constants;
   const { rows: n, at: weight } = weights(call, k);
   const [x, y] = [call.get("x"), call.get("y")];
+  if (dispatch.parts.includes("lib/gated")) return gated(call);
   for (let row = 0; row < rowsOf(call); row++) {
     for (let i = 0; i < n; i++) {
       const at = row * stride + column + i;
@@ -227,6 +228,28 @@ function linear(call: Call): void {
         scale += Math.abs(term);
       }
       call.put("y", at, factor * sum + before, Math.abs(factor) * scale + Math.abs(before));
+    }
+  }
+}
+
+/** silu(gate) · up of a weight that has the rows of both. */
+function gated(call: Call): void {
+  const [k, hidden] = [columns(call, "x"), columns(call, "y")];
+  const weight = weights(call, k);
+  const [x, bias] = [call.get("x"), call.dispatch.bind.bias ? call.get("bias") : undefined];
+  for (let row = 0; row < call.shape.rows; row++) {
+    const column = (i: number): [value: number, scale: number] => {
+      const terms = range(k).map((j) => x[row * k + j] * weight.at(i, j));
+      terms.push(bias?.[i] ?? 0);
+      return [terms.reduce((sum, term) => sum + term, 0), terms.reduce((sum, term) => sum + Math.abs(term), 0)];
+    };
+    for (let i = 0; i < hidden; i++) {
+      const [[gate, gateScale], [up, upScale]] = [column(i), column(hidden + i)];
+      const silu = gate / (1 + Math.exp(-gate));
+      // silu' is at most 1.1, so that errors of the gate's sum pass on; exp and division add some of their own, as in swiglu.
+      const scale =
+        Math.abs(silu) * upScale + 1.1 * gateScale * Math.abs(up) + Math.abs(silu * up) * (1 + Math.abs(gate));
+      call.put("y", row * hidden + i, silu * up, scale);
     }
   }
 }
