@@ -130,7 +130,7 @@ const devices: DeviceFacts[] = [
     ];
   }),
 ];
-const plans: Plan[] = [...ROW_CLASSES, 256].flatMap((rows) =>
+const plans: Plan[] = [1, ROW_CLASSES.at(-1)!, 256].flatMap((rows) =>
   [false, true].map((rawKeys) => ({
     rows,
     outputs: rows,
