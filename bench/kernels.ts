@@ -7,7 +7,7 @@ import {
   type AttentionArguments, CANDIDATE_STRIDE, type CacheFormat, type Dispatch, type Format, 
   type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  caches, embed, formats, gather, headnorm, lanesOf, matmulTiled, matmulShuffle, matvec, matvecRows, rmsnorm, rope, rowClass, swiglu,
+  caches, embed, formats, gather, headnorm, lanesOf, matmulTiled, matmulShuffle, matvec, matvecRows, pool, rmsnorm, rope, rowClass, swiglu,
   tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
@@ -295,6 +295,14 @@ function otherEntries({ model, formats, caches, rows }: Context): Entry[] {
       probe: probe(
         (make, of, step, device) => [gather({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step, device })],
         (of) => outputs(of),
+      ),
+    },
+    {
+      kernel: "pool",
+      what: `${rows} × ${dim}`,
+      probe: probe(
+        (make, of, step, device) => [pool({ x: make("x", [of.rows, dim]), y: make("y", [1, dim]), step, device })],
+        (of) => ({ ...plainRows(of.rows), outputs: [{ row: 0, k: of.rows }] }),
       ),
     },
     {

@@ -76,6 +76,8 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       return bytes(4 * rows * 3 * columns("y"), 5 * rows * columns("y")); // up · gate / (1 + exp(−gate))
     case "gather":
       return bytes(4 * outputs * 2 * columns("y"));
+    case "pool":
+      return bytes(4 * (rows + outputs) * columns("y"), rows * columns("y"));
     case "quantize":
       return bytes(Object.values(bind).reduce((sum, tensor) => sum + tensorBytes(tensor), 0));
     case "topk":

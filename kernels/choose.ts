@@ -23,7 +23,7 @@ export interface Choices {
   readonly swiglu: "lib/gated" | "swiglu";
   readonly rmsnorm: Reduction;
   readonly topk: Reduction;
-  /** append, embed, gather, rope, swiglu, attention_merge: each element of a row on its own. */
+  /** append, embed, gather, pool, rope, swiglu, attention_merge: each element of a row on its own. */
   readonly elementwise: "walk" | "spread";
 }
 

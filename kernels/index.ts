@@ -27,6 +27,7 @@ export { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts"
 export { matmulShuffle } from "./matmul_shuffle.ts";
 export { matvec, matvecGated } from "./matvec.ts";
 export { matvecRows } from "./matvec_rows.ts";
+export { pool } from "./pool.ts";
 export { quantize } from "./quantize.ts";
 export { rmsnorm } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";

@@ -1,7 +1,7 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
+export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "pool" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
 export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/columns" | "lib/gated" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
@@ -921,6 +921,31 @@ fn matvec_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
+  "pool": `// pool.wgsl — adds up neighbouring rows: what the mean of a text's hidden states is made of, step by step.
+//   y[i] = Σ x[row of output i + j], j < k of output i
+// x [rows, DIM] f32 · y [outputs, DIM] f32; an output's k is the number of its rows
+// WG lanes take SPAN columns of one output · pool.ts · test/kernels/pool.test.ts
+override DIM: u32;
+override STRIDE: u32;
+override WG: u32;
+override SPAN: u32;
+@group(1) @binding(0) var<storage, read> x: array<f32>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn pool(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = output_row(group.y);
+  let count = output_k(group.y);
+  let end = min((group.x + 1u) * SPAN, DIM);
+  for (var i = group.x * SPAN + lane; i < end; i += WG) {
+    var sum = 0.0;
+    for (var j = 0u; j < count; j++) {
+      sum += x[(first + j) * STRIDE + i];
+    }
+    y[group.y * STRIDE + i] = sum;
+  }
+}
+`,
   "quantize": `// quantize.wgsl — packs rows of a matrix, as a file stores them, into blocks of 32 whole numbers that share a scale in f16.
 //   d = the block's largest element / reach, q = round(x / d)   as kernels/formats/blocks.ts says
 // source [rows, COLUMNS] f32, f16 or bf16, without gaps · weight, scale: tensors of the format for these rows
@@ -1668,6 +1693,7 @@ export const declarations: Readonly<
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "matvec_rows": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","OF_OUTPUTS","WG"]},
+  "pool": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM","STRIDE","WG","SPAN"]},
   "quantize": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"source"},{"group":1,"binding":1,"type":"storage","name":"weight"},{"group":1,"binding":2,"type":"storage","name":"scale"}],"overrides":["COLUMNS"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEAD_DIM","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},

@@ -17,6 +17,7 @@ import { loadEngine } from "./engine/load.ts";
 import { Placement, type PlacementWay, type Reload } from "./engine/placement.ts";
 import { Scheduler } from "./engine/scheduler.ts";
 import { LlariatError } from "./error.ts";
+import { type EmbedOptions, embed } from "./generate/embed.ts";
 import { answers, request } from "./generate/generate.ts";
 import { type LogitsOptions, type ScoreOptions, logits, score } from "./generate/logits.ts";
 import type { Completion, GenerateOptions, Piece, Prompt, RequestContext } from "./generate/options.ts";
@@ -35,6 +36,7 @@ export type { PromptKind } from "./checkpoint/tokenizer.ts";
 export type { GenerationConfig } from "./checkpoint/generation.ts";
 export type { FamilyName, ModelConfig } from "./model/families.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
+export type { EmbedOptions } from "./generate/embed.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
 export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
 export type { AskedVariants } from "./device/asked.ts";
@@ -328,6 +330,16 @@ export class Llama {
   async score(ids: readonly number[] | Uint32Array, options: ScoreOptions = {}): Promise<Float64Array> {
     this.#open();
     return score(this.#context, ids, options);
+  }
+
+  /**
+   * Embeddings: a vector per prompt, Float32Array [config.dim], the caller's. The hidden states of a text's tokens after the final
+   * norm (in transformers `last_hidden_state`), their mean or that of the last token, as a vector of length 1. Prompts are computed
+   * together, several to a step; each gets what it gets alone, but for rounding.
+   */
+  async embed(prompts: readonly Prompt[], options: EmbedOptions = {}): Promise<Float32Array[]> {
+    this.#open();
+    return embed(this.#context, prompts, options);
   }
 
   /**

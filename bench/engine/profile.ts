@@ -25,7 +25,7 @@ export async function profile(
   sequence.push(tokenIds(capacity, llama.config.vocab));
   const short = await engine.memory.reserve(sequence, capacity);
   if (short) throw short;
-  const common = { outputs: 1, rawKeys: false, candidates: true } as const;
+  const common = { outputs: 1, rawKeys: false, want: "candidates" } as const;
   const cases: [string, Plan, number, number][] = [
     [`prefill ${chunk}`, { ...common, rows: engine.maxRows, attention: "prefill" }, 0, chunk],
     [`decode at ${DECODE_AFTER}`, { ...common, rows: 1, attention: "decode" }, DECODE_AFTER, 1],

@@ -13,7 +13,7 @@ import {
 } from "../../kernels/index.ts";
 import type { ModelConfig } from "../model/families.ts";
 import type { Gpu, Recording } from "../device/gpu.ts";
-import { type Activations, type Plan, forward } from "../model/forward.ts";
+import { type Activations, type Plan, type Want, forward } from "../model/forward.ts";
 import type { Weights } from "../model/weights.ts";
 import { type MemoryLimits, SequenceMemory } from "./memory.ts";
 import type { Output } from "./sequence.ts";
@@ -29,7 +29,7 @@ const likely = (many: number): readonly Plan[] =>
     outputs: 1,
     attention,
     rawKeys: false,
-    candidates: true,
+    want: "candidates",
   }));
 
 /** How to run a model. */
@@ -88,7 +88,7 @@ export class Engine {
   }
 
   /** The recording that a step of these segments replays; compiled where it is the first of its plan. */
-  prepare(segments: readonly Segment[], want: "candidates" | "logits"): Promise<Recording> {
+  prepare(segments: readonly Segment[], want: Want): Promise<Recording> {
     return this.#recording(this.plan(segments, want));
   }
 
@@ -98,11 +98,11 @@ export class Engine {
    * runs after it. Resolves when its outputs have arrived; a step without outputs, when the one before it has ended, so that
    * the device has the next at hand and yet no more than one waits: a prompt can be cancelled between its chunks.
    */
-  async step(segments: readonly Segment[], want: "candidates" | "logits", recording: Recording): Promise<Output[]> {
+  async step(segments: readonly Segment[], want: Want, recording: Recording): Promise<Output[]> {
     const count = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
     const { shape, data } = this.#writer.write(segments);
-    const { candidates, logits } = this.#activations;
-    const tensor = want === "candidates" ? candidates : logits;
+    const { candidates, logits, final: hidden } = this.#activations;
+    const tensor = { candidates, logits, hidden }[want];
     const wide = stride(tensor.shape[1]);
     const result = this.gpu.run(recording, shape, data, count === 0 ? undefined : { tensor, bytes: 4 * wide * count });
     for (const segment of segments) segment.sequence.advance(segment.count);
@@ -113,14 +113,13 @@ export class Engine {
     await before;
     if (!bytes) return [];
     const words = new Uint32Array(bytes);
-    const { vocab } = this.config;
     return Array.from({ length: count }, (_, i) =>
-      want === "candidates" ? readCandidates(words, i) : new Float32Array(bytes, 4 * wide * i, vocab),
+      want === "candidates" ? readCandidates(words, i) : new Float32Array(bytes, 4 * wide * i, tensor.shape[1]),
     );
   }
 
   /** Which kernels a step of these segments takes. */
-  plan(segments: readonly Segment[], want: "candidates" | "logits"): Plan {
+  plan(segments: readonly Segment[], want: Want): Plan {
     const rows = segments.reduce((sum, { count }) => sum + count, 0);
     const outputs = segments.reduce((sum, segment) => sum + segment.outputs.length, 0);
     const { alone, tiled } = splitSegments(segments);
@@ -129,7 +128,7 @@ export class Engine {
       outputs: rowClass(outputs) ?? this.maxOutputs,
       attention: tiled.length === 0 ? "decode" : alone.length === 0 ? "prefill" : "both",
       rawKeys: segments.some(({ sequence }) => sequence.angles.rawKeys),
-      candidates: want === "candidates",
+      want,
     };
   }
 

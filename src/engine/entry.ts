@@ -29,6 +29,8 @@ export interface Entry {
   /** Tokens before those of the turn. */
   from: number;
   outputs: Output[];
+  /** Wanted rows that its outputs are of. */
+  given: number;
   /** Tokens at the end that are its turn's draft. */
   drafted: number;
   /** It may take pages: what is known of its tokens has been looked up. */
@@ -50,7 +52,7 @@ export interface Chosen {
 
 /** A sequence that was just opened, the `age`-th. */
 export function newEntry(sequence: Sequence, options: OpenOptions, age: number): Entry {
-  const idle = { turn: undefined, from: 0, outputs: [], drafted: 0 };
+  const idle = { turn: undefined, from: 0, outputs: [], given: 0, drafted: 0 };
   return { sequence, options, age, ...idle, started: false, again: false, short: -1, served: 0 };
 }
 
@@ -80,12 +82,14 @@ export function cutDraft(entry: Entry, most: number): void {
   entry.drafted = most;
 }
 
-/** The rows of a chunk, and those of them whose logits are wanted and not there yet. */
+/** The rows of a chunk, and those of them that are wanted and not there yet. */
 export function segmentOf(entry: Entry, turn: Turn, { count, n }: { count: number; n: number }): Segment {
-  const { sequence, from, outputs, drafted } = entry;
+  const { sequence, from, drafted, given } = entry;
   const end = sequence.tokens.length;
-  const wanted = (turn.rows === "all" ? from : end - 1 - drafted) + outputs.length;
+  const wanted = (turn.rows === "all" ? from : end - 1 - drafted) + given;
   const first = Math.max(0, wanted - sequence.length);
+  // Hidden rows are added up where they are: one output, of k rows.
+  if (turn.want === "hidden") return { sequence, count, n, outputs: count > first ? [first] : [], k: count - first };
   const list = Array.from({ length: Math.max(0, count - first) }, (_, i) => first + i);
   return { sequence, count, n, outputs: list, k: turn.want === "candidates" ? turn.k : 1 };
 }

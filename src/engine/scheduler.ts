@@ -26,6 +26,8 @@ export class Scheduler<E extends StepEngine = Engine> {
   #opened = 0;
   #served = 0;
   #running = false;
+  /** Whether the last step that had to choose between hidden rows and logits took hidden rows. */
+  #pooling = false;
   #closed: LlariatError | undefined;
   readonly #between = new Between();
 
@@ -130,7 +132,7 @@ export class Scheduler<E extends StepEngine = Engine> {
     entry.from = entry.sequence.tokens.length;
     entry.sequence.push(turn.ids);
     entry.turn = turn;
-    entry.outputs = [];
+    [entry.outputs, entry.given] = [[], 0];
     entry.drafted = 0;
     addDraft(entry, turn.draft?.(draftRoom(this.#active(), this.engine)) ?? []);
   }
@@ -222,7 +224,7 @@ export class Scheduler<E extends StepEngine = Engine> {
   async #choose(): Promise<Chosen[]> {
     const { maxRows, maxOutputs, maxSequences } = this.engine;
     let [rows, outputs] = [maxRows, maxOutputs];
-    const active = this.#active().filter(({ started }) => started);
+    const active = this.#turns(this.#active().filter(({ started }) => started));
     const singles = active.filter(decodes);
     const prompts = active.filter((entry) => !decodes(entry));
     singles.sort((a, b) => a.served - b.served || a.age - b.age);
@@ -238,7 +240,7 @@ export class Scheduler<E extends StepEngine = Engine> {
         if (chosen.length >= places) continue;
         cutDraft(entry, Math.max(0, Math.min(each, rows, outputs, sequence.chunk(Infinity).count) - 1));
       }
-      const most = turn.rows === "all" ? Math.min(rows, outputs) : rows;
+      const most = turn.rows === "all" && turn.want !== "hidden" ? Math.min(rows, outputs) : rows;
       if (!(await this.#room(entry, () => sequence.length + sequence.chunk(most).count))) continue;
       const segment = segmentOf(entry, turn, sequence.chunk(most));
       chosen.push({ entry, turn, segment });
@@ -246,6 +248,14 @@ export class Scheduler<E extends StepEngine = Engine> {
       outputs -= segment.outputs.length;
     }
     return chosen.filter((each) => this.#goesOn(each));
+  }
+
+  /** Hidden rows and logits come of different recordings: a step has one kind, and where both are wanted they take turns. */
+  #turns(active: Entry[]): Entry[] {
+    const hidden = active.filter(({ turn }) => turn?.want === "hidden");
+    if (hidden.length === 0 || hidden.length === active.length) return active;
+    this.#pooling = !this.#pooling;
+    return this.#pooling ? hidden : active.filter((entry) => !hidden.includes(entry));
   }
 
   /** Makes room for an entry's first `tokens` tokens, if need be of others that are younger or rest; not for its draft. */
@@ -327,7 +337,7 @@ export class Scheduler<E extends StepEngine = Engine> {
       for (;;) {
         const segments = chosen.map(({ segment }) => segment);
         const whole = chosen.some(({ turn, segment }) => segment.outputs.length > 0 && turn.want === "logits");
-        const want = whole ? "logits" : "candidates";
+        const want = chosen[0].turn.want === "hidden" ? "hidden" : whole ? "logits" : "candidates";
         const recording = await engine.prepare(segments, want);
         // Kernels may have been compiled; who was closed meanwhile has no pages to write to.
         const alive = chosen.filter((each) => this.#goesOn(each));
@@ -340,7 +350,7 @@ export class Scheduler<E extends StepEngine = Engine> {
         let first = 0;
         for (const each of chosen) {
           const own = outputs.slice(first, (first += each.segment.outputs.length));
-          if (this.#goesOn(each)) this.#take(each.entry, each.turn, own);
+          if (this.#goesOn(each)) this.#take(each, own);
         }
         return;
       }
@@ -356,10 +366,11 @@ export class Scheduler<E extends StepEngine = Engine> {
   }
 
   /** Hands a step's outputs to whom they belong. What its functions throw is its own end, and nobody else's. */
-  #take(entry: Entry, turn: Turn, outputs: readonly Output[]): void {
+  #take({ entry, turn, segment }: Chosen, outputs: readonly Output[]): void {
     const { sequence } = entry;
     entry.served = ++this.#served;
     entry.outputs.push(...outputs);
+    entry.given += outputs.length * (turn.want === "hidden" ? segment.k : 1);
     try {
       const done = sequence.length - entry.from;
       if (done > 0) turn.onProgress?.(done);

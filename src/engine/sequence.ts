@@ -4,11 +4,15 @@
 import { type Candidates, PAGE } from "../../kernels/index.ts";
 import { LlariatError, aborted } from "../error.ts";
 import { dependsOnLength, effectiveLength } from "../rope/index.ts";
+import type { Want } from "../model/forward.ts";
 import { onAbort } from "../text/abort.ts";
 import type { Angles } from "./angles.ts";
 import { GONE, type PrefixCache, type PrefixPage, pagesBefore } from "./prefix.ts";
 
-/** What a step gives back for one row: the largest logits, or all of them [vocab], valid until the caller's next turn. */
+/**
+ * What a step gives back for one row: the largest logits, or all of them [vocab], valid until the caller's next turn. Of hidden
+ * rows: the sum [dim] of those that a step computes of a turn.
+ */
 export type Output = Candidates | Float32Array;
 
 /** Tokens to compute, and what is wanted of them. Its functions are called between two steps and must not wait. */
@@ -21,16 +25,16 @@ export interface Turn {
    * What it computes of them are tokens of the sequence: who asked rewinds to before the first that was guessed wrong.
    */
   readonly draft?: (most: number) => readonly number[];
-  /** Rows whose logits are wanted: of the last of `ids` and each drafted token that was computed, or of each of all. */
+  /** Rows whose logits, or hidden states, are wanted: of the last of `ids` and each drafted token that was computed, or of each of all. */
   readonly rows: "last" | "all";
-  readonly want: "candidates" | "logits";
+  readonly want: Want;
   /** Candidates wanted per row, with all that tie with the k-th. */
   readonly k: number;
   /** Called when the sequence gets its first pages, with the tokens that a known prefix spares it. */
   readonly onStart?: (cached: number) => void;
   /** Called after each chunk with the tokens of `ids` that are computed. */
   readonly onProgress?: (done: number) => void;
-  /** Takes the outputs, one per wanted row. The next turn, which then shares the next step, or undefined to rest. */
+  /** Takes the outputs, one per wanted row (of hidden states one per step). The next turn, which then shares the next step, or undefined to rest. */
   readonly done: (outputs: readonly Output[]) => Turn | undefined;
   /** The turn cannot end, or one of its functions has thrown; the sequence is closed. */
   readonly failed: (reason: unknown) => void;
@@ -123,7 +127,7 @@ export class Sequence {
   }
 
   /**
-   * Computes `ids` after the tokens it has; one output per wanted row. At most `capacity` tokens in all.
+   * Computes `ids` after the tokens it has; one output per wanted row, of hidden states one per step. At most `capacity` tokens in all.
    * @throws LlariatError("device") where memory does not suffice, "closed" if the model is closed; `signal` rejects at once.
    */
   feed(

@@ -10,9 +10,9 @@ export interface Segment {
   readonly count: number;
   /** Total length that decides length-dependent frequencies: a chunk of a prompt has the whole prompt's. */
   readonly n: number;
-  /** Rows (relative to the segment) whose logits are wanted. */
+  /** Rows (relative to the segment) whose logits are wanted; or the first of those whose hidden states are added up. */
   readonly outputs: readonly number[];
-  /** Candidates wanted per output. */
+  /** Candidates wanted per output; or hidden rows added up per output. */
   readonly k: number;
 }
 

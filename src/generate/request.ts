@@ -46,6 +46,34 @@ function readPrompt(context: RequestContext, prompt: Prompt, chat: NonNullable<G
   return readIds(ids, vocab, "prompt");
 }
 
+/**
+ * What `read` makes of each of several prompts. Throws `request` where they are no list; errors about a prompt name it
+ * by its number.
+ */
+export function promptList<T>(prompts: readonly Prompt[], read: (prompt: Prompt) => T): T[] {
+  return reading("prompts", () => {
+    if (!Array.isArray(prompts)) {
+      const problem = `must be a list of prompts, got ${display(prompts)}`;
+      throw new LlariatError("request", problem, { subject: "prompts", advice: "for one prompt, a list of one" });
+    }
+    const list: T[] = [];
+    for (let i = 0; i < prompts.length; i++) list.push(inPrompt(i, () => read(prompts[i] as Prompt)));
+    return list;
+  });
+}
+
+/** Errors about a prompt say which of several it is. */
+function inPrompt<T>(i: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof LlariatError)) throw error;
+    const { code, problem, advice, hint } = error;
+    if (error.subject !== "prompt" && !(code === "context" && error.subject === undefined)) throw error;
+    throw new LlariatError(code, problem, { subject: `prompts[${i}]`, advice, hint, cause: error });
+  }
+}
+
 const isList = (value: unknown): value is Ids =>
   Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 
@@ -175,6 +203,13 @@ function checkLoaded(loaded: number, prompt: number, fresh: number): void {
     subject: "maxContext",
     advice: "load it with more",
   });
+}
+
+/** Refuses a text of which nothing is generated where model, setting or device do not hold it. Throws `context`. */
+export function checkLength(context: RequestContext, rope: Rope, tokens: number, allowBeyond = false): void {
+  checkLoaded(context.maxContext ?? Infinity, tokens, 0);
+  if (!allowBeyond) checkReach(rope, context.rope, tokens);
+  context.scheduler.engine.memory.checkCapacity(tokens);
 }
 
 /** A request as it will be run, checked: ids, effective RoPE setting, lengths in tokens, and what its angles mean. */

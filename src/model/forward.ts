@@ -15,6 +15,7 @@ import {
   gather,
   headnorm,
   linear,
+  pool,
   rmsnorm,
   rope,
   topk,
@@ -31,12 +32,15 @@ export interface Activations {
   readonly gateUp: Tensor; // [rows, 2·hidden]
   readonly gated: Tensor; // [rows, hidden]
   readonly picked: Tensor; // [outputs, dim]
-  readonly final: Tensor; // [outputs, dim]
+  readonly final: Tensor; // [outputs, dim] normalised, or sums of normalised rows
   readonly logits: Tensor; // [outputs, vocab]
   readonly candidates: Tensor; // [outputs, CANDIDATE_STRIDE] u32
   readonly partials: Tensor; // [decode rows · heads · parts, headDim + 2]
   readonly table: Tensor; // [angle rows, rotaryDim]
 }
+
+/** What a step gives back per output: top candidates, a whole row of logits, or the sum of hidden rows after the final norm. */
+export type Want = "candidates" | "logits" | "hidden";
 
 /** Which kernels a recording uses; a step's size decides (src/engine/engine.ts). */
 export interface Plan {
@@ -47,8 +51,7 @@ export interface Plan {
   readonly attention: "decode" | "prefill" | "both";
   /** Whether some sequence caches raw keys. */
   readonly rawKeys: boolean;
-  /** Whether top candidates are wanted, rather than whole rows of logits. */
-  readonly candidates: boolean;
+  readonly want: Want;
 }
 
 /** Everything the forward pass reads: the model on the device. */
@@ -68,7 +71,7 @@ const ATTENTION: Readonly<Record<Plan["attention"], typeof attentionDecode>> = {
 };
 
 /**
- * Records a step: token rows in, logits of the output rows out (HF LlamaForCausalLM: pre-norm blocks of attention and
+ * Records a step: token rows in, logits of the output rows out, or sums of hidden rows (HF LlamaForCausalLM: pre-norm blocks of attention and
  * SwiGLU around a residual stream). `run` takes the dispatches in order.
  */
 export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
@@ -96,9 +99,14 @@ export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: M
     run(gatedUnit({ x: a.h, ...both, y: a.gated, rows, step, device })); // gated [rows, hidden]
     run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, ...added, rows, step, device }));
   }
+  if (plan.want === "hidden") {
+    run(rmsnorm({ x: a.x, weight: weights.norm, y: a.h, eps, device })); // h [rows, dim]
+    run(pool({ x: a.h, y: a.final, step, device })); // [outputs, dim]
+    return;
+  }
   run(gather({ x: a.x, y: a.picked, step, device })); // [outputs, dim]
   run(rmsnorm({ x: a.picked, weight: weights.norm, y: a.final, eps, ofOutputs: true, device }));
   const ofOutputs = { ofOutputs: true, rows: plan.outputs, scale: 1 / (config.logitsScaling ?? 1) };
   run(linear({ x: a.final, weight: weights.head, y: a.logits, ...ofOutputs, step, device })); // [outputs, vocab]
-  if (plan.candidates) run(topk({ logits: a.logits, candidates: a.candidates, step, device }));
+  if (plan.want === "candidates") run(topk({ logits: a.logits, candidates: a.candidates, step, device }));
 }

@@ -7,6 +7,7 @@ import { Llama, type Quantize } from "../../src/node/index.ts";
 import { type RopeAngles, type RopeScaling, parseRopeScaling } from "../../src/rope/index.ts";
 import type { Sequence } from "../../src/engine/sequence.ts";
 import type { Segment } from "../../src/engine/step.ts";
+import type { Want } from "../../src/model/forward.ts";
 import { lockstep } from "../tools/lockstep.ts";
 import { countCalls, farthest, feed, folder, ids, openDevice, variantsOf } from "../tools/models.ts";
 import { refused } from "../tools/refused.ts";
@@ -25,7 +26,11 @@ interface Run {
 }
 
 /** Runs steps of several sequences in lockstep; returns the kernels that ran and the worst error per kernel. */
-async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): Promise<Map<KernelName, number>> {
+async function lockstepRuns(
+  llama: Llama,
+  steps: readonly (readonly Run[])[],
+  want: Want = "candidates",
+): Promise<Map<KernelName, number>> {
   const { engine, scheduler } = llama;
   const worst = new Map<KernelName, number>();
   const sequences: Sequence[] = [];
@@ -43,9 +48,12 @@ async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): P
       sequence.push(ids(end, engine.config.vocab, i).slice(-count));
       assert.is(await engine.memory.reserve(sequence, end), undefined);
       const outputs = at % 2 === 0 ? [count - 1] : Array.from({ length: count }, (_, row) => row);
-      segments.push({ sequence, count, n: end, outputs, k: 3 });
+      // Of hidden rows all but the first are added up.
+      const first = Math.min(1, count - 1);
+      const wanted = want === "hidden" ? { outputs: [first], k: count - first } : { outputs, k: 3 };
+      segments.push({ sequence, count, n: end, ...wanted });
     }
-    const { dispatches, writer } = engine.dispatches(engine.plan(segments, "candidates"));
+    const { dispatches, writer } = engine.dispatches(engine.plan(segments, want));
     const { shape, data } = writer.write(segments);
     for (const found of await lockstep(engine.gpu, reference, dispatches, shape, data)) {
       worst.set(found.kernel, Math.max(worst.get(found.kernel) ?? 0, found.worst));
@@ -56,7 +64,7 @@ async function lockstepRuns(llama: Llama, steps: readonly (readonly Run[])[]): P
   return worst;
 }
 
-const PLAN = { rows: 1, outputs: 1, attention: "decode", rawKeys: false, candidates: true } as const;
+const PLAN = { rows: 1, outputs: 1, attention: "decode", rawKeys: false, want: "candidates" } as const;
 
 /** A prompt, single tokens, and steps that mix sequences, settings and meanings, as the batch makes them. */
 const STEPS: readonly (readonly Run[])[] = [
@@ -93,8 +101,18 @@ for (const { variants, name, quantize, chosen } of all) {
       `${name}${held}, ${variants}: every dispatch of prefill, decode and mixed steps, against float64`,
       async () => {
         using llama = await Llama.load(folder(name), { device, variants, chunkRows: 100, quantize });
-        for (const steps of [STEPS, [[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]]) {
-          const worst = await lockstepRuns(llama, steps);
+        for (const [steps, want] of [
+          [STEPS],
+          [[[{ count: 40 }], [{ count: 1 }], [{ count: 4 }]]],
+          [
+            [
+              [{ count: 33 }, { count: 2 }],
+              [{ count: 1 }, { count: 5 }],
+            ],
+            "hidden",
+          ],
+        ] as const) {
+          const worst = await lockstepRuns(llama, steps, want);
           for (const [kernel, error] of worst) {
             assert.ok(error <= 1, `${kernel}: ${error} of what is allowed`);
             ran.add(kernel);

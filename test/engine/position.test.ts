@@ -14,7 +14,7 @@ for (const variants of variantsOf(handle)) {
   tests(`${variants}: what a decoded token starts at 64, 4,096 and 32,768 keys`, async () => {
     using llama = await Llama.load(folder("goldens/rope_sweep"), { device: handle.device, variants });
     const { engine, config } = llama;
-    const plan = { rows: 1, outputs: 1, attention: "decode", rawKeys: false, candidates: true } as const;
+    const plan = { rows: 1, outputs: 1, attention: "decode", rawKeys: false, want: "candidates" } as const;
     const { dispatches } = engine.dispatches(plan);
     const one = { rows: 1, outputs: 1, singles: 1, tiles: 0, fills: 1, fillRows: 1 };
     const grids = [64, 4096, 32_768].map((keys) =>

@@ -136,9 +136,10 @@ const plans: Plan[] = [1, ROW_CLASSES.at(-1)!, 256].flatMap((rows) =>
     outputs: rows,
     attention: rows === 256 ? "prefill" : "decode",
     rawKeys,
-    candidates: true,
+    want: "candidates",
   })),
 );
+plans.push({ rows: 256, outputs: 16, attention: "prefill", rawKeys: false, want: "hidden" });
 
 /** One block of a model whose tensors have no contents: the records that its forward pass makes. */
 function record(

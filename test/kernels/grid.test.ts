@@ -86,6 +86,10 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
   matvec_rows: linear(kernels.matvecRows),
   matmul_tiled: linear(kernels.matmulTiled),
   matmul_shuffle: linear(kernels.matmulShuffle),
+  pool: (one, device) => {
+    const [x, y] = [one.tensor("x", [37, WIDE], next), one.tensor("y", [37, WIDE])]; // the last output has three rows
+    return [kernels.pool({ x, y, step: one.layout, device })];
+  },
   quantize: (one) => {
     const source = one.tensor("source", [35 * 200], () => bits(next()), "u32");
     const into = kernels.formats.q8_0.tensors("packed", 35, 200);

@@ -17,6 +17,8 @@ export const engine: readonly Mutation[] = [
     ["scheduler: promised pages are promised twice", "memory.fits(sequence.tokens.length, this.#promised())", "memory.fits(sequence.tokens.length, 0 * this.#promised())"],
     ["scheduler: who rests keeps its pages", "const resting = able.findLast(({ turn }) => !turn);", "const resting = able.findLast(({ turn }) => turn === null);"],
     ["scheduler: one that gave way goes on without pages", "    entry.started = false;\n", ""],
+    ["scheduler: hidden rows of one step only, after a loss", 'outputs.length * (turn.want === "hidden" ? segment.k : 1)', "outputs.length"],
+    ["scheduler: hidden rows always before logits", "this.#pooling = !this.#pooling;", "this.#pooling = true;"],
     ["scheduler: outputs go to the neighbour", "outputs.slice(first, (first += each.segment.outputs.length))", "outputs.slice(0, (first += each.segment.outputs.length))"],
     ["scheduler: closed sequences keep their pages", "    this.engine.memory.release(sequence);\n", ""],
     ["scheduler: closed sequences keep their turns", "    [entry.turn, entry.started] = [undefined, false];\n", ""],
@@ -28,7 +30,7 @@ export const engine: readonly Mutation[] = [
     ["scheduler: rows of an earlier turn again", 'turn.rows === "all" ? from :', 'turn.rows === "all" ? 0 :'],
   ]),
   ...of("src/engine/entry.ts", ["engine/draft"], [
-    ["draft: it has no outputs", "end - 1 - drafted) + outputs.length", "end - 1) + outputs.length"],
+    ["draft: it has no outputs", "end - 1 - drafted) + given", "end - 1) + given"],
     ["draft: all of it under the frequencies of its end", "for (const id of draft) sequence.push([id]);", "sequence.push(draft);"],
     ["draft: what is cut stays fed", "  sequence.rewind(sequence.tokens.length - (drafted - most));\n", ""],
   ]),

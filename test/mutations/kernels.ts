@@ -34,6 +34,16 @@ export const kernels: readonly Mutation[] = [
       ["swiglu: writes into the padding", "min((group.x + 1u) * SPAN, HIDDEN)", "min((group.x + 1u) * SPAN, Y_STRIDE)"],
     ],
   ),
+  ...of(
+    "kernels/pool.wgsl",
+    ["kernels/pool"],
+    [
+      ["pool: the last row left out", "j < count; j++", "j + 1u < count; j++"],
+      ["pool: from the first row of the step", "x[(first + j) * STRIDE + i]", "x[j * STRIDE + i]"],
+      ["pool: writes into the padding", "min((group.x + 1u) * SPAN, DIM)", "min((group.x + 1u) * SPAN, STRIDE)"],
+    ],
+  ),
+  ...of("kernels/pool.ts", ["kernels/pool", "kernels/grid"], [["pool: one output only", "[Math.ceil(dim / SPAN), outputs, 1]", "[Math.ceil(dim / SPAN), Math.min(outputs, 1), 1]"]]),
   ...of("kernels/swiglu.ts", ["kernels/swiglu"], [["swiglu: one row only", "[Math.ceil(hidden / SPAN), rows, 1]", "[Math.ceil(hidden / SPAN), Math.min(rows, 1), 1]"]]),
   ...of(
     "kernels/embed.wgsl",

@@ -43,10 +43,20 @@ export class Llama64 {
 
   /** Logits [ids.length, vocab]; each id attends to itself, to those before it and to all of the steps before. */
   step(ids: readonly number[], positions: readonly number[], angles: Angles64): Float64Array {
+    const { config, tensors } = this.#checkpoint;
+    const head = tensors.get("lm_head.weight") ?? this.#weight("model.embed_tokens");
+    const logits = new Float64Array(ids.length * config.vocab);
+    this.hidden(ids, positions, angles).forEach((row, i) => logits.set(product(head, row), i * config.vocab));
+    const { logitsScaling = 1 } = config;
+    return logits.map((value) => value / logitsScaling);
+  }
+
+  /** As `step`, the hidden states after the final norm: a row [dim] per id. */
+  hidden(ids: readonly number[], positions: readonly number[], angles: Angles64): Float64Array[] {
     const { config } = this.#checkpoint;
     const { dim, rmsEps: eps } = config;
     const embed = this.#weight("model.embed_tokens");
-    const { embeddingMultiplier = 1, residualMultiplier = 1, logitsScaling = 1 } = config;
+    const { embeddingMultiplier = 1, residualMultiplier = 1 } = config;
     const x = ids.map((id) => embed.slice(id * dim, (id + 1) * dim).map((value) => value * embeddingMultiplier));
     const add = (rows: Float64Array[]) =>
       rows.forEach((row, i) => row.forEach((value, j) => (x[i][j] += value * residualMultiplier)));
@@ -90,12 +100,7 @@ export class Llama64 {
         }),
       );
     }
-    const head = this.#checkpoint.tensors.get("lm_head.weight") ?? embed;
-    const logits = new Float64Array(ids.length * config.vocab);
-    x.forEach((row, i) =>
-      logits.set(product(head, normalised(row, this.#weight("model.norm"), eps)), i * config.vocab),
-    );
-    return logits.map((value) => value / logitsScaling);
+    return x.map((row) => normalised(row, this.#weight("model.norm"), eps));
   }
 
   /** A linear layer of a block, with its bias where it has one. */

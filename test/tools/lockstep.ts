@@ -87,6 +87,7 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   attention_merge: () => 1,
   swiglu: () => 16, // exp 3 + 2·|v| ulp (in the scale), division 2.5 ulp, three more
   quantize: () => 0, // whole numbers, to the bit
+  pool: ({ bind }) => 4 * Math.sqrt(bind.x.shape[0]),
   topk: () => 16, // of log Σ e^logit alone; everything else is copied
 };
 

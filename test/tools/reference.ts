@@ -487,6 +487,19 @@ function gather(call: Call): void {
   }
 }
 
+function pool(call: Call): void {
+  const dim = columns(call, "x");
+  const x = call.get("x");
+  for (let i = 0; i < call.shape.outputs; i++) {
+    const { row, k } = call.plan.output(i);
+    for (let j = 0; j < dim; j++) {
+      const terms = range(k).map((r) => x[(row + r) * dim + j]);
+      const [sum, scale] = terms.reduce(([a, b], term) => [a + term, b + Math.abs(term)], [0, 0]);
+      call.put("y", i * dim + j, sum, scale);
+    }
+  }
+}
+
 /** What a word's half, or a word, of a stored matrix means; f16 by IEEE 754's formula. */
 const STORED: Readonly<Record<string, (words: Float64Array, i: number) => number>> = {
   "lib/stored_f32": (words, i) => float(words[i]),
@@ -585,6 +598,7 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   attention_merge: attentionMerge,
   swiglu,
   gather,
+  pool,
   topk,
   quantize,
 };

@@ -1,12 +1,13 @@
 // steps.ts — what tests watch of the loop: the steps that an engine takes, and the pages that are held.
 import * as assert from "uvu/assert";
 import type { Engine } from "../../src/engine/engine.ts";
+import type { Want } from "../../src/model/forward.ts";
 import type { Segment } from "../../src/engine/step.ts";
 
 /** The segments of every step of an engine from now on; `before` is awaited before each, with its number from 1. */
 export function recordSteps(
   engine: Pick<Engine, "step">,
-  before?: (number: number, want: "candidates" | "logits") => void | Promise<void>,
+  before?: (number: number, want: Want) => void | Promise<void>,
 ): (readonly Segment[])[] {
   const steps: (readonly Segment[])[] = [];
   const step = engine.step.bind(engine);
