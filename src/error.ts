@@ -67,6 +67,15 @@ export class LlariatError extends Error {
   /** See ErrorDetails. */
   readonly hint?: Hint;
 
+  /** `instanceof`, also of a proxy that throws when it is asked what it is: whatever was thrown can be looked at. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    try {
+      return Function.prototype[Symbol.hasInstance].call(this, value);
+    } catch {
+      return false;
+    }
+  }
+
   /** An error with its sentence in parts, and as `cause` the error that led to it. */
   constructor(code: ErrorCode, sentence: string, details: ErrorDetails = {}) {
     const { hint, cause } = details;

@@ -5,6 +5,7 @@
 import { type CacheName, caches } from "../kernels/index.ts";
 import type { Tokenizer } from "../tokenizer/index.ts";
 import type { FileSet } from "./checkpoint/bytes.ts";
+import { callersFiles, isFileSet } from "./checkpoint/callers.ts";
 import type { GenerationConfig } from "./checkpoint/generation.ts";
 import { checkPrompts, tokenizerNotes, tokenizerOf } from "./checkpoint/tokenizer.ts";
 import type { CheckpointTokenizer, PromptKind } from "./checkpoint/tokenizer.ts";
@@ -27,7 +28,6 @@ import { endOfText } from "./generate/request.ts";
 import { platform } from "./platform.ts";
 import type { Rope } from "./rope/index.ts";
 import { type Kinds, checkOptions, checkWhole, reading } from "./text/options.ts";
-import { isObject } from "./text/json.ts";
 
 export { type ByteSource, type FileSet } from "./checkpoint/bytes.ts";
 export { type UrlOptions, urlFiles } from "./checkpoint/http.ts";
@@ -63,7 +63,7 @@ export type { SpeculateOptions } from "./generate/speculate.ts";
 export type { LoadProgress } from "./model/weights.ts";
 export { type Message, Tokenizer } from "../tokenizer/index.ts";
 
-/** How to load a checkpoint. */
+/** How to load a checkpoint. Nobody waits for its callbacks: one that returns a promise ends the loading, as one that throws does. */
 export interface LoadOptions {
   /** A device of the caller's, who keeps it and destroys it after `close()`. Default: one is requested and owned. */
   readonly device?: GPUDevice;
@@ -129,11 +129,11 @@ export interface LoadOptions {
 const LOAD_OPTIONS: Kinds<LoadOptions> = {
   device: "device",
   adapter: "text",
-  onConfig: "function",
+  onConfig: "callback",
   prompts: ["ids", "text", "messages"],
   onDeviceLost: ["fail", "reload"],
-  onReload: "function",
-  onProgress: "function",
+  onReload: "callback",
+  onProgress: "callback",
   signal: "signal",
   maxContext: "any",
   maxKvBytes: "any",
@@ -208,7 +208,7 @@ export class Llama {
       throw new LlariatError("request", problem, { subject: "onDeviceLost", advice: "leave out device" });
     }
     const isOwn = reading("source", () => isFileSet(source));
-    const files = isOwn ? (source as FileSet) : await platform().files(source);
+    const files = isOwn ? callersFiles(source as FileSet) : await platform().files(source);
     let placement: Placement<Engine> | undefined;
     let kept: FileSet | undefined;
     try {
@@ -383,6 +383,3 @@ function placementWay(source: WeightSource, options: LoadOptions): PlacementWay<
 }
 
 const closedError = () => new LlariatError("closed", "this model is closed; load it again");
-
-const isFileSet = (source: unknown): source is FileSet =>
-  isObject(source) && typeof source["open"] === "function" && typeof source["list"] === "function";

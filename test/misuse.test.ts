@@ -5,7 +5,9 @@ import * as assert from "uvu/assert";
 import { blobFiles } from "../src/browser/files.ts";
 import { requestDevice as browserDevice } from "../src/browser/gpu.ts";
 import { Llama, Tokenizer, describeRope, frequencies, maxContext } from "../src/node/index.ts";
-import { misuse } from "./tools/misuse.ts";
+import { misuse, thenable } from "./tools/misuse.ts";
+import { effectiveContext, perplexity, retrieve } from "../src/retrieval/index.ts";
+import { words } from "./retrieval/fake.ts";
 import { folder, openDevice } from "./tools/models.ts";
 import { refused } from "./tools/refused.ts";
 import { nothingHeld } from "./tools/steps.ts";
@@ -56,6 +58,59 @@ tests("what is no file, no setting and no number is refused by name at the small
   for (const [message, call] of calls)
     for (const value of bad) await refused(async () => call(value), "request", message);
 });
+
+/** Calls that take a callback: how each is called with one, and its name. */
+const CALLBACKS: readonly (readonly [name: string, call: (llama: Llama, callback: never) => Promise<unknown>])[] = [
+  ["onAllocate", (llama, onAllocate) => llama.complete([1, 2], { maxNewTokens: 1, onAllocate })],
+  ["onPrefill", (llama, onPrefill) => llama.complete([1, 2], { maxNewTokens: 1, onPrefill })],
+  ["onPrefill", (llama, onPrefill) => llama.completions([1, 2], { n: 2, maxNewTokens: 1, onPrefill })],
+  ["onConfig", async (_, onConfig) => (await Llama.load(kv, { device, onConfig })).close()],
+  ["onProgress", async (_, onProgress) => (await Llama.load(kv, { device, onProgress })).close()],
+  ["onProgress", (_, onProgress) => retrieve(engine, settings, { onProgress })],
+  [
+    "onProgress",
+    (_, onProgress) => perplexity({ score: async () => [-1] }, { text: [1, 2], windows: [2] }, { onProgress }),
+  ],
+  ["onProgress", (_, onProgress) => effectiveContext(engine, { window: 200, points: 2, tries: 1 }, { onProgress })],
+  ["countTokens", (_, countTokens) => retrieve(engine, { ...settings, countTokens })],
+];
+const engine = { tokenizer: words as never, complete: async () => ({ text: "" }) };
+const settings = { promptLengths: [200], tries: 1, trainedLength: 512 };
+
+tests(
+  "a callback that is async is refused by its name, and one that throws ends its call with what it throws",
+  async () => {
+    using llama = await Llama.load(kv, { device });
+    const thrown = new Error("a callback's own");
+    for (const [name, call] of CALLBACKS) {
+      const promise = new RegExp(
+        `^${name}: must not return a promise, which nobody waits for; give a function that is not async$`,
+      );
+      for (const callback of [
+        async () => {},
+        async () => Promise.reject(thrown),
+        () => new Promise(() => {}),
+        () => thenable((_, reject) => reject(thrown)),
+        () =>
+          thenable(() => {
+            throw thrown;
+          }),
+      ]) {
+        await refused(call(llama, callback as never), "request", promise);
+      }
+      const own = (): never => {
+        throw thrown;
+      };
+      await call(llama, own as never).then(
+        () => assert.unreachable(`${name}: nothing was thrown`),
+        (error: unknown) => assert.is(error, thrown, name),
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve)); // rejections that nobody has seen are told by then
+    assert.equal(unhandled, []);
+    nothingHeld(llama.engine.memory, "after callbacks");
+  },
+);
 
 tests("a list of two thousand million holes is refused at the first, wherever ids are read", async () => {
   using llama = await Llama.load(kv, { device });

@@ -12,7 +12,7 @@ import { checkOptions } from "../text/options.ts";
 export async function requestDevice(options: { adapter?: string } = {}): Promise<DeviceHandle> {
   const { adapter: wanted } = checkOptions<{ adapter?: string; log?: unknown }>(options, {
     adapter: "text",
-    log: "function",
+    log: "callback",
   });
   const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!gpu) {

@@ -54,9 +54,16 @@ export function checkName(name: string, describe: string): void {
 
 /**
  * Gives bytes `start` to `end` of a file, at least one, all inside it; fewer where the file has ended before. `room()` is
- * memory of that length, to be filled and answered; who holds the bytes already answers those.
+ * memory of that length, to be filled and answered; who holds the bytes already answers those. `into`: that memory, where the
+ * reader gave it.
  */
-export type Fill = (start: number, end: number, room: () => Uint8Array, signal?: AbortSignal) => Promise<Uint8Array>;
+export type Fill = (
+  start: number,
+  end: number,
+  room: () => Uint8Array,
+  signal?: AbortSignal,
+  into?: Uint8Array,
+) => Promise<Uint8Array>;
 
 /** A ByteSource of `size` bytes that `fill` gives; what `read` promises is checked here. */
 export function byteSource(name: string, size: number, fill: Fill): ByteSource {
@@ -69,7 +76,7 @@ export function byteSource(name: string, size: number, fill: Fill): ByteSource {
       const length = end - start;
       if (length === 0) return new Uint8Array(0);
       const room = () => (into && into.byteLength >= length ? into.subarray(0, length) : new Uint8Array(length));
-      const bytes = await fill(start, end, room, signal);
+      const bytes = await fill(start, end, room, signal, into);
       checkAborted(signal, `reading ${name}`);
       if (bytes.byteLength !== length) throw shortRead(name, start, end, bytes.byteLength);
       return bytes;

@@ -4,6 +4,7 @@
 import type { AdapterInfo, DeviceHandle } from "../device/handle.ts";
 import { LlariatError, checkAborted, printable } from "../error.ts";
 import { onAbort } from "../text/abort.ts";
+import { messageOf } from "../text/wording.ts";
 
 /** A try to go on after a device was lost. */
 export interface Reload {
@@ -150,7 +151,7 @@ export class Placement<E extends Closable> {
         const lost = await this.causes(error);
         this.#release();
         if (signal?.aborted || (reason === undefined && !lost)) throw error;
-        reason = lost ? this.#place!.lost! : error instanceof Error ? error.message : String(error);
+        reason = lost ? this.#place!.lost! : messageOf(error);
         cause = error;
       }
     }

@@ -16,7 +16,10 @@ export type Ids = ArrayLike<number> | ArrayLike<bigint>;
 /** Text, chat messages, or token ids taken as they are. */
 export type Prompt = string | readonly Message[] | Ids;
 
-/** Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these defaults. */
+/**
+ * Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these
+ * defaults. Nobody waits for the callbacks: one that returns a promise ends the request, as one that throws does.
+ */
 export interface GenerateOptions extends SamplingOptions {
   /**
    * Most tokens to generate; exactly this many with `ignoreEos`. Default: 256, or what is left of the context that the RoPE
@@ -83,8 +86,8 @@ export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
   chat: "object",
   reusePrefix: "flag",
   speculate: "any",
-  onAllocate: "function",
-  onPrefill: "function",
+  onAllocate: "callback",
+  onPrefill: "callback",
   temperature: "any",
   topK: "any",
   topP: "any",

@@ -58,7 +58,7 @@ const instances = new Map<string, GPU>();
  * or if there is none at all; the sentence says what to install.
  */
 export async function requestDevice(given: DeviceOptions = {}): Promise<GpuHandle> {
-  const options = checkOptions<DeviceOptions>(given, { adapter: "text", profiling: "flag", log: "function" });
+  const options = checkOptions<DeviceOptions>(given, { adapter: "text", profiling: "flag", log: "callback" });
   const wanted = options.adapter ?? (process.env["LLARIAT_ADAPTER"] || undefined);
   const create = await loadDawn();
   const flags = options.profiling ? ["disable-dawn-features=timestamp_quantization"] : [];
@@ -69,9 +69,10 @@ export async function requestDevice(given: DeviceOptions = {}): Promise<GpuHandl
     throw new LlariatError("device", `${facts.name}: Dawn cannot open it: ${(cause as Error).message}`, { cause });
   });
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
-  void device.lost.then(({ reason, message }) => {
+  const told = device.lost.then(({ reason, message }) => {
     if (reason !== "destroyed") log(`the GPU device was lost (${facts.name}): ${message}; load the model again`);
   });
+  told.catch(() => {}); // there is nobody whom a log that throws could be told
   if (facts.isSoftware) {
     const faster = fasterAdvice(process.platform, /swiftshader/i.test(facts.name));
     notes.push(`${facts.name} is a software adapter, the CPU computes; ${faster}`);

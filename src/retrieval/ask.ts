@@ -1,6 +1,7 @@
 // ask.ts — one question to an engine, and several at a time.
 
 import { LlariatError } from "../error.ts";
+import { messageOf } from "../text/wording.ts";
 import type { Answer, Engine } from "./engine.ts";
 import { judge } from "./judge.ts";
 import type { Prompt } from "./prompts/index.ts";
@@ -64,8 +65,7 @@ export async function ask(
     return { attempt, answer };
   } catch (error) {
     if (signal?.aborted || (error instanceof LlariatError && FATAL.has(error.code))) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    return { attempt: { ...base, text: "", found: false, alone: false, exact: false, error: message } };
+    return { attempt: { ...base, text: "", found: false, alone: false, exact: false, error: messageOf(error) } };
   }
 }
 

@@ -153,7 +153,7 @@ export async function effectiveContext(
   given: EffectiveSettings,
   also: EffectiveOptions = {},
 ): Promise<EffectiveContext> {
-  const options = checkOptions<EffectiveOptions>(also, { onProgress: "function", signal: "signal" });
+  const options = checkOptions<EffectiveOptions>(also, { onProgress: "callback", signal: "signal" });
   checkEngine(engine);
   const settings = { window: 0, ...checkEffective(given) };
   checkEffective({ window: settings.window }); // left out

@@ -4,7 +4,7 @@
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeAngles, RopeChoice } from "../rope/index.ts";
 import { isObject } from "../text/json.ts";
-import { reading } from "../text/options.ts";
+import { atOnce, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import { logProbability } from "../generate/sample.ts";
 
@@ -73,13 +73,22 @@ export function checkEngine(engine: unknown): void {
 
 /** @throws LlariatError("tokenizer") if the engine cannot count. */
 export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
-  if (count) return count;
-  const { tokenizer } = engine;
-  if (tokenizer) return (text) => tokenizer.encode(text).length;
+  if (count) {
+    const counted = atOnce("countTokens", count);
+    return (text) => wholeCount("countTokens", counted(text));
+  }
+  const tokenizer = reading("engine.tokenizer", () => engine.tokenizer);
+  const encode = (text: string) => reading("engine.tokenizer", () => tokenizer!.encode(text).length);
+  if (tokenizer) return (text) => wholeCount("engine.tokenizer", encode(text));
   throw new LlariatError(
     "tokenizer",
     "prompts are built to a length in tokens and this engine has no tokenizer; give countTokens, or the model's tokenizer",
   );
+}
+
+function wholeCount(subject: string, count: unknown): number {
+  if (Number.isSafeInteger(count) && (count as number) >= 0) return count as number;
+  throw new LlariatError("request", `must count a text's tokens, got ${display(count)}`, { subject });
 }
 
 /** Tokens the model was trained for. @throws LlariatError("request") if neither the caller nor the engine says. */

@@ -115,7 +115,7 @@ export async function perplexity(
   also: PerplexityOptions = {},
 ): Promise<Perplexity> {
   const settings = checkOptions<PerplexitySettings>(given, KINDS);
-  const options = checkOptions<PerplexityOptions>(also, { onProgress: "function", signal: "signal" });
+  const options = checkOptions<PerplexityOptions>(also, { onProgress: "callback", signal: "signal" });
   reading("windows", () => checkWindows(settings));
   const { windows, stride = 256, maxTokens = Infinity, name = "text" } = settings;
   if (reading("engine", () => typeof engine.score !== "function" && typeof engine.logits !== "function")) {

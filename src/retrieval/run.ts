@@ -34,7 +34,7 @@ export interface Progress {
 
 /** What goes with a run besides its settings. */
 export interface RunOptions {
-  /** Called after each change of a cell. */
+  /** Called after each change of a cell. Nobody waits for it: one that returns a promise ends the run, as one that throws does. */
   readonly onProgress?: (progress: Progress) => void;
   /** Called with the report so far after every cell, and before an abort is thrown: write it where `resume` will find it. */
   readonly onSave?: (report: Report) => void | Promise<void>;
@@ -46,7 +46,7 @@ export interface RunOptions {
 }
 
 const RUN_OPTIONS: Kinds<RunOptions> = {
-  onProgress: "function",
+  onProgress: "callback",
   onSave: "function",
   resume: "object",
   signal: "signal",

@@ -1,13 +1,13 @@
 // options.ts — the options of a public call, checked before anything starts: known names only, each of its kind.
 
-import { LlariatError } from "../error.ts";
+import { type ErrorCode, LlariatError } from "../error.ts";
 import { isSignal } from "./abort.ts";
 import { isObject } from "./json.ts";
 import { display, nearest, said, short } from "./wording.ts";
 
 /**
  * What an option must be, as far as one can see without knowing what it is for; a list holds the words that it may be.
- * `any`: whoever reads it checks it.
+ * `callback`: a function whose end nobody waits for (`atOnce`). `any`: whoever reads it checks it.
  */
 export type Kind = "any" | keyof typeof NEEDED | readonly string[];
 
@@ -19,6 +19,7 @@ const NEEDED = {
   text: "a text",
   list: "a list without holes",
   function: "a function",
+  callback: "a function",
   object: "an object",
   signal: "an AbortSignal",
   device: "a GPUDevice",
@@ -56,7 +57,7 @@ export function checkOptions<Options extends object>(
       if (kind !== "any" && !reading(at(name), () => isOf(value, kind))) {
         throw new LlariatError("request", `must be ${needed(kind)}, got ${display(value)}`, { subject: at(name) });
       }
-      copy[name] = value;
+      copy[name] = kind === "callback" ? atOnce(at(name), value as (...args: unknown[]) => unknown) : value;
     }
     return copy as Options;
   });
@@ -80,15 +81,34 @@ export function checkWhole(
 
 /**
  * Runs what reads a value of the caller's, whose getters, iterators and conversions may throw anything.
- * @throws LlariatError as it comes; anything else as LlariatError("request") that names `subject`.
+ * @throws LlariatError as it comes; anything else as LlariatError `code` that names `subject`.
  */
-export function reading<T>(subject: string, read: () => T): T {
+export function reading<T>(subject: string, read: () => T, code: ErrorCode = "request"): T {
   try {
     return read();
   } catch (cause) {
     if (cause instanceof LlariatError) throw cause;
-    throw new LlariatError("request", `cannot be read: ${said(cause)}`, { subject, cause });
+    throw new LlariatError(code, `cannot be read: ${said(cause)}`, { subject, cause });
   }
+}
+
+/**
+ * A function of the caller's that has done its work when it returns. A promise would be waited for by nobody, and its rejection
+ * would end the process: one that comes back is refused, whatever becomes of it.
+ * @throws LlariatError("request") naming `subject`; what the function throws.
+ */
+export function atOnce<Args extends unknown[], Answer>(
+  subject: string,
+  call: (...args: Args) => Answer,
+): (...args: Args) => Answer {
+  return (...args) => {
+    const answer = call(...args);
+    if (typeof answer !== "object" || answer === null) return answer;
+    if (typeof reading(subject, () => (answer as { readonly then?: unknown }).then) !== "function") return answer;
+    Promise.resolve(answer).catch(() => {});
+    const advice = "give a function that is not async";
+    throw new LlariatError("request", "must not return a promise, which nobody waits for", { subject, advice });
+  };
 }
 
 const needed = (kind: Exclude<Kind, "any">): string => {
@@ -105,6 +125,7 @@ function isOf(value: unknown, kind: Exclude<Kind, "any">): boolean {
     case "list":
       return Array.isArray(value) && isWhole(value);
     case "function":
+    case "callback":
       // A class is called with `new` only.
       return typeof value === "function" && !/^class\b/.test(Function.prototype.toString.call(value));
     case "object":

@@ -13,14 +13,17 @@ export function display(value: unknown): string {
   }
 }
 
-/** What an error says, or whatever else was thrown. */
-export function said(thrown: unknown): string {
+/** What an error says, or whatever else was thrown; itself never an error. */
+export function messageOf(thrown: unknown): string {
   try {
-    return short(thrown instanceof Error ? thrown.message : display(thrown));
+    return thrown instanceof Error && typeof thrown.message === "string" ? thrown.message : display(thrown);
   } catch {
     return "an error that cannot be read";
   }
 }
+
+/** The same, cut for a sentence. */
+export const said = (thrown: unknown): string => short(messageOf(thrown));
 
 /** A name from a file, cut for a sentence. */
 export const short = (name: string) => (name.length > 200 ? `${name.slice(0, 200)}…` : name);

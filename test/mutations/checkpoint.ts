@@ -23,6 +23,15 @@ export const checkpoint: readonly Mutation[] = [
     ["read: at the place where it happens to lie", "new Uint8Array(await tensor.source.read(tensor.start, tensor.end, signal))", "await tensor.source.read(tensor.start, tensor.end, signal)"],
     ["read: F16 taken for BF16", 'tensor.dtype === "F16" ? widenF16 : widenBF16', 'tensor.dtype === "BF16" ? widenF16 : widenBF16'],
   ]),
+  ...of("src/checkpoint/callers.ts", ["checkpoint/callers"], [
+    ["callers: an error of the caller's is wrapped", "    if (cause instanceof LlariatError) throw cause;\n", ""],
+    ["callers: any size", "Number.isSafeInteger(size) && (size as number) >= 0", "true"],
+    ["callers: a list of anything", '        if (typeof name !== "string") throw', '        if (name === undefined) throw'],
+  ]),
+  ...of("src/text/options.ts", ["misuse"], [
+    ["options: a promise of a callback is left alone", "    Promise.resolve(answer).catch(() => {});\n", ""],
+    ["options: an async callback passes", "const answer = call(...args);\n", "const answer = call(...args);\n    if (answer instanceof Promise) return answer;\n"],
+  ]),
   ...of("src/checkpoint/shards.ts", SHARDS, [
     ["shards: a path out of the folder", 'typeof shard !== "string" || !isPlainName(shard) ||', 'typeof shard !== "string" ||'],
     ["shards: the last of two tensors wins", "new Map([...absent, ...doubled])", "absent"],

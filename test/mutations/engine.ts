@@ -105,7 +105,7 @@ export const engine: readonly Mutation[] = [
     ["placement: a first load has one try", "(reason === undefined && !lost)", "reason === undefined"],
     ["placement: a first load that cannot succeed is tried again", "(reason === undefined && !lost)", "(reason === undefined && !lost && cause)"],
     ["placement: a load that is aborted is tried again", "if (signal?.aborted || (reason", "if ((reason"],
-    ["placement: the reason is what the loss broke", "reason = lost ? this.#place!.lost! : error instanceof Error ? error.message : String(error);", "reason = error instanceof Error ? error.message : String(error);"],
+    ["placement: the reason is what the loss broke", "reason = lost ? this.#place!.lost! : messageOf(error);", "reason = messageOf(error);"],
     ["placement: why it is away is forgotten", "    this.#reason = reason;\n", ""],
     ["placement: a device that is away counts as there", "return this.#place?.placed === undefined || this.#place.lost !== undefined;", "return this.#place?.lost !== undefined;"],
   ]),

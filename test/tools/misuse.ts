@@ -24,6 +24,15 @@ const boom = (): never => {
   throw new TypeError("boom");
 };
 
+/** What a callback throws is its call's error, as it is. */
+const THROWN = new Error("a callback's own");
+
+const named = (name: string, value: unknown): unknown => ({ [name]: value });
+
+/** What `await` takes for a promise. */
+export const thenable = (then: (resolve: unknown, reject: (reason: unknown) => void) => void): unknown =>
+  named("then", then);
+
 /** A proxy that throws at every touch. */
 const hostile = (): unknown =>
   new Proxy(
@@ -72,6 +81,12 @@ const BAD: readonly Bad[] = [
   ["conversions that throw", () => ({ toString: boom, valueOf: boom, [Symbol.toPrimitive]: boom })],
   ["toJSON that throws", () => ({ toJSON: boom })],
   ["a function", () => () => undefined],
+  ["a function that throws", () => () => { throw THROWN; }], // prettier-ignore
+  ["an async function", () => async () => undefined],
+  ["an async function that rejects", () => async () => Promise.reject(new TypeError("boom"))],
+  ["a function that promises without end", () => () => new Promise(() => {})],
+  ["a function that gives what cannot be read", () => hostile],
+  ["a function that gives no promise", () => () => thenable(boom)],
   ["a class", () => EventTarget],
   ["a date of nothing", () => new Date(NaN)],
   ["an expression", () => /x/],
@@ -227,7 +242,7 @@ export async function misuse(
       await ended(Promise.resolve().then(() => target.call(...(args as never[]))));
       accepted++;
     } catch (error) {
-      if (error instanceof LlariatError && error.message.length < 2000) refused++;
+      if (error === THROWN || (error instanceof LlariatError && error.message.length < 2000)) refused++;
       else faults.push(`${where}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
   }
