@@ -48,6 +48,7 @@ const ROOMS = [
   "src/generate",
   "src/platform.ts",
   "src/index.ts",
+  "src/server",
   "src/retrieval",
   "src/browser",
   "src/node",

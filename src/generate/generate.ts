@@ -61,7 +61,7 @@ async function* run(
   const generation = new Generation(context, prompt, options);
   begun.generation = generation;
   try {
-    generation.start();
+    await generation.start();
     for (;;) {
       const piece = await generation.pieces.next();
       if (!piece) return generation.completion();
@@ -124,7 +124,9 @@ class Generation {
   readonly #top: number;
   readonly #stop: StopMatcher;
   readonly #decoder: TextStream | undefined;
-  readonly #sequence: Sequence;
+  readonly #scheduler: RequestContext["scheduler"];
+  /** Opened by `start`. */
+  #sequence: Sequence | undefined;
   readonly #speculation: Speculation | undefined;
   /** Prompt and answer so far. The sequence has not been fed the last token yet, and may have been fed a draft. */
   readonly #tokens: number[];
@@ -139,15 +141,16 @@ class Generation {
   /** The next turn waits for the consumer. */
   #rests = false;
 
-  /** Checks everything that can be checked; opens a sequence, which takes no memory yet. */
+  /** Checks everything that can be checked; nothing is taken yet. */
   constructor(context: RequestContext, prompt: Prompt, given: GenerateOptions) {
     const options = checkRequest(given);
     const { scheduler, tokenizer, generation } = context;
-    const { config, memory } = scheduler.engine;
+    const { config } = scheduler.engine;
+    this.#scheduler = scheduler;
     this.#options = options;
     this.#sampling = samplingOptions(options, generation, config.vocab);
     this.#request = readRequest(context, prompt, options);
-    const { ids, rope, capacity, meaning, planned } = this.#request;
+    const { ids } = this.#request;
     const stops = stopStrings(options);
     if (stops.length > 0 && !tokenizer) {
       const problem = `there is no text to look at: ${context.tokenizerProblem!.message}`;
@@ -165,21 +168,22 @@ class Generation {
     const specials = (tokenizer?.specialIds ?? []).map((id) => [id, tokenizer!.idToToken(id) ?? ""] as const);
     this.#named = new Map(specials.filter(([, name]) => name && stops.some((stop) => stop.includes(name))));
     checkAborted(options.signal, WHAT);
-    options.onAllocate?.({ tokens: capacity, kvBytes: memory.bytes(capacity) });
-    const shared = options.reusePrefix !== false;
     this.#tokens = [...ids];
     const { speculate = false } = options;
     this.#speculation = speculate === false ? undefined : new Speculation(speculate === true ? {} : speculate);
     this.#speculation?.push(ids);
-    this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared });
     this.pieces = new Queue(AHEAD, () => this.#resume());
   }
 
-  /** Hands the prompt to the scheduler. */
-  start(): void {
-    const { ids } = this.#request;
-    const { signal, onPrefill } = this.#options;
+  /** Asks `onAllocate`, opens a sequence, which takes no memory yet, and hands the prompt to the scheduler. */
+  async start(): Promise<void> {
+    const { ids, rope, capacity, meaning, planned } = this.#request;
+    const { signal, onPrefill, onAllocate, reusePrefix } = this.#options;
+    const scheduler = this.#scheduler;
+    const leave = onAllocate?.({ tokens: capacity, kvBytes: scheduler.engine.memory.bytes(capacity) });
+    if (leave !== undefined) await Promise.resolve(leave);
     checkAborted(signal, WHAT); // perhaps by onAllocate
+    this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared: reusePrefix !== false });
     this.#over = onAbort(signal, () => this.#fail(aborted(signal!, WHAT)));
     this.#sequence.submit({
       ...this.#turn(ids),
@@ -195,7 +199,7 @@ class Generation {
   close(): void {
     this.#over();
     this.#forget(this.#tokens.length);
-    this.#sequence.close();
+    this.#sequence?.close();
   }
 
   #fail(reason: unknown): void {
@@ -206,7 +210,7 @@ class Generation {
   #resume(): void {
     if (!this.#rests) return;
     this.#rests = false;
-    this.#sequence.submit(this.#next());
+    this.#sequence!.submit(this.#next());
   }
 
   /** Ids that must not come yet. */
@@ -249,7 +253,7 @@ class Generation {
    * what to feed next: nothing at the end, or while nobody reads.
    */
   #take(rows: readonly Output[]): Turn | undefined {
-    const [sequence, tokens] = [this.#sequence, this.#tokens];
+    const [sequence, tokens] = [this.#sequence!, this.#tokens];
     const { length } = tokens;
     if (length === this.#request.ids.length) sequence.publish(); // the prompt, for whoever begins with it while this one generates
     let [over, unsure, accepted] = [false, false, 0];
@@ -278,7 +282,7 @@ class Generation {
 
   /** Forgets what was fed beyond these tokens: a draft that was not drawn, which nobody else is to know of either. */
   #forget(kept: number): void {
-    if (this.#sequence.tokens.length > kept) this.#sequence.rewind(kept);
+    if (this.#sequence && this.#sequence.tokens.length > kept) this.#sequence.rewind(kept);
   }
 
   /** Draws the next token and hands it over; whether it is the last. */

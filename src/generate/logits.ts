@@ -19,10 +19,14 @@ export interface LogitsOptions {
 }
 
 /** Options of `score`. */
-export type ScoreOptions = Omit<LogitsOptions, "rows" | "positions">;
+export interface ScoreOptions extends Omit<LogitsOptions, "rows" | "positions"> {
+  /** Called with the logits [vocab] after ids[position], for each position but the last; the row is overwritten later. */
+  readonly onLogits?: (position: number, row: Float32Array) => void;
+}
 
-const SCORE_OPTIONS: Kinds<ScoreOptions> = { ropeScaling: "any", signal: "signal" };
-const LOGITS_OPTIONS: Kinds<LogitsOptions> = { ...SCORE_OPTIONS, rows: ["all", "last"], positions: "any" };
+const COMMON: Kinds<Omit<LogitsOptions, "rows" | "positions">> = { ropeScaling: "any", signal: "signal" };
+const SCORE_OPTIONS: Kinds<ScoreOptions> = { ...COMMON, onLogits: "function" };
+const LOGITS_OPTIONS: Kinds<LogitsOptions> = { ...COMMON, rows: ["all", "last"], positions: "any" };
 
 /**
  * Logits of a prompt, computed in one pass with nothing cached before: Float32Array [ids.length or 1, vocab], the
@@ -70,7 +74,7 @@ export async function score(
 ): Promise<Float64Array> {
   const { scheduler } = context;
   const { maxOutputs } = scheduler.engine;
-  const { ropeScaling, signal } = checkOptions<ScoreOptions>(options, SCORE_OPTIONS);
+  const { ropeScaling, signal, onLogits } = checkOptions<ScoreOptions>(options, SCORE_OPTIONS);
   const tokens = promptIds(context, ids);
   const rope = parseRopeScaling(ropeScaling, context.rope);
   const n = tokens.length;
@@ -81,7 +85,10 @@ export async function score(
     for (let first = 0; first < n - 1; first += maxOutputs) {
       const chunk = tokens.subarray(first, Math.min(first + maxOutputs, n - 1));
       const rows = await sequence.feed(chunk, { rows: "all", signal });
-      rows.forEach((row, i) => (scores[first + i] = logProbability(row as Float32Array, tokens[first + i + 1])));
+      rows.forEach((row, i) => {
+        onLogits?.(first + i, row as Float32Array);
+        scores[first + i] = logProbability(row as Float32Array, tokens[first + i + 1]);
+      });
     }
     return scores;
   } finally {

@@ -49,6 +49,7 @@ export interface GenerateOptions extends SamplingOptions {
   /** Template name, tools and variables for chat messages; whether the last one is to be continued (ChatOptions). */
   readonly chat?: {
     readonly templateName?: string;
+    readonly addGenerationPrompt?: boolean;
     readonly continueFinalMessage?: boolean | string;
     readonly tools?: unknown[];
     readonly variables?: Record<string, unknown>;
@@ -63,9 +64,10 @@ export interface GenerateOptions extends SamplingOptions {
   readonly speculate?: boolean | SpeculateOptions;
   /**
    * Called once, before anything is allocated, with the tokens that prompt and answer may have together and the bytes of
-   * their keys and values. What it throws ends the request.
+   * their keys and values. What it throws ends the request. A promise is waited for, so that a queue may stand here; it should
+   * end with the signal.
    */
-  readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => void;
+  readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => unknown;
   /** Called after each chunk of the prompt with the tokens computed so far; the last chunk of these may still be under way. */
   readonly onPrefill?: (done: number, total: number) => void;
 }

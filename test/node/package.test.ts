@@ -38,11 +38,12 @@ test("every file that package.json points to is built", () => {
 
 test("plain Node imports the entry points by name, and the command runs", () => {
   const program = `
-    const [llariat, kernels, tokenizer] = await Promise.all(["llariat", "llariat/kernels", "llariat/tokenizer"].map((name) => import(name)));
-    console.log(typeof llariat.Llama.load, typeof llariat.LlariatError, Object.keys(kernels).length > 5, typeof tokenizer.Tokenizer);`;
+    const names = ["llariat", "llariat/kernels", "llariat/tokenizer", "llariat/server"];
+    const [llariat, kernels, tokenizer, server] = await Promise.all(names.map((name) => import(name)));
+    console.log(typeof llariat.Llama.load, typeof llariat.LlariatError, Object.keys(kernels).length > 5, typeof tokenizer.Tokenizer, typeof server.serve);`;
   assert.equal(run(["--input-type=module", "--eval", program]), {
     status: 0,
-    output: "function function true function\n",
+    output: "function function true function function\n",
   });
   assert.equal(run(["dist/src/cli/index.js", "--version"]), {
     status: 0,

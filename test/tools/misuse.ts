@@ -15,6 +15,7 @@ import {
   viaUrl,
 } from "../../src/retrieval/index.ts";
 import { parseRope, parseRopeScaling } from "../../src/rope/index.ts";
+import { serve } from "../../src/server/index.ts";
 import { whole } from "./random.ts";
 
 /** A wrong value and how to tell which in a failure. */
@@ -150,8 +151,8 @@ function targets(llama: Llama, device: GPUDevice, folder: string): readonly Targ
     { name: "generate", args: () => ["x", { ...once }], options: 1, names: GENERATE.split(" "), call: (p, o) => pipe(llama.generate(p, o)), weight: 6 },
     { name: "completions", args: () => ["x", { ...once, n: 2 }], options: 1, names: [...GENERATE.split(" "), "n"], call: (p, o) => llama.completions(p, o), weight: 3 },
     { name: "logits", args: () => [[1, 2], {}], options: 1, names: ["rows", "ropeScaling", "positions", "signal"], call: (p, o) => llama.logits(p, o), weight: 4 },
-    { name: "score", args: () => [[1, 2], {}], options: 1, names: ["ropeScaling", "signal"], call: (p, o) => llama.score(p, o), weight: 3 },
     { name: "embed", args: () => [["x", [1, 2]], {}], options: 1, names: "pooling normalize ropeScaling ropeLength allowBeyond chat signal".split(" "), call: (p, o) => llama.embed(p, o), weight: 4 },
+    { name: "score", args: () => [[1, 2], {}], options: 1, names: ["ropeScaling", "signal", "onLogits"], call: (p, o) => llama.score(p, o), weight: 3 },
     { name: "encode", args: () => ["x", {}], options: 1, names: ["addSpecialTokens", "parseSpecial"], call: (p, o) => tokenizer.encode(p, o), weight: 2 },
     { name: "encodeWithOffsets", args: () => ["x", {}], options: 1, names: ["unit"], call: (p, o) => tokenizer.encodeWithOffsets(p, o), weight: 1 },
     { name: "decode", args: () => [[1, 2], {}], options: 1, names: ["skipSpecialTokens"], call: (p, o) => tokenizer.decode(p, o), weight: 2 },
@@ -161,6 +162,7 @@ function targets(llama: Llama, device: GPUDevice, folder: string): readonly Targ
     { name: "perplexity", args: () => [{ score: boomed }, { text: [1, 2, 3], windows: [2] }], options: 1, names: ["text", "name", "windows", "stride", "ropeScalings", "maxTokens"], call: (e, o) => perplexity(e, o), weight: 2 },
     { name: "perplexity, its run", args: () => [{ score: boomed }, { text: [1, 2, 3], windows: [2] }, {}], options: 2, names: ["onProgress", "signal"], call: (e, s, o) => perplexity(e, s, o), weight: 1 },
     { name: "effectiveContext", args: () => [engine, { window: 200, points: 2, tries: 1 }], options: 1, names: "window points tries least ropeScalings answerRoom fit seed batch countTokens".split(" "), call: (e, o) => effectiveContext(e, o), weight: 2 },
+    { name: "serve", args: () => [{ models: { m: llama } }], options: 0, names: "models apiKey maxConcurrent queue maxBodyBytes keepAliveMs cors hosts maxFailures onError".split(" "), call: (o) => serve(o), weight: 2 },
     { name: "viaUrl", args: () => [{ url: "http://127.0.0.1:1" }], options: 0, names: "url model key tokenizer rope retries pauseMs fetch".split(" "), call: (o) => viaUrl(o), weight: 1 },
     { name: "urlFiles", args: () => ["http://127.0.0.1:1", {}], options: 1, names: ["headers", "names", "fetch"], call: (u, o) => urlFiles(u, o), weight: 1 },
     { name: "memoryFiles", args: () => [{ a: "x" }], options: 0, names: ["a"], call: (o) => memoryFiles(o), weight: 1 },
