@@ -61,7 +61,6 @@ tests("what is no file, no setting and no number is refused by name at the small
 
 /** Calls that take a callback: how each is called with one, and its name. */
 const CALLBACKS: readonly (readonly [name: string, call: (llama: Llama, callback: never) => Promise<unknown>])[] = [
-  ["onAllocate", (llama, onAllocate) => llama.complete([1, 2], { maxNewTokens: 1, onAllocate })],
   ["onPrefill", (llama, onPrefill) => llama.complete([1, 2], { maxNewTokens: 1, onPrefill })],
   ["onPrefill", (llama, onPrefill) => llama.completions([1, 2], { n: 2, maxNewTokens: 1, onPrefill })],
   ["onConfig", async (_, onConfig) => (await Llama.load(kv, { device, onConfig })).close()],

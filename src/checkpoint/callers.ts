@@ -1,8 +1,8 @@
 // callers.ts — a FileSet of the caller's: what its functions throw, or answer against their contract, is an error that
 // names the file; what never answers ends by the signal.
 
-import { LlariatError, aborted, checkAborted } from "../error.ts";
-import { onAbort } from "../text/abort.ts";
+import { LlariatError, checkAborted } from "../error.ts";
+import { orAborted } from "../text/abort.ts";
 import { isObject } from "../text/json.ts";
 import { reading } from "../text/options.ts";
 import { display, said } from "../text/wording.ts";
@@ -87,17 +87,11 @@ const pick = ({ name, size, read }: Readonly<Record<string, unknown>>) => ({ nam
 async function answered<T>(what: string, ask: () => Promise<T> | T, signal: AbortSignal | undefined): Promise<T> {
   const doing = `reading ${what}`;
   checkAborted(signal, doing);
-  let over = (): void => {};
   try {
-    const fired = new Promise<never>((_, reject) => {
-      over = onAbort(signal, () => reject(aborted(signal!, doing)));
-    });
-    return await Promise.race([ask(), fired]);
+    return await orAborted(ask(), signal, doing);
   } catch (cause) {
     if (cause instanceof LlariatError) throw cause;
     throw new LlariatError("source", `cannot be read: ${said(cause)}`, { subject: what, cause });
-  } finally {
-    over();
   }
 }
 

@@ -5,7 +5,7 @@ import { CANDIDATES, type Candidates } from "../../kernels/index.ts";
 import type { Output, Sequence, Turn } from "../engine/sequence.ts";
 import { LlariatError, aborted, checkAborted } from "../error.ts";
 import { dependsOnLength, describeRope, effectiveLength } from "../rope/index.ts";
-import { onAbort } from "../text/abort.ts";
+import { onAbort, orAborted } from "../text/abort.ts";
 import { checkOptions, checkWhole } from "../text/options.ts";
 import { type TextStream, continuation } from "./continuation.ts";
 import { GENERATE_OPTIONS, type GenerateOptions, type Piece, type Prompt, type RequestContext } from "./options.ts";
@@ -181,7 +181,7 @@ class Generation {
     const { signal, onPrefill, onAllocate, reusePrefix } = this.#options;
     const scheduler = this.#scheduler;
     const leave = onAllocate?.({ tokens: capacity, kvBytes: scheduler.engine.memory.bytes(capacity) });
-    if (leave !== undefined) await Promise.resolve(leave);
+    if (leave !== undefined) await orAborted(leave, signal, WHAT);
     checkAborted(signal, WHAT); // perhaps by onAllocate
     this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared: reusePrefix !== false });
     this.#over = onAbort(signal, () => this.#fail(aborted(signal!, WHAT)));

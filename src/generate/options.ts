@@ -18,7 +18,7 @@ export type Prompt = string | readonly Message[] | Ids;
 
 /**
  * Options of one request. What is left out comes from the checkpoint's generation_config.json, then from these
- * defaults. Nobody waits for the callbacks: one that returns a promise ends the request, as one that throws does.
+ * defaults. Nobody waits for `onPrefill`: one that returns a promise ends the request, as one that throws does.
  */
 export interface GenerateOptions extends SamplingOptions {
   /**
@@ -64,8 +64,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly speculate?: boolean | SpeculateOptions;
   /**
    * Called once, before anything is allocated, with the tokens that prompt and answer may have together and the bytes of
-   * their keys and values. What it throws ends the request. A promise is waited for, so that a queue may stand here; it should
-   * end with the signal.
+   * their keys and values. What it throws ends the request. A promise is waited for, until the signal fires, so that a
+   * queue may stand here.
    */
   readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => unknown;
   /** Called after each chunk of the prompt with the tokens computed so far; the last chunk of these may still be under way. */
@@ -88,7 +88,7 @@ export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
   chat: "object",
   reusePrefix: "flag",
   speculate: "any",
-  onAllocate: "callback",
+  onAllocate: "function",
   onPrefill: "callback",
   temperature: "any",
   topK: "any",

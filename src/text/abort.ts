@@ -1,5 +1,7 @@
 // abort.ts — waiting for a caller's signal.
 
+import { aborted } from "../error.ts";
+
 // Borrowed from the prototypes: only a real signal answers them, wherever it was made, and it may carry properties of the
 // same names that throw.
 const own = <T extends object>(prototype: T, name: keyof T): PropertyDescriptor =>
@@ -51,4 +53,23 @@ function listen(signal: AbortSignal): Waiting {
   waiting.set(signal, own);
   add.call(signal, "abort", fire, { once: true });
   return own;
+}
+
+/** What a promise of the caller's gives; LlariatError "aborted" as soon as the signal fires. `doing` ends its sentence. */
+export async function orAborted<T>(
+  promise: PromiseLike<T> | T,
+  signal: AbortSignal | undefined,
+  doing: string,
+): Promise<T> {
+  let over = (): void => {};
+  try {
+    const fired = new Promise<never>((_, reject) => {
+      const fire = () => reject(aborted(signal!, doing));
+      if (signal?.aborted) fire();
+      else over = onAbort(signal, fire);
+    });
+    return await Promise.race([promise, fired]);
+  } finally {
+    over();
+  }
 }

@@ -142,6 +142,29 @@ tests("what a request will take is said before it is taken", async () => {
   assert.equal(said, [{ tokens: 70, kvBytes: llama.kvBytes(70), before: 0 }]);
 });
 
+tests("what onAllocate returns is waited for, and its rejection and the signal end the wait", async () => {
+  using llama = await Llama.load(sweep, { device });
+  const order: string[] = [];
+  let open!: () => void;
+  const queue = new Promise<void>((resolve) => (open = resolve));
+  const onPrefill = (): void => void order.push("computed");
+  const done = llama.complete(ids(40), { ...asked, maxNewTokens: 2, onPrefill, onAllocate: () => queue });
+  await llama.complete(ids(3), { ...asked, maxNewTokens: 1 });
+  order.push("let in");
+  open();
+  await done;
+  assert.equal(order, ["let in", "computed"]);
+  const refusal = new Error("full");
+  const rejected = async (): Promise<never> => Promise.reject(refusal);
+  const failed = await llama.complete(ids(40), { ...asked, onAllocate: rejected }).catch((error: unknown) => error);
+  assert.is(failed, refusal);
+  const abort = new AbortController();
+  const waits = llama.complete(ids(40), { ...asked, signal: abort.signal, onAllocate: () => new Promise(() => {}) });
+  setImmediate(() => abort.abort());
+  await refused(waits, "aborted", /^aborted while computing a request/);
+  nothingHeld(llama.engine.memory);
+});
+
 tests("ids may be any list of whole numbers or bigints", async () => {
   const want = await tiny.complete([1, 27, 200], { ...asked, maxNewTokens: 3 });
   const lists: Prompt[] = [
