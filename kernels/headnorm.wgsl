@@ -9,7 +9,7 @@ override QKV_STRIDE: u32;
 override EPS: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read_write> qkv: array<f32>;
-@group(2) @binding(0) var<storage, read> weight: array<f32>;
+@group(1) @binding(8) var<storage, read> weight: array<f32>;
 
 @compute @workgroup_size(WG)
 fn headnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -8,7 +8,7 @@ override EPS: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<vec4f>;
-@group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+@group(1) @binding(8) var<storage, read> weight: array<vec4f>;
 
 @compute @workgroup_size(WG)
 fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -614,7 +614,7 @@ override QKV_STRIDE: u32;
 override EPS: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read_write> qkv: array<f32>;
-@group(2) @binding(0) var<storage, read> weight: array<f32>;
+@group(1) @binding(8) var<storage, read> weight: array<f32>;
 
 @compute @workgroup_size(WG)
 fn headnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -1057,7 +1057,7 @@ override EPS: f32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<vec4f>;
-@group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+@group(1) @binding(8) var<storage, read> weight: array<vec4f>;
 
 @compute @workgroup_size(WG)
 fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -1224,7 +1224,7 @@ fn topk(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 /** WGSL text of each part; it is appended after the kernel's own. */
 export const parts: Readonly<Record<PartName, string>> = {
   "formats/bf16": `// formats/bf16.wgsl — four bfloat16 in two u32, low half first. A bfloat16 is the upper half of an f32.
-@group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+@group(1) @binding(8) var<storage, read> weight: array<vec2<u32>>;
 const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f {
   let pairs = weight[i];
@@ -1234,7 +1234,7 @@ fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(
 `,
   "formats/f16": `// formats/f16.wgsl — four IEEE half floats in two u32, low half first. unpack2x16float is exact and core WGSL,
 // so no shader-f16 is needed to read them.
-@group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+@group(1) @binding(8) var<storage, read> weight: array<vec2<u32>>;
 const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f {
   let pairs = weight[i];
@@ -1243,15 +1243,15 @@ fn weight4(i: u32) -> vec4f {
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
   "formats/f32": `// formats/f32.wgsl — weights as they are: four f32 in a vec4.
-@group(2) @binding(0) var<storage, read> weight: array<vec4f>;
+@group(1) @binding(8) var<storage, read> weight: array<vec4f>;
 const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f { return weight[i]; }
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(i)); }
 `,
   "formats/q4_0": `// formats/q4_0.wgsl — 32 whole numbers of four bits share a scale in f16: 4 words of eight numbers, the first four in the low
 // halves of the bytes, the others in the high ones. q4_0.ts
-@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // of a block
-@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+@group(1) @binding(8) var<storage, read> weight: array<vec4<u32>>; // of a block
+@group(1) @binding(10) var<storage, read> scale: array<u32>; // of two blocks
 const BLOCK4 = 8u;
 fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
 // Numbers 4·high … 4·high + 3 of a word.
@@ -1267,8 +1267,8 @@ fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
 }
 `,
   "formats/q8_0": `// formats/q8_0.wgsl — 32 whole numbers of a byte share a scale in f16: 8 words, four numbers each, low byte first. q8_0.ts
-@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // half a block
-@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+@group(1) @binding(8) var<storage, read> weight: array<vec4<u32>>; // half a block
+@group(1) @binding(10) var<storage, read> scale: array<u32>; // of two blocks
 const BLOCK4 = 8u;
 fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
 fn numbers4(word: u32) -> vec4f {
@@ -1360,7 +1360,7 @@ fn value4(i: u32) -> vec4f {
 }
 `,
   "lib/bias": `// lib/bias.wgsl — a linear layer's bias, f32 [N].
-@group(2) @binding(1) var<storage, read> bias: array<f32>;
+@group(1) @binding(9) var<storage, read> bias: array<f32>;
 fn bias_at(column: u32) -> f32 { return bias[column]; }
 `,
   "lib/columns": `// lib/columns.wgsl — what a workgroup of matvec makes: OUTPUTS columns that follow each other. Columns beyond N repeat the last
@@ -1688,26 +1688,26 @@ export const declarations: Readonly<
   "attention_prefill_tiled": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"qkv"},{"group":1,"binding":3,"type":"read-only-storage","name":"values"},{"group":1,"binding":4,"type":"storage","name":"y"}],"overrides":["HALF","HEADS","KV_HEADS","QKV_STRIDE","KV_STRIDE","Y_STRIDE","SCALE"]},
   "embed": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"y"}],"overrides":["DIM4","ROW4","FIRST","ROWS","SCALE","WG"]},
   "gather": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM4","WG"]},
-  "headnorm": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"qkv"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["HEAD_DIM","HEADS","QKV_STRIDE","EPS","WG"]},
+  "headnorm": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"qkv"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["HEAD_DIM","HEADS","QKV_STRIDE","EPS","WG"]},
   "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS","WG"]},
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "matvec_rows": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","OF_OUTPUTS","WG"]},
   "pool": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM","STRIDE","WG","SPAN"]},
   "quantize": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"source"},{"group":1,"binding":1,"type":"storage","name":"weight"},{"group":1,"binding":2,"type":"storage","name":"scale"}],"overrides":["COLUMNS"]},
-  "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
+  "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEAD_DIM","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},
   "topk": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"logits"},{"group":1,"binding":1,"type":"storage","name":"candidates"}],"overrides":["VOCAB","LOGITS_STRIDE","CAPACITY","WG"]},
-  "formats/bf16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
-  "formats/f16": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
-  "formats/f32": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"}],"overrides":[]},
-  "formats/q4_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
-  "formats/q8_0": {"bindings":[{"group":2,"binding":0,"type":"read-only-storage","name":"weight"},{"group":2,"binding":2,"type":"read-only-storage","name":"scale"}],"overrides":[]},
+  "formats/bf16": {"bindings":[{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/f16": {"bindings":[{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/f32": {"bindings":[{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":[]},
+  "formats/q4_0": {"bindings":[{"group":1,"binding":8,"type":"read-only-storage","name":"weight"},{"group":1,"binding":10,"type":"read-only-storage","name":"scale"}],"overrides":[]},
+  "formats/q8_0": {"bindings":[{"group":1,"binding":8,"type":"read-only-storage","name":"weight"},{"group":1,"binding":10,"type":"read-only-storage","name":"scale"}],"overrides":[]},
   "cache/f16": {"bindings":[],"overrides":[]},
   "cache/f32": {"bindings":[],"overrides":[]},
   "cache/q8": {"bindings":[],"overrides":[]},
-  "lib/bias": {"bindings":[{"group":2,"binding":1,"type":"read-only-storage","name":"bias"}],"overrides":[]},
+  "lib/bias": {"bindings":[{"group":1,"binding":9,"type":"read-only-storage","name":"bias"}],"overrides":[]},
   "lib/columns": {"bindings":[],"overrides":[]},
   "lib/gated": {"bindings":[],"overrides":[]},
   "lib/heads": {"bindings":[],"overrides":[]},

@@ -44,8 +44,11 @@ export async function countCalls(device: GPUDevice, work: () => Promise<unknown>
 /** Microseconds between two looks at the stack: a token of 0.3 ms is seen six times. */
 const INTERVAL = 50;
 
-/** Nodes of a profile that are no JavaScript: waiting, and Node itself, such as its asking the device whether it is done. */
-const NOT_OURS = new Set(["(root)", "(idle)", "(program)"]);
+/**
+ * Nodes of a profile that are not our work: waiting, and Node itself, such as its asking the device whether it is done. `nap` is
+ * the sleep between two such questions (src/node/waiting.ts), which lasts as long as the device computes.
+ */
+const NOT_OURS = new Set(["(root)", "(idle)", "(program)", "nap"]);
 
 /** Milliseconds that JavaScript, or what it called, was on the stack of this thread while `work` went on. */
 export async function hostMs(work: () => Promise<unknown>): Promise<number> {

@@ -1,5 +1,5 @@
 // formats/bf16.wgsl — four bfloat16 in two u32, low half first. A bfloat16 is the upper half of an f32.
-@group(2) @binding(0) var<storage, read> weight: array<vec2<u32>>;
+@group(1) @binding(8) var<storage, read> weight: array<vec2<u32>>;
 const BLOCK4 = 1u;
 fn weight4(i: u32) -> vec4f {
   let pairs = weight[i];

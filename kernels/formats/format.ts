@@ -2,7 +2,7 @@
 //   const BLOCK4 = …u;                                        vec4 of weights that are multiplied at a time
 //   fn weight4(i: u32) -> vec4f                               four weights, vec4 i of the piece
 //   fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32      v · block i of the piece: Σ over BLOCK4 vec4
-// and the declarations of its tensors: group 2, any binding but 1, which is the bias.
+// and the declarations of its tensors: group 1, bindings from 8 on, but 9, which is the bias.
 
 import type { Tensor } from "../dispatch.ts";
 import type { PartName } from "../wgsl.ts";

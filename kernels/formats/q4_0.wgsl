@@ -1,7 +1,7 @@
 // formats/q4_0.wgsl — 32 whole numbers of four bits share a scale in f16: 4 words of eight numbers, the first four in the low
 // halves of the bytes, the others in the high ones. q4_0.ts
-@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // of a block
-@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+@group(1) @binding(8) var<storage, read> weight: array<vec4<u32>>; // of a block
+@group(1) @binding(10) var<storage, read> scale: array<u32>; // of two blocks
 const BLOCK4 = 8u;
 fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
 // Numbers 4·high … 4·high + 3 of a word.

@@ -1,6 +1,6 @@
 // formats/q8_0.wgsl — 32 whole numbers of a byte share a scale in f16: 8 words, four numbers each, low byte first. q8_0.ts
-@group(2) @binding(0) var<storage, read> weight: array<vec4<u32>>; // half a block
-@group(2) @binding(2) var<storage, read> scale: array<u32>; // of two blocks
+@group(1) @binding(8) var<storage, read> weight: array<vec4<u32>>; // half a block
+@group(1) @binding(10) var<storage, read> scale: array<u32>; // of two blocks
 const BLOCK4 = 8u;
 fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
 fn numbers4(word: u32) -> vec4f {

@@ -1,3 +1,3 @@
 // lib/bias.wgsl — a linear layer's bias, f32 [N].
-@group(2) @binding(1) var<storage, read> bias: array<f32>;
+@group(1) @binding(9) var<storage, read> bias: array<f32>;
 fn bias_at(column: u32) -> f32 { return bias[column]; }

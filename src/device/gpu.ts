@@ -17,15 +17,27 @@ const WARM_BYTES = 256;
 /** What a buffer is counted as in `memory`. */
 export type MemoryKind = "weights" | "kv" | "activations";
 
-/** A dispatch with its pipeline and bind groups; replayed without touching anything else. */
+/** A dispatch with its pipeline and bind group; replayed without touching anything else. */
 interface Bound {
   readonly dispatch: Dispatch;
   readonly pipeline: GPUComputePipeline;
-  readonly groups: readonly GPUBindGroup[];
+  readonly group: GPUBindGroup;
+  /** Its workgroups in a step of `shape`, the last one: most tokens have the shape of the one before. */
+  grid: readonly [number, number, number];
+  shape?: StepShape;
 }
 
 /** A list of bound dispatches. Valid until one of its tensors is created anew or destroyed. */
 export type Recording = readonly Bound[];
+
+const sameShape = (a: StepShape, b: StepShape): boolean =>
+  a.rows === b.rows &&
+  a.outputs === b.outputs &&
+  a.singles === b.singles &&
+  a.tiles === b.tiles &&
+  a.splits === b.splits &&
+  a.fills === b.fills &&
+  a.fillRows === b.fillRows;
 
 /**
  * A device with named tensors, a pipeline cache and recordings. It does not own the device: `close()` destroys the
@@ -41,6 +53,8 @@ export class Gpu {
   readonly #pipelines: Pipelines;
   #stepBuffer: GPUBuffer | undefined;
   #stepGroup: GPUBindGroup | undefined;
+  /** Shape of the last step. */
+  #shape: StepShape | undefined;
   readonly #readers = new Map<string, GPUBuffer>();
   readonly #faults: Faults;
 
@@ -218,18 +232,15 @@ export class Gpu {
     );
   }
 
-  #start({ pipeline, bindings, layouts }: Compiled): void {
+  #start({ pipeline, bindings, layout }: Compiled): void {
     const make = () => this.device.createBuffer({ label: "warm", size: WARM_BYTES, usage: USAGE.STORAGE });
     const buffers = this.#faults.own(() => new Map(bindings.map((binding) => [binding, make()])), BUFFER);
     this.#submit((encoder) => {
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, this.#stepGroup);
-      for (const [i, layout] of layouts.entries()) {
-        const own = bindings.filter(({ group }) => group === i + 1);
-        const entries = own.map((each) => ({ binding: each.binding, resource: { buffer: buffers.get(each)! } }));
-        pass.setBindGroup(i + 1, this.device.createBindGroup({ layout, entries }));
-      }
+      const entries = bindings.map((each) => ({ binding: each.binding, resource: { buffer: buffers.get(each)! } }));
+      pass.setBindGroup(1, this.device.createBindGroup({ layout, entries }));
       pass.dispatchWorkgroups(1);
       pass.end();
     });
@@ -245,7 +256,7 @@ export class Gpu {
 
   #bind(dispatches: readonly Dispatch[], compiled: readonly Compiled[]): Recording {
     return dispatches.map((dispatch, i) => {
-      const { pipeline, bindings, layouts } = compiled[i];
+      const { pipeline, bindings, layout } = compiled[i];
       const { kernel, bind } = dispatch;
       const unknown = Object.keys(bind).find((name) => !bindings.some((binding) => binding.name === name));
       if (unknown !== undefined) throw new LlariatError("kernel", `${kernel} declares no binding ${unknown}`);
@@ -253,15 +264,9 @@ export class Gpu {
         if (!(name in bind)) throw new LlariatError("kernel", `${kernel}: no tensor is bound for ${name}`);
         return this.#buffer(bind[name].name);
       };
-      const groups = layouts.map((layout, group) =>
-        this.device.createBindGroup({
-          layout,
-          entries: bindings
-            .filter((binding) => binding.group === group + 1)
-            .map(({ binding, name }) => ({ binding, resource: { buffer: bound(name) } })),
-        }),
-      );
-      return { dispatch, pipeline, groups };
+      const entries = bindings.map(({ binding, name }) => ({ binding, resource: { buffer: bound(name) } }));
+      const group = this.device.createBindGroup({ layout, entries });
+      return { dispatch, pipeline, group, grid: [0, 0, 0] };
     });
   }
 
@@ -281,12 +286,18 @@ export class Gpu {
       this.device.queue.writeBuffer(this.#stepBuffer!, 0, data.buffer, data.byteOffset, data.byteLength);
       const pass = encoder.beginComputePass();
       pass.setBindGroup(0, this.#stepGroup);
+      if (!this.#shape || !sameShape(this.#shape, shape)) this.#shape = shape;
       let current: GPUComputePipeline | undefined;
-      for (const { dispatch, pipeline, groups } of recording) {
-        const [x, y, z] = dispatch.workgroups(shape);
+      for (const bound of recording) {
+        if (bound.shape !== this.#shape) {
+          bound.shape = this.#shape;
+          bound.grid = bound.dispatch.workgroups(this.#shape);
+        }
+        const { pipeline, group, grid } = bound;
+        const [x, y, z] = grid;
         if (x * y * z === 0) continue;
         if (pipeline !== current) pass.setPipeline((current = pipeline));
-        for (let i = 0; i < groups.length; i++) pass.setBindGroup(i + 1, groups[i]);
+        pass.setBindGroup(1, group);
         pass.dispatchWorkgroups(x, y, z);
       }
       pass.end();

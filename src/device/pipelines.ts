@@ -15,11 +15,11 @@ import { awaitDevice } from "./handle.ts";
 // GPUShaderStage.COMPUTE as a number: the global exists in browsers only.
 const COMPUTE_STAGE = 0x4;
 
-/** A pipeline, and what it binds in groups 1 and 2. */
+/** A pipeline, and what it binds in group 1. */
 export interface Compiled {
   readonly pipeline: GPUComputePipeline;
   readonly bindings: readonly Binding[];
-  readonly layouts: readonly GPUBindGroupLayout[];
+  readonly layout: GPUBindGroupLayout;
 }
 
 /** Group 0 of every kernel: the step's shape as a uniform, and the whole step. */
@@ -96,12 +96,9 @@ export class Pipelines {
       this.#modules.set(code, module);
     }
     const declared = [kernel, ...names].map((name) => declarations[name]);
-    const bindings = declared.flatMap((each) => each.bindings);
+    const bindings = declared.flatMap((each) => each.bindings).filter(({ group }) => group === 1);
     const overrides = new Set(declared.flatMap((each) => each.overrides));
-    const layouts = [1, 2]
-      .map((group) => bindings.filter((binding) => binding.group === group))
-      .filter((own) => own.length > 0)
-      .map((own) => this.layout(own));
+    const layout = this.layout(bindings);
     const what = `kernels/${kernel}.wgsl with ${names.join(", ")}`;
     const unknown = Object.keys(constants).filter((name) => !overrides.has(name));
     if (unknown.length) throw new LlariatError("kernel", `${what} has no override ${unknown.join(", ")}`);
@@ -109,11 +106,11 @@ export class Pipelines {
       const pipeline = await awaitDevice(
         this.#device.createComputePipelineAsync({
           label: kernel,
-          layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(STEP_LAYOUT), ...layouts] }),
+          layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.layout(STEP_LAYOUT), layout] }),
           compute: { module, entryPoint: kernel, constants },
         }),
       );
-      return { pipeline, bindings, layouts };
+      return { pipeline, bindings, layout };
     } catch (cause) {
       const info = await module.getCompilationInfo();
       const lines = info.messages
