@@ -88,7 +88,7 @@ async function answered<T>(what: string, ask: () => Promise<T> | T, signal: Abor
   const doing = `reading ${what}`;
   checkAborted(signal, doing);
   try {
-    return await orAborted(ask(), signal, doing);
+    return await orAborted(ask, signal, doing);
   } catch (cause) {
     if (cause instanceof LlariatError) throw cause;
     throw new LlariatError("source", `cannot be read: ${said(cause)}`, { subject: what, cause });

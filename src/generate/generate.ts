@@ -180,8 +180,8 @@ class Generation {
     const { ids, rope, capacity, meaning, planned } = this.#request;
     const { signal, onPrefill, onAllocate, reusePrefix } = this.#options;
     const scheduler = this.#scheduler;
-    const leave = onAllocate?.({ tokens: capacity, kvBytes: scheduler.engine.memory.bytes(capacity) });
-    if (leave !== undefined) await orAborted(leave, signal, WHAT);
+    const need = { tokens: capacity, kvBytes: scheduler.engine.memory.bytes(capacity) };
+    if (onAllocate) await orAborted(() => onAllocate(need), signal, WHAT);
     checkAborted(signal, WHAT); // perhaps by onAllocate
     this.#sequence = scheduler.open({ capacity, rope, meaning, planned, shared: reusePrefix !== false });
     this.#over = onAbort(signal, () => this.#fail(aborted(signal!, WHAT)));

@@ -55,20 +55,22 @@ function listen(signal: AbortSignal): Waiting {
   return own;
 }
 
-/** What a promise of the caller's gives; LlariatError "aborted" as soon as the signal fires. `doing` ends its sentence. */
+/**
+ * What a function of the caller's promises; LlariatError "aborted" as soon as the signal fires, whatever the function makes of it.
+ * `doing` ends its sentence.
+ */
 export async function orAborted<T>(
-  promise: PromiseLike<T> | T,
+  ask: () => PromiseLike<T> | T,
   signal: AbortSignal | undefined,
   doing: string,
 ): Promise<T> {
   let over = (): void => {};
   try {
+    // Before the function hears of the signal, so that its own rejection comes second.
     const fired = new Promise<never>((_, reject) => {
-      const fire = () => reject(aborted(signal!, doing));
-      if (signal?.aborted) fire();
-      else over = onAbort(signal, fire);
+      over = onAbort(signal, () => reject(aborted(signal!, doing)));
     });
-    return await Promise.race([promise, fired]);
+    return await Promise.race([ask(), fired]);
   } finally {
     over();
   }
