@@ -10,7 +10,9 @@ import { code, files, imports, read, root } from "./tools/source.ts";
 const test = suite("house");
 
 const all = files();
-const typescript = all.filter((path) => path.endsWith(".ts"));
+// Generated, and full of programs for browsers: the files that it is made of keep the rules.
+const ASSETS = "src/server/assets.ts";
+const typescript = all.filter((path) => path.endsWith(".ts") && path !== ASSETS);
 const shipped = typescript.filter((path) => /^(kernels|tokenizer|src)\//.test(path));
 const kernels = all.filter((path) => /^kernels\/[^/]+\.wgsl$/.test(path)).map((path) => posix.basename(path, ".wgsl"));
 const inside = (path: string, folder: string): boolean => path.startsWith(`${folder}/`);
@@ -48,6 +50,7 @@ const ROOMS = [
   "src/generate",
   "src/platform.ts",
   "src/index.ts",
+  "src/server/page",
   "src/server",
   "src/retrieval",
   "src/browser",
@@ -56,6 +59,7 @@ const ROOMS = [
 ];
 /** Rooms that see less than what stands before them: these import the rooms named here and nothing else of ours. */
 const SEES: Readonly<Record<string, readonly string[]>> = {
+  "src/server/page": [], // a program of its own, for browsers
   tokenizer: ["src/error.ts", "src/text"],
   kernels: ["src/error.ts"],
   "src/retrieval": ["src/error.ts", "src/text", "src/rope", "src/generate"],
@@ -109,7 +113,7 @@ test("the core uses no name of Node or of browsers", () => {
   for (const path of shipped) {
     const names = [
       ...(NODE_ROOMS.some((room) => inside(path, room)) ? [] : node),
-      ...(inside(path, "src/browser") ? [] : dom),
+      ...(["src/browser", "src/server/page"].some((room) => inside(path, room)) ? [] : dom),
     ];
     const text = code(read(path));
     for (const name of names) {
@@ -205,7 +209,7 @@ test("no shipped module is an orphan: each is reached from a test file", () => {
   };
   for (const path of all) if (path.endsWith(".test.ts")) visit(path);
   // The command line and the demo are tested as processes, the browser entry in a browser.
-  const apart = /^src\/(cli|browser)\//;
+  const apart = /^src\/(cli|browser|server\/page)\//;
   none(
     shipped.filter((path) => !reached.has(path) && !apart.test(path)),
     "modules that no test imports",
@@ -218,6 +222,14 @@ test("kernels/wgsl.ts is what the .wgsl files say", () => {
     encoding: "utf8",
   });
   assert.is(status, 0, stderr);
+});
+
+test("src/server/assets.ts is what the files of the chat page say", () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["src/server/page/embed.mjs", "--check"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.is(status, 0, stdout + stderr);
 });
 
 test("nothing unfinished, and nothing of one machine, is left in the tree", () => {

@@ -10,6 +10,7 @@ import { HttpError, toHttp } from "./error.ts";
 import { guard } from "./guard.ts";
 import { health } from "./health.ts";
 import { modelList, modelOf } from "./models.ts";
+import { pageRoutes } from "./page.ts";
 import { TOKENIZE_NAMES, detokenize, detokenizeRequest, tokenize, tokenizeRequest } from "./tokenize.ts";
 
 /** An endpoint that takes a body. */
@@ -48,6 +49,7 @@ export function app(core: Core): Hono {
   post("/v1/completions", { schema: completionRequest, answer: completion, names: COMPLETION_NAMES });
   post("/tokenize", { schema: tokenizeRequest, answer: tokenize, names: TOKENIZE_NAMES });
   post("/detokenize", { schema: detokenizeRequest, answer: detokenize });
+  pageRoutes(routes);
   routes.get("/v1/models", () => modelList(core));
   routes.get("/v1/models/:name{.+}", ({ req }: Context) => modelOf(core, req.param("name")!));
   routes.get("/health", () => health(core, "ready"));

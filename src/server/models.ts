@@ -1,5 +1,6 @@
 // models.ts — GET /v1/models: what is served, with what a client may want to know of it.
 
+import { describeRope } from "../rope/index.ts";
 import type { Core, Served } from "./core.ts";
 
 const described = (core: Core, { name, llama }: Served): object => ({
@@ -9,7 +10,7 @@ const described = (core: Core, { name, llama }: Served): object => ({
   owned_by: "llariat",
   // Tokens that the model was trained for, and its own RoPE setting: what a client needs to choose another.
   max_model_len: llama.config.maxPositions,
-  rope: llama.rope,
+  rope: describeRope(llama.rope),
 });
 
 /** The list of models. */

@@ -14,13 +14,16 @@ export const chromium = places.find((path) => path && existsSync(path));
 export interface Page {
   /** The value of a JavaScript expression in the page, awaited; what it throws is thrown here. */
   evaluate<T>(expression: string): Promise<T>;
+  /** A command of the Chrome DevTools Protocol to the page: keys, sizes, pictures. */
+  command(method: string, params?: object): Promise<Result>;
   /** Gives files or a folder to the `<input type="file">` that a CSS selector finds. */
   pick(selector: string, paths: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What the browser answers to the commands of the Chrome DevTools Protocol that are used here. */
-interface Result {
+export interface Result {
+  readonly data?: string;
   readonly targetId?: string;
   readonly sessionId?: string;
   readonly result?: { readonly value?: unknown; readonly objectId?: string };
@@ -67,6 +70,7 @@ export async function openPage(url: string): Promise<Page> {
   const { sessionId } = await call("Target.attachToTarget", { targetId, flatten: true });
   const send = (method: string, params: object): Promise<Result> => call(method, params, sessionId);
   const page: Page = {
+    command: (method, params = {}) => send(method, params),
     async evaluate<T>(expression: string): Promise<T> {
       const reply = await send("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
       const { exceptionDetails: thrown, result } = reply;
@@ -91,7 +95,9 @@ export async function openPage(url: string): Promise<Page> {
       rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
-  while (!(await page.evaluate<boolean>('location.href !== "about:blank" && document.readyState === "complete"'))) {
+  // Between two documents there is nothing to evaluate in.
+  const there = () => page.evaluate<boolean>('location.href !== "about:blank" && document.readyState === "complete"');
+  while (!(await there().catch(() => false))) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return page;
