@@ -57,7 +57,8 @@ function replacing(pattern: Pattern, content: string, where: string): Decoder {
     });
 }
 
-const BYTE_TOKEN = /^<0x[0-9a-fA-F]{2}>$/;
+/** The name of a token that is one byte. */
+export const BYTE_TOKEN = /^<0x[0-9a-fA-F]{2}>$/;
 
 /** Runs of byte tokens become text if they are UTF-8 as a whole; otherwise every byte of the run is U+FFFD. */
 const byteFallback: Decoder = (next) => {

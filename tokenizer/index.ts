@@ -29,6 +29,7 @@ import type { Splitting } from "./pretokenize.ts";
 import { document, refuse } from "./read.ts";
 import type { SpecialTokens } from "./special.ts";
 import { StreamDecoder } from "./stream.ts";
+import type { TokenBytes } from "./tokenbytes.ts";
 import { Tokens } from "./tokens.ts";
 
 export type { ChatOptions, Message } from "./chat.ts";
@@ -81,6 +82,7 @@ export class Tokenizer {
   readonly #traces: boolean;
   readonly #post: PostProcessor;
   readonly #decoder: Decoder;
+  readonly #tokenBytes: TokenBytes;
   readonly #chat: ChatTemplates;
   /** Content of added tokens → id. */
   readonly #addedIds: ReadonlyMap<string, number>;
@@ -113,6 +115,7 @@ export class Tokenizer {
     this.#added = parts.added;
     this.#post = parts.post;
     this.#decoder = parts.decoder;
+    this.#tokenBytes = parts.tokenBytes;
     this.#chat = readChatTemplates(config["chat_template"], files);
     this.kind = parts.model.kind;
     this.notes = parts.notes;
@@ -153,6 +156,21 @@ export class Tokenizer {
   /** The token of an id, spelt as the file spells it. */
   idToToken(id: number): string | undefined {
     return this.#contents[id];
+  }
+
+  /** One more than the largest id. */
+  get idEnd(): number {
+    return this.#contents.length;
+  }
+
+  /**
+   * The bytes that an id adds to a decoded text, wherever it stands but at its two ends; several tokens may share the bytes of
+   * one character. undefined for special tokens, for ids without a token, and where the decoder makes the text of a token
+   * depend on others.
+   */
+  tokenBytes(id: number): Uint8Array | undefined {
+    const token = this.#special.has(id) ? undefined : this.#written[id];
+    return token === undefined ? undefined : this.#tokenBytes(token);
   }
 
   /**

@@ -18,6 +18,8 @@ import type { Fields } from "./read.ts";
 import { readSentencePiece } from "./sentencepiece/index.ts";
 import { readNamedTokens } from "./special.ts";
 import type { SpecialTokens } from "./special.ts";
+import { readTokenBytes } from "./tokenbytes.ts";
+import type { TokenBytes } from "./tokenbytes.ts";
 
 /** The files of a checkpoint folder, as text or already parsed; one of the first two is needed. */
 export interface TokenizerFiles extends TemplateFiles {
@@ -39,6 +41,8 @@ export interface Parts {
   readonly added: AddedTokens;
   readonly post: PostProcessor;
   readonly decoder: Decoder;
+  /** Of tokens that are no special ones. */
+  readonly tokenBytes: TokenBytes;
   readonly specialTokens: SpecialTokens;
   readonly notes: readonly string[];
 }
@@ -62,6 +66,7 @@ function fromJson(files: TokenizerFiles, source: string | object, config: Fields
   const added = new AddedTokens(list.written(normalize), normalize);
   const post = readPostProcessor(json["post_processor"]);
   const decoder = readDecoder(json["decoder"]);
+  const tokenBytes = readTokenBytes(json["decoder"]);
   const idOf = (name: string) => idIn(list, model, named.names[name] ?? "");
   const notes = [
     ...["truncation", "padding"].flatMap((key) =>
@@ -73,7 +78,7 @@ function fromJson(files: TokenizerFiles, source: string | object, config: Fields
   ];
   const { asksStart } = splitting;
   const traces = asksStart !== undefined && (asksStart > 0 || normalize !== undefined);
-  return { model, splitting, traces, added, post, decoder, specialTokens: named.names, notes };
+  return { model, splitting, traces, added, post, decoder, tokenBytes, specialTokens: named.names, notes };
 }
 
 function fromSentencePiece(files: TokenizerFiles, bytes: Uint8Array, config: Fields): Parts {
@@ -97,6 +102,7 @@ function fromSentencePiece(files: TokenizerFiles, bytes: Uint8Array, config: Fie
     added: new AddedTokens(list.written(undefined), undefined),
     post: { before: ids("bos", true), after: ids("eos", false), trims: [] },
     decoder: file.decoder,
+    tokenBytes: file.tokenBytes,
     specialTokens,
     notes: splitNote(config),
   };

@@ -10,11 +10,13 @@ import type { PreTokenizer } from "../pretokenize.ts";
 import { flag, refuse } from "../read.ts";
 import type { Fields } from "../read.ts";
 import type { NewToken, SpecialTokens } from "../special.ts";
+import { sentencePieceBytes } from "../tokenbytes.ts";
+import type { TokenBytes } from "../tokenbytes.ts";
 import { Trie } from "../trie.ts";
 import { Unigram } from "../unigram.ts";
 import { BpeEncoder } from "./bpe.ts";
 import { readSentencePieceDecoder } from "./decode.ts";
-import { Normalization } from "./normalize.ts";
+import { Normalization, SPACE } from "./normalize.ts";
 import { readModelProto, TYPES } from "./proto.ts";
 import type { ModelProto } from "./proto.ts";
 
@@ -24,6 +26,7 @@ const FILE = "tokenizer.model";
 export interface SentencePieceParts extends Model {
   readonly split: PreTokenizer;
   readonly decoder: Decoder;
+  readonly tokenBytes: TokenBytes;
   /** Control symbols and the unknown token: special, found in the text as they are. */
   readonly special: readonly NewToken[];
   /** bos_token, eos_token, pad_token and unk_token, where the file has such a piece. */
@@ -70,6 +73,7 @@ export function readSentencePiece(bytes: Uint8Array, config: Fields): SentencePi
       (prefix && proto.addDummyPrefix) || proto.removeExtraWhitespaces,
       proto.byteFallback,
     ),
+    tokenBytes: sentencePieceBytes(SPACE, proto.byteFallback),
     special: special.map(({ piece }) => ({
       content: piece,
       special: true,
