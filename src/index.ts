@@ -38,7 +38,16 @@ export type { FamilyName, ModelConfig } from "./model/families.ts";
 export { type ErrorCode, type ErrorDetails, type Hint, LlariatError } from "./error.ts";
 export type { EmbedOptions } from "./generate/embed.ts";
 export type { LogitsOptions, ScoreOptions } from "./generate/logits.ts";
-export type { Completion, EffectiveRope, GenerateOptions, Ids, Piece, Prompt } from "./generate/options.ts";
+export type {
+  Completion,
+  EffectiveRope,
+  GenerateOptions,
+  Ids,
+  Piece,
+  Prompt,
+  ResponseFormat,
+} from "./generate/options.ts";
+export type { TokenMask } from "./grammar/index.ts";
 export type { AskedVariants } from "./device/asked.ts";
 export type { AdapterInfo } from "./device/handle.ts";
 export type { Reload } from "./engine/placement.ts";

@@ -42,6 +42,7 @@ const ROOMS = [
   "src/text",
   "src/rope",
   "tokenizer",
+  "src/grammar",
   "kernels",
   "src/checkpoint",
   "src/model",
@@ -62,6 +63,7 @@ const SEES: Readonly<Record<string, readonly string[]>> = {
   "src/server/page": [], // a program of its own, for browsers
   tokenizer: ["src/error.ts", "src/text"],
   kernels: ["src/error.ts"],
+  "src/grammar": ["src/error.ts", "src/text"],
   "src/retrieval": ["src/error.ts", "src/text", "src/rope", "src/generate"],
 };
 const roomOf = (path: string): string | undefined => ROOMS.find((room) => path === room || inside(path, room));

@@ -10,6 +10,7 @@ import { checkOptions, checkWhole } from "../text/options.ts";
 import { type TextStream, continuation } from "./continuation.ts";
 import { GENERATE_OPTIONS, type GenerateOptions, type Piece, type Prompt, type RequestContext } from "./options.ts";
 import type { Completion } from "./options.ts";
+import { AnswerMask } from "./mask.ts";
 import { Queue } from "./queue.ts";
 import { Random } from "./random.ts";
 import { checkRequest, endingIds, isChat, readRequest, stopStrings, topLogprobs } from "./request.ts";
@@ -128,6 +129,7 @@ class Generation {
   /** Opened by `start`. */
   #sequence: Sequence | undefined;
   readonly #speculation: Speculation | undefined;
+  readonly #mask: AnswerMask | undefined;
   /** Prompt and answer so far. The sequence has not been fed the last token yet, and may have been fed a draft. */
   readonly #tokens: number[];
   /** Candidates that are needed for a draw and its report; undefined: whole rows of logits. */
@@ -165,6 +167,7 @@ class Generation {
     const needed = Math.max(candidatesNeeded(this.#sampling, config.vocab), Math.min(this.#top, config.vocab));
     this.#k = needed <= CANDIDATES ? needed : undefined;
     this.#endings = endingIds(context, options);
+    this.#mask = AnswerMask.of(context, options, this.#endings);
     const specials = (tokenizer?.specialIds ?? []).map((id) => [id, tokenizer!.idToToken(id) ?? ""] as const);
     this.#named = new Map(specials.filter(([, name]) => name && stops.some((stop) => stop.includes(name))));
     checkAborted(options.signal, WHAT);
@@ -220,7 +223,8 @@ class Generation {
 
   /** Feeds `ids` and draws from the logits of the last. */
   #turn(ids: ArrayLike<number>): Turn {
-    const k = this.#barred ? undefined : this.#k;
+    const k = this.#barred || this.#mask ? undefined : this.#k;
+    this.#mask?.prepare();
     return {
       ids,
       rows: "last",
@@ -235,7 +239,12 @@ class Generation {
   #next(): Turn {
     const turn = this.#turn(this.#tokens.slice(-1));
     const speculation = this.#speculation;
-    return speculation ? { ...turn, draft: (most) => speculation.draft(this.#draftable(most)) } : turn;
+    if (!speculation) return turn;
+    const draft = (most: number): readonly number[] => {
+      const ids = speculation.draft(this.#draftable(most));
+      return this.#mask ? this.#mask.draft(ids) : ids;
+    };
+    return { ...turn, draft };
   }
 
   /** Of `most` drafted tokens those that can be of use: the answer has room for them, and they have the last token's frequencies. */
@@ -288,14 +297,15 @@ class Generation {
   /** Draws the next token and hands it over; whether it is the last. */
   #draw(row: Output): boolean {
     const [out, tokens] = [this.#out, this.#tokens];
-    const history = { tokens, promptTokens: this.#request.ids.length, barred: this.#barred };
+    const allowed = this.#mask?.allowed();
+    const history = { tokens, promptTokens: this.#request.ids.length, barred: this.#barred, allowed };
     const { id, logprob } = sample(row, this.#sampling, history, this.#random);
     this.#times.last = performance.now();
     this.#times.first ||= this.#times.last;
     out.ids.push(id);
     tokens.push(id);
     this.#speculation?.push([id]);
-    const ended = this.#endings.has(id);
+    const ended = this.#endings.has(id) || (this.#mask?.accept(id) ?? false);
     const last = ended || out.ids.length === this.#request.maxNewTokens;
     let text = this.#decoder ? this.#stop.push(this.#decoder.push(id)) : "";
     const name = this.#named.get(id);

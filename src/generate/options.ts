@@ -5,6 +5,7 @@ import type { Message, Tokenizer } from "../../tokenizer/index.ts";
 import type { GenerationConfig } from "../checkpoint/generation.ts";
 import type { Scheduler } from "../engine/scheduler.ts";
 import type { Rope, RopeAngles, RopeChoice, describeRope } from "../rope/index.ts";
+import type { TokenMask } from "../grammar/index.ts";
 import type { Kinds } from "../text/options.ts";
 import type { Likely } from "./sample.ts";
 import type { SamplingOptions } from "./sampling.ts";
@@ -57,6 +58,13 @@ export interface GenerateOptions extends SamplingOptions {
   /** Use keys and values of an earlier request that began with the same tokens under the same RoPE setting. Default true. */
   readonly reusePrefix?: boolean;
   /**
+   * The form that the answer must have: any text (default), any JSON object, JSON of a schema, or what a mask of the caller's
+   * allows. Only tokens that can still lead to that form are drawn, by their probabilities under the model. The end token may come
+   * where the form is complete and only there; where nothing can follow the answer ends by itself. An answer that `maxNewTokens`
+   * or a stop string ends is cut: with finishReason `length` JSON may be incomplete.
+   */
+  readonly responseFormat?: ResponseFormat;
+  /**
    * Speculative decoding: guess the next tokens and compute them in one step, which gives as many tokens as were guessed right
    * and one more. The same tokens as without, drawn with the same random numbers; only where two logits are closer than
    * rounding may a step of several rows decide otherwise, as a step shared with other requests may. Default false.
@@ -71,6 +79,20 @@ export interface GenerateOptions extends SamplingOptions {
   /** Called after each chunk of the prompt with the tokens computed so far; the last chunk of these may still be under way. */
   readonly onPrefill?: (done: number, total: number) => void;
 }
+
+/**
+ * The form of an answer. JSON has at most one space after `:` and `,` and before the value, and no other white space; objects have
+ * their properties in the order of the schema, then those that it does not list. README has the keywords that a schema may have.
+ */
+export type ResponseFormat =
+  | { readonly type: "text" }
+  | { readonly type: "json_object" }
+  | { readonly type: "json_schema"; readonly schema: object | boolean }
+  | {
+      readonly type: "mask";
+      /** Called once per answer. */
+      readonly start: () => TokenMask;
+    };
 
 /** Every option of a request. */
 export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
@@ -87,6 +109,7 @@ export const GENERATE_OPTIONS: Kinds<GenerateOptions> = {
   allowBeyond: "flag",
   chat: "object",
   reusePrefix: "flag",
+  responseFormat: "any",
   speculate: "any",
   onAllocate: "function",
   onPrefill: "callback",

@@ -11,6 +11,8 @@ export interface History {
   readonly promptTokens: number;
   /** Ids that must not come now. */
   readonly barred?: Iterable<number>;
+  /** Bit i % 32 of word i / 32 is 1 where the id i may come now. */
+  readonly allowed?: Uint32Array;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface History {
  */
 export function penalised(logits: Float32Array, sampling: Sampling, history: History): Float64Array {
   const scores = new Float64Array(logits);
-  const { tokens, promptTokens, barred = [] } = history;
+  const { tokens, promptTokens, barred = [], allowed } = history;
   for (const [id, bias] of sampling.logitBias) scores[id] += bias;
   if (sampling.repetitionPenalty !== 1) repetition(scores, sampling.repetitionPenalty, tokens);
   const { frequencyPenalty, presencePenalty } = sampling;
@@ -30,13 +32,26 @@ export function penalised(logits: Float32Array, sampling: Sampling, history: His
   }
   for (const id of repeats(tokens, sampling.noRepeatNgramSize)) scores[id] = -Infinity;
   for (const id of barred) scores[id] = -Infinity;
+  if (allowed) keep(scores, allowed);
   if (scores.every((score) => score === -Infinity)) {
     throw new LlariatError("request", "every id is forbidden", {
-      subject: "logitBias, noRepeatNgramSize",
+      subject: `${allowed ? "responseFormat, " : ""}logitBias, noRepeatNgramSize`,
       advice: "forbid fewer",
     });
   }
   return scores;
+}
+
+/** Leaves only the ids whose bit is set. */
+function keep(scores: Float64Array, allowed: Uint32Array): void {
+  for (let i = 0; i < scores.length; i += 32) {
+    const word = allowed[i >> 5] ?? 0;
+    if (word === 0) scores.fill(-Infinity, i, i + 32);
+    else if (word !== 0xffff_ffff) {
+      for (let bit = 0; bit < 32 && i + bit < scores.length; bit++)
+        if (((word >>> bit) & 1) === 0) scores[i + bit] = -Infinity;
+    }
+  }
 }
 
 /** Keskar et al. 2019 (CTRL, arXiv 1909.05858), section 4.1, for both signs; each id once. */

@@ -5,6 +5,7 @@ import { GENERATE_OPTIONS, type GenerateOptions, type Ids, type Prompt, type Req
 import { ROPE_ANGLES, type Rope, maxContext, parseRopeScaling } from "../rope/index.ts";
 import { scalingThatFits, showScaling } from "../rope/index.ts";
 import { CANDIDATES } from "../../kernels/index.ts";
+import { readResponseFormat } from "./mask.ts";
 import { samplingOptions } from "./sampling.ts";
 import { speculateOptions } from "./speculate.ts";
 import { checkStops } from "./stop.ts";
@@ -122,9 +123,11 @@ export function checkRequest(given: GenerateOptions): GenerateOptions {
   topLogprobs(options);
   angleOptions(options, 1);
   const speculate = reading("speculate", () => speculateOptions(options.speculate));
+  const responseFormat = readResponseFormat(options.responseFormat);
   return {
     ...options,
     ...(speculate !== undefined && { speculate }),
+    ...(responseFormat !== undefined && { responseFormat }),
     ...(logitBias !== undefined && { logitBias }),
     ...(stop !== undefined && { stop: reading("stop", () => stopStrings(options)) }),
     ...(stopIds !== undefined && { stopIds: reading("stopIds", () => readIds(stopIds, Infinity, "stopIds")) }),

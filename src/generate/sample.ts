@@ -59,11 +59,11 @@ interface Opened {
 }
 
 /** Checks the row and brings both of its forms into one. */
-function open(row: Row, sampling: Sampling, { barred }: History): Opened {
+function open(row: Row, sampling: Sampling, { barred, allowed }: History): Opened {
   const whole = row instanceof Float32Array;
   const logits = whole ? row : row.logits;
   const ids = whole ? undefined : row.ids;
-  if (!whole && (changesScores(sampling) || barred || (sampling.topK === 0 && sampling.temperature > 0)))
+  if (!whole && (changesScores(sampling) || barred || allowed || (sampling.topK === 0 && sampling.temperature > 0)))
     throw new LlariatError(
       "kernel",
       `sampling with penalties or without topK needs a whole row, got ${row.ids.length} logits`,

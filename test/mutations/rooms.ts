@@ -1,6 +1,7 @@
 // rooms.ts — every list of mutations, by the name that chooses it.
 import { checkpoint } from "./checkpoint.ts";
 import { engine } from "./engine.ts";
+import { grammar } from "./grammar.ts";
 import { jinja } from "./jinja.ts";
 import { kernels } from "./kernels.ts";
 import { rope } from "./rope.ts";
@@ -17,4 +18,5 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   variants,
   checkpoint,
   jinja,
+  grammar,
 };

@@ -125,7 +125,7 @@ interface Target {
 
 const GENERATE =
   "maxNewTokens stop stopIds ignoreEos logprobs topLogprobs signal ropeScaling ropeAngles ropeLength allowBeyond chat " +
-  "reusePrefix speculate onAllocate onPrefill temperature topK topP minP typicalP repetitionPenalty frequencyPenalty presencePenalty " +
+  "reusePrefix speculate responseFormat onAllocate onPrefill temperature topK topP minP typicalP repetitionPenalty frequencyPenalty presencePenalty " +
   "logitBias noRepeatNgramSize minNewTokens seed";
 const RETRIEVAL =
   "tasks ropeScalings promptLengths positions tries seed trainedLength answerRoom maxNewTokens fit batch runHopeless " +
