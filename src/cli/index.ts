@@ -10,11 +10,12 @@ import { info } from "./info.ts";
 import { perplexity } from "./perplexity.ts";
 import { report } from "./report.ts";
 import { retrieve } from "./retrieve.ts";
+import { serve } from "./serve.ts";
 import { tune } from "./tune.ts";
 import { version } from "./version.ts";
 import { inOptions } from "./words.ts";
 
-const commands: readonly Command[] = [generate, info, retrieve, perplexity, effectiveContext, report, tune];
+const commands: readonly Command[] = [generate, serve, info, retrieve, perplexity, effectiveContext, report, tune];
 
 /** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;

@@ -4,7 +4,7 @@ import { type CacheName, caches } from "../../kernels/index.ts";
 import type { FileSet } from "../checkpoint/bytes.ts";
 import type { PromptKind } from "../checkpoint/tokenizer.ts";
 import { printable } from "../error.ts";
-import type { Llama } from "../index.ts";
+import type { Llama, LoadOptions } from "../index.ts";
 import { type Quantize, readQuantize } from "../model/quantize.ts";
 import type { Rope } from "../rope/index.ts";
 import { sourceFiles } from "../node/sources.ts";
@@ -89,7 +89,7 @@ export const checkpointFiles = (paths: readonly string[]): Promise<FileSet> =>
 /**
  * Loads the model with progress on standard error, and says there what it runs on. `check` is called with its RoPE setting
  * before a byte of weights is read, and may throw, so that nobody waits for them in vain; so does a checkpoint that cannot
- * take `prompts` of that kind. The caller closes the model.
+ * take `prompts` of that kind. `more`: what the command asks of `load` besides. The caller closes the model.
  */
 export async function load(
   paths: readonly string[],
@@ -97,15 +97,15 @@ export async function load(
   { stderr, signal }: Terminal,
   check: (rope: Rope) => void,
   prompts: PromptKind = "text",
+  more: LoadOptions = {},
 ): Promise<Llama> {
   const quiet = args.has("quiet");
   const { Llama } = await import("../node/index.ts");
   const progress = startProgress(stderr, "loading", formatBytes);
   const quantize = quantizeOf(args);
-  const files = await checkpointFiles(paths);
   let llama: Llama;
   try {
-    llama = await Llama.load(files, {
+    llama = await Llama.load(paths.length === 1 ? paths[0] : paths, {
       adapter: args.text("adapter"),
       maxContext: args.number("max-context"),
       kvCache: cacheName(args),
@@ -114,10 +114,10 @@ export async function load(
       onConfig: ({ rope }) => check(rope),
       prompts,
       ...(!quiet && { onProgress: ({ loadedBytes, totalBytes }) => progress.update(loadedBytes, totalBytes) }),
+      ...more,
     });
   } finally {
     progress.end();
-    await files.close();
   }
   if (!quiet) {
     if (llama.adapter) stderr.write(`adapter: ${printable(llama.adapter.description)}\n`);

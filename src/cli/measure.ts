@@ -150,7 +150,7 @@ const speculating = (llama: Llama): Engine => ({
 });
 
 /** The checkpoint folder's name. */
-function modelName([path]: readonly string[]): string {
+export function modelName([path]: readonly string[]): string {
   const full = isAddress(path) ? new URL(path).pathname : resolve(path);
   return basename(singleName(full) !== undefined ? resolve(full, "..") : full);
 }

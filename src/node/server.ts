@@ -11,6 +11,7 @@ import { LlariatError } from "../error.ts";
 import { type Server, type ServeOptions, serverOf } from "../server/index.ts";
 import { Core } from "../server/core.ts";
 import { readSettings } from "../server/options.ts";
+import { onAbort } from "../text/abort.ts";
 import { type Kinds, checkOptions, checkWhole } from "../text/options.ts";
 
 export type { ServeOptions, Server } from "../server/index.ts";
@@ -57,10 +58,10 @@ export function serve(options: ServeOptions): NodeServer {
       const { port = 8080, host = "127.0.0.1" } = checkOptions<ListenOptions>(given, KINDS);
       checkWhole("port", port, 0, { most: 65_535 });
       const loopback = /^(127\.|::1$|localhost$)/.test(host);
-      const names = [host.includes(":") ? `[${host}]` : host, "localhost", "127.0.0.1", "[::1]"];
-      if (loopback) core.hosts ??= names;
-      const answer = getRequestListener(inner.fetch, { hostname: names[0], overrideGlobalObjects: false });
-      const own = new URL(`http://${names[0]}`);
+      const name = host.includes(":") ? `[${host}]` : host;
+      if (loopback) core.hosts ??= [...new Set([name, "localhost", "127.0.0.1", "[::1]"])];
+      const answer = getRequestListener(inner.fetch, { hostname: name, overrideGlobalObjects: false });
+      const own = new URL(`http://${name}`);
       const server: HttpServer = createServer(
         { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS },
         (incoming, outgoing) => void answer(incoming, outgoing),
@@ -80,13 +81,7 @@ export function serve(options: ServeOptions): NodeServer {
     async close(signal) {
       // Until what runs is done, others are told to come later: a balancer may not know yet.
       await inner.close(signal);
-      await Promise.all(
-        listening.splice(0).map((server) => {
-          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-          server.closeAllConnections();
-          return closed;
-        }),
-      );
+      await Promise.all(listening.splice(0).map((server) => end(server, core.stop.signal)));
     },
   };
 }
@@ -101,4 +96,21 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Socket): void {
         ? "408 Request Timeout"
         : "400 Bad Request";
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}
+
+/** What is handed over has this long to reach a client that reads slowly. */
+const LINGER_MS = 5000;
+const LOOK_MS = 50;
+
+/** Stops listening; connections are closed as soon as their answer is through, all of them when the signal fires. */
+async function end(server: HttpServer, signal: AbortSignal): Promise<void> {
+  const close = (): void => server.closeAllConnections();
+  const over = onAbort(signal, close);
+  if (signal.aborted) close();
+  const look = setInterval(() => server.closeIdleConnections(), LOOK_MS);
+  const last = setTimeout(close, LINGER_MS);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(look);
+  clearTimeout(last);
+  over();
 }

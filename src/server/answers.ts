@@ -5,6 +5,7 @@ import type { Completion, GenerateOptions, Llama, Piece, Prompt } from "../index
 import { onAbort } from "../text/abort.ts";
 import { Admission, type Leave } from "./admission.ts";
 import type { Core, Served } from "./core.ts";
+import { toHttp } from "./error.ts";
 
 /** A request: prompts, each answered `n` times; answer i · n + j is the j-th to prompt i. */
 export interface Asked {
@@ -45,6 +46,7 @@ export class Answers {
   #unchecked: number;
   #running: number;
   #leave: Leave = () => {};
+  readonly #began = performance.now();
   #admit!: (entered: Promise<void>) => void;
   #refuse!: (error: unknown) => void;
   readonly #admitted = new Promise<void>((resolve, reject) => ([this.#admit, this.#refuse] = [resolve, reject]));
@@ -104,6 +106,7 @@ export class Answers {
     await Promise.allSettled(all);
     this.#leave();
     this.#over();
+    this.#served.metrics.request.observe((performance.now() - this.#began) / 1000);
   }
 
   async #answer(
@@ -113,7 +116,7 @@ export class Answers {
   ): Promise<void> {
     const { options, generate } = this.#asked;
     const { seed } = options;
-    const { llama } = this.#served;
+    const { llama, metrics } = this.#served;
     const { signal } = this.#stop;
     let leave: Leave = () => {};
     const own: GenerateOptions = {
@@ -127,6 +130,7 @@ export class Answers {
         leave = await this.#own.enter(1, signal);
       },
     };
+    let last = 0;
     try {
       const pieces = generate ? generate(llama, prompt, own) : llama.generate(prompt, own);
       for (;;) {
@@ -134,13 +138,20 @@ export class Answers {
         begin();
         if (next.done) {
           this.#served.failures = 0;
+          metrics.done(next.value);
           await this.#offer({ index, completion: next.value });
           return;
         }
+        const now = performance.now();
+        if (last === 0) metrics.firstToken.observe((now - this.#began) / 1000);
+        else metrics.betweenTokens.observe((now - last) / 1000);
+        last = now;
+        metrics.tokens.generated++;
         await this.#offer({ index, piece: next.value });
       }
     } catch (error) {
       this.#fail(error);
+      metrics.ended(endOf(error));
     } finally {
       begin();
       leave();
@@ -154,7 +165,13 @@ export class Answers {
     if (--this.#unchecked > 0) return;
     const entered = this.#served.admission.enter(this.#own.places, this.#stop.signal);
     this.#found();
-    this.#admit(entered.then((leave) => void (this.#leave = leave)));
+    const waited = performance.now();
+    this.#admit(
+      entered.then((leave) => {
+        this.#leave = leave;
+        this.#served.metrics.queue.observe((performance.now() - waited) / 1000);
+      }),
+    );
   }
 
   #offer(event: Event): Promise<void> {
@@ -175,4 +192,11 @@ export class Answers {
     this.end();
     this.#wake();
   }
+}
+
+/** How an answer ended that has failed, in a word. */
+function endOf(error: unknown): string {
+  const { status } = toHttp(error);
+  if (status === 499) return "aborted";
+  return status < 500 ? "refused" : "failed";
 }

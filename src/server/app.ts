@@ -9,6 +9,7 @@ import type { Core } from "./core.ts";
 import { HttpError, toHttp } from "./error.ts";
 import { guard } from "./guard.ts";
 import { health } from "./health.ts";
+import { metrics } from "./metrics.ts";
 import { modelList, modelOf } from "./models.ts";
 import { pageRoutes } from "./page.ts";
 import { TOKENIZE_NAMES, detokenize, detokenizeRequest, tokenize, tokenizeRequest } from "./tokenize.ts";
@@ -44,6 +45,11 @@ export function app(core: Core): Hono {
     routes.all(path, () => failed(new HttpError(405, `${path} takes POST`, { headers: { allow: "POST" } })));
   };
 
+  routes.use(async (context, next) => {
+    await next();
+    const { status } = context.res;
+    core.responses.set(status, (core.responses.get(status) ?? 0) + 1);
+  });
   routes.use(guard(core));
   post("/v1/chat/completions", { schema: chatRequest, answer: chat, names: CHAT_NAMES });
   post("/v1/completions", { schema: completionRequest, answer: completion, names: COMPLETION_NAMES });
@@ -52,6 +58,7 @@ export function app(core: Core): Hono {
   pageRoutes(routes);
   routes.get("/v1/models", () => modelList(core));
   routes.get("/v1/models/:name{.+}", ({ req }: Context) => modelOf(core, req.param("name")!));
+  routes.get("/metrics", () => metrics(core));
   routes.get("/health", () => health(core, "ready"));
   routes.get("/health/ready", () => health(core, "ready"));
   routes.get("/health/live", () => health(core, "live"));

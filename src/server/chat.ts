@@ -6,6 +6,7 @@ import { Answers } from "./answers.ts";
 import { type Core, newId, seconds } from "./core.ts";
 import { HttpError } from "./error.ts";
 import { absent, flag, generateOptions, ignored, number, sampling, text, whole as wholeNumber } from "./fields.ts";
+import { PREFIX_HEADER, prefixName } from "./prefix.ts";
 import { chatMessages, messages } from "./prompt.ts";
 import { DONE, event, eventStream } from "./stream.ts";
 import { type TokenTexts, chatLogprobs } from "./tokens.ts";
@@ -82,10 +83,11 @@ export async function chat(core: Core, body: ChatRequest, request: Request): Pro
   const asked = { prompts: [chatMessages(body.messages)], n, options: chatOptions(body) };
   const answers = new Answers(core, served, asked, request.signal);
   const head: Head = { id: newId("chatcmpl"), created: seconds(), model: served.name };
-  if (!body.stream) return Response.json(await whole(answers, head, body, served.texts));
+  const headers = { [PREFIX_HEADER]: prefixName(served.name, body.rope_scaling, asked.prompts[0]) };
+  if (!body.stream) return Response.json(await whole(answers, head, body, served.texts), { headers });
   await answers.checked;
-  return eventStream(chunks(answers, head, body, served.texts), {
-    ...core.settings,
+  return eventStream(core, chunks(answers, head, body, served.texts), {
+    headers,
     names: CHAT_NAMES,
     onCancel: () => answers.end(),
   });

@@ -7,6 +7,7 @@ import { Answers, type Asked } from "./answers.ts";
 import { type Core, type Served, newId, seconds } from "./core.ts";
 import { HttpError } from "./error.ts";
 import { MOST_ANSWERS, flag, generateOptions, sampling, whole as wholeNumber } from "./fields.ts";
+import { PREFIX_HEADER, prefixName } from "./prefix.ts";
 import { completionPrompts } from "./prompt.ts";
 import { type PromptScore, generateScored, promptTokens } from "./score.ts";
 import { DONE, event, eventStream } from "./stream.ts";
@@ -75,10 +76,11 @@ export async function completion(core: Core, body: CompletionRequest, request: R
   const answers = new Answers(core, served, asked, request.signal);
   const head = { id: newId("cmpl"), created: seconds(), model: served.name };
   const making: Making = { body, prompts, n, served, scores, head };
-  if (!body.stream) return Response.json(await whole(answers, making));
+  const headers = { [PREFIX_HEADER]: prefixName(served.name, body.rope_scaling, prompts[0]) };
+  if (!body.stream) return Response.json(await whole(answers, making), { headers });
   await answers.checked;
-  return eventStream(chunks(answers, making), {
-    ...core.settings,
+  return eventStream(core, chunks(answers, making), {
+    headers,
     names: COMPLETION_NAMES,
     onCancel: () => answers.end(),
   });

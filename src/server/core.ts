@@ -6,6 +6,7 @@ import { onAbort } from "../text/abort.ts";
 import { Admission } from "./admission.ts";
 import { HttpError, later } from "./error.ts";
 import type { Settings } from "./options.ts";
+import { ModelMetrics } from "./metrics.ts";
 import { TokenTexts } from "./tokens.ts";
 
 /** A model of a server, who computes on it, and how its device fares. */
@@ -14,6 +15,7 @@ export class Served {
   readonly llama: Llama;
   readonly admission: Admission;
   readonly texts: TokenTexts;
+  readonly metrics = new ModelMetrics();
   /** Requests in a row that ended with the loss of the device. */
   failures = 0;
 
@@ -35,6 +37,8 @@ export class Core {
   readonly stop = new AbortController();
   /** Names that a request's Host may have; undefined: any. */
   hosts: readonly string[] | undefined;
+  /** Responses by status. */
+  readonly responses = new Map<number, number>();
   /** No request is taken any more. */
   draining = false;
   readonly #open = new Set<Promise<unknown>>();

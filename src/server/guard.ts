@@ -5,6 +5,7 @@ import { cors } from "hono/cors";
 import { HttpError } from "./error.ts";
 import type { Core } from "./core.ts";
 import type { Settings } from "./options.ts";
+import { PREFIX_HEADER } from "./prefix.ts";
 
 /** Routes without a key: whoever balances has none, and the chat page asks for one itself. */
 const OPEN = /^\/(v1\/|tokenize|detokenize|metrics)/;
@@ -16,7 +17,7 @@ export function guard(core: Core): MiddlewareHandler {
     origin: settings.cors === true ? "*" : [...settings.cors],
     allowMethods: ["GET", "POST"],
     allowHeaders: ["authorization", "content-type"],
-    exposeHeaders: ["retry-after", "x-llariat-prefix"],
+    exposeHeaders: ["retry-after", PREFIX_HEADER],
     maxAge: 600,
   });
   const shares = settings.cors === true || settings.cors.length > 0;

@@ -60,6 +60,11 @@ const KINDS: Kinds<ServeOptions> = {
  */
 export function readSettings(given: ServeOptions): Settings {
   const options = checkOptions<ServeOptions>(given, KINDS);
+  return { ...readLimits(options), models: readModels(options.models) };
+}
+
+/** The options but for the models, which may not be loaded yet. Throws as readSettings. */
+export function readLimits(options: Omit<ServeOptions, "models">): Omit<Settings, "models"> {
   const { maxConcurrent = 16, queue = 128, maxBodyBytes = 16 << 20, keepAliveMs = 10_000, maxFailures = 3 } = options;
   checkWhole("maxConcurrent", maxConcurrent, 1);
   checkWhole("queue", queue, 0);
@@ -68,7 +73,6 @@ export function readSettings(given: ServeOptions): Settings {
   checkWhole("maxFailures", maxFailures, 1);
   const { cors = false, apiKey = [], hosts } = options;
   return {
-    models: readModels(options.models),
     keys: typeof apiKey === "string" ? texts("apiKey", [apiKey]) : texts("apiKey", apiKey),
     maxConcurrent,
     queue,

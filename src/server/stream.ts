@@ -1,5 +1,6 @@
 // stream.ts — answers as server-sent events (the HTML standard, section 9.2): one `data:` line each, comments while nothing comes.
 
+import type { Core } from "./core.ts";
 import { type HttpError, toHttp } from "./error.ts";
 
 /** Of a stream that nothing on the way may hold back or keep. */
@@ -18,13 +19,10 @@ export const DONE = event("[DONE]");
 
 /** How a stream behaves. */
 export interface StreamOptions {
-  readonly keepAliveMs: number;
   /** The event that an error becomes; default: `{ error }`, after which the stream ends without DONE. */
   readonly failed?: (error: HttpError) => string;
   /** What the endpoint calls options of the library. */
   readonly names?: Readonly<Record<string, string>>;
-  /** Hears of errors that are the server's own. */
-  readonly onError: (error: unknown) => void;
   /** Called when the client has gone: ends what the texts wait for. */
   readonly onCancel: () => void;
   readonly headers?: Readonly<Record<string, string>>;
@@ -34,15 +32,19 @@ export interface StreamOptions {
  * A response that sends these texts as they come, and a comment after each pause of `keepAliveMs`. The next text is asked for when
  * the client has taken the last; one that goes away ends the texts' loop.
  */
-export function eventStream(texts: AsyncGenerator<string>, options: StreamOptions): Response {
-  const { keepAliveMs, names, onError, failed = ({ body }) => event({ error: body }) } = options;
+export function eventStream(core: Core, texts: AsyncGenerator<string>, options: StreamOptions): Response {
+  const { keepAliveMs, onError } = core.settings;
+  const { names, failed = ({ body }) => event({ error: body }) } = options;
   const encoder = new TextEncoder();
   let over = false;
   let quiet = true;
   let timer: ReturnType<typeof setInterval> | undefined;
+  let handed!: () => void;
+  core.track(new Promise<void>((resolve) => (handed = resolve)));
   const end = (): void => {
     over = true;
     clearInterval(timer);
+    handed();
   };
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
