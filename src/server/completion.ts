@@ -20,7 +20,7 @@ const MAX_TOKENS = 16;
 /** The body of a completions request. */
 export const completionRequest = z.strictObject({
   ...sampling,
-  prompt: z.unknown(),
+  prompt: z.unknown().optional(),
   max_tokens: wholeNumber(0).nullish(),
   echo: flag().nullish(),
   logprobs: wholeNumber(0, 256).nullish(),

@@ -64,6 +64,22 @@ export async function serving(options: Partial<ServeOptions> = {}, loading: Load
   };
 }
 
+/** Asserts that a body is refused in OpenAI's form, and by which field. */
+export async function refusedAs(
+  at: Serving,
+  path: string,
+  body: object,
+  status: number,
+  param: string | null,
+  sentence: RegExp,
+): Promise<void> {
+  const { error } = await at.json(path, body, status);
+  assert.equal(Object.keys(error as object).slice(0, 4), ["message", "type", "param", "code"]);
+  assert.is(error.param, param, error.message as string);
+  assert.match(error.message, sentence);
+  assert.is(error.type, "invalid_request_error");
+}
+
 /** The JSON of each event of a whole stream; its last must be [DONE]. */
 export function readEvents(text: string): Loose[] {
   const events = text
