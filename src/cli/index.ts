@@ -15,7 +15,7 @@ import { tune } from "./tune.ts";
 import { version } from "./version.ts";
 import { inOptions } from "./words.ts";
 
-const commands: readonly Command[] = [generate, serve, info, retrieve, perplexity, effectiveContext, report, tune];
+const commands: readonly Command[] = [generate, info, serve, retrieve, perplexity, effectiveContext, report, tune];
 
 /** As a shell reports a process ended by Ctrl-C: 128 + SIGINT. */
 const INTERRUPTED = 130;

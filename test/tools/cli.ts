@@ -14,11 +14,11 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** What is said to a process: its standard input, and `act`, called once its output matches `until`. */
+/** What is said to a process: its standard input, and `act`, called once with its output when that matches `until`. */
 export interface Talk {
   readonly input?: string;
   readonly until?: RegExp;
-  readonly act?: (child: ChildProcess) => void;
+  readonly act?: (child: ChildProcess, written: string) => void;
 }
 
 /** Runs `llariat` as a process. Dawn's own warnings are left out. */
@@ -33,7 +33,7 @@ export function llariat(args: readonly string[], { input = "", until, act }: Tal
     const heard = (): void => {
       if (!waiting || !until!.test(stdout + stderr)) return;
       waiting = false;
-      act!(child);
+      act!(child, stdout + stderr);
     };
     child.stdout.on("data", (data) => ((stdout += data), heard()));
     child.stderr.on("data", (data) => ((stderr += data), heard()));
