@@ -6,7 +6,7 @@ import { onAbort } from "../text/abort.ts";
 import { Admission } from "./admission.ts";
 import { HttpError, later } from "./error.ts";
 import type { Settings } from "./options.ts";
-import { ModelMetrics } from "./metrics.ts";
+import { ModelMetrics } from "./counts.ts";
 import { TokenTexts } from "./tokens.ts";
 
 /** A model of a server, who computes on it, and how its device fares. */

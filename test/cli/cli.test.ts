@@ -11,6 +11,7 @@ import { perplexity } from "../../src/cli/perplexity.ts";
 import { formatBytes, startProgress } from "../../src/cli/progress.ts";
 import { report } from "../../src/cli/report.ts";
 import { retrieve } from "../../src/cli/retrieve.ts";
+import { serve } from "../../src/cli/serve.ts";
 import { tune } from "../../src/cli/tune.ts";
 import { read, root } from "../tools/source.ts";
 import { llariat } from "../tools/cli.ts";
@@ -24,7 +25,7 @@ test("help and version", async () => {
       llariat(args),
     ),
   );
-  const commands = [generate, info, retrieve, perplexity, effectiveContext, report, tune];
+  const commands = [generate, info, serve, retrieve, perplexity, effectiveContext, report, tune];
   assert.is(none.code, 2);
   assert.match(none.stderr, /^llariat: which command\? generate, info, [a-z, -]+\nsee: llariat --help\n$/);
   assert.is(help.code, 0);

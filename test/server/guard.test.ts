@@ -22,7 +22,10 @@ const send = (
   body: string | Uint8Array | ReadableStream | null = BODY,
   path = PATH,
   method = "POST",
-) => at.server.fetch(new Request(`http://localhost${path}`, { method, headers, body, duplex: "half" }));
+) => {
+  const init = { method, headers, duplex: "half" as const, ...(body !== null && { body }) };
+  return at.server.fetch(new Request(`http://localhost${path}`, init));
+};
 
 /** Asserts status and sentence. */
 async function refused(response: Response, status: number, sentence: RegExp): Promise<void> {
