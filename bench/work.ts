@@ -4,7 +4,15 @@ import type { Dispatch, StepShape } from "../kernels/index.ts";
 import { tensorBytes } from "../kernels/index.ts";
 import type { Work } from "./harness.ts";
 
-const isWeight = (name: string): boolean => !["x", "y", "bias"].includes(name);
+/** What is bound to a linear layer or an embedding besides the tensors of its weight. */
+const BESIDE = new Set(["x", "y", "bias", "ahead", "norm", "table", "keys", "values"]);
+const isWeight = (name: string): boolean => !BESIDE.has(name);
+
+/** Bytes of what is joined to a matvec: the norm's weight, and the row it leaves; a row of angles. */
+function beside({ bind, constants, parts }: Dispatch): number {
+  if (parts.includes("lib/residual")) return 4 * 2 * bind.norm.shape[0];
+  return parts.includes("lib/placed") ? 4 * 2 * constants.HALF : 0;
+}
 
 /**
  * Work of one dispatch. `lengths`: keys that each token row attends to (attention kernels only). Bytes count every input
@@ -29,7 +37,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       const n = constants.N;
       const k = columns("x");
       return {
-        bytes: weightBytes() + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
+        bytes: weightBytes() + beside(dispatch) + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
         flops: 2 * used * n * k,
         bound: kernel === "matvec" ? "bytes" : "flops",
       };

@@ -21,6 +21,10 @@ export interface Choices {
   readonly matvec: Reduction;
   /** The gated unit: where matvec has made gate and up, or in a dispatch of its own. */
   readonly swiglu: "lib/gated" | "swiglu";
+  /** The norms within a layer: half of each where the residual stream is added to, or in dispatches of their own. */
+  readonly norm: "lib/residual" | "rmsnorm";
+  /** Turning queries and keys, and caching: where matvec has made them, or in dispatches of their own. */
+  readonly rope: "lib/placed" | "rope";
   readonly rmsnorm: Reduction;
   readonly topk: Reduction;
   /** append, embed, gather, pool, rope, swiglu, attention_merge: each element of a row on its own. */
@@ -145,6 +149,29 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
       variant: "swiglu",
       why: "the tiles of the other kernels hold neighbouring columns; their gates are not beside their ups",
     },
+  ],
+  norm: [
+    {
+      variant: "lib/residual",
+      can: (_, { rows }) => rows === 1,
+      why:
+        "a norm of one row is a dispatch of one workgroup that everything waits for; scaling by its weight and squaring go with the sums " +
+        "that wrote the row, and the root goes with those that read it",
+    },
+    {
+      variant: "rmsnorm",
+      why: "of several rows each workgroup of a matrix product would add up the squares of all of them again",
+    },
+  ],
+  rope: [
+    {
+      variant: "lib/placed",
+      can: (_, { rows }) => rows === 1,
+      why:
+        "a workgroup of matvec makes four pairs of a head just as well as eight columns that follow each other: two dispatches are saved, " +
+        "and the way of keys and values through memory",
+    },
+    { variant: "rope", why: "the tiles of the other kernels hold neighbouring columns; a pair is half a head apart" },
   ],
   rmsnorm: [
     {

@@ -10,6 +10,7 @@ export * from "./step.ts";
 export * from "./choose.ts";
 export * from "./device.ts";
 export { type Binding, type KernelName, type PartName, declarations, kernels, parts } from "./wgsl.ts";
+export { type Ahead, squareSums } from "./ahead.ts";
 export { angles, FILL_ROWS } from "./angles.ts";
 export { append } from "./append.ts";
 export { type AttentionArguments, SPLIT, tileRows } from "./attention.ts";
@@ -21,15 +22,32 @@ export { attentionPrefillShuffle } from "./attention_prefill_shuffle.ts";
 export { embed } from "./embed.ts";
 export { gather } from "./gather.ts";
 export { headnorm } from "./headnorm.ts";
-export { type DecodeArguments, attentionDecode, attentionPrefill, gatedUnit, linear } from "./layers.ts";
+export {
+  type DecodeArguments,
+  attentionDecode,
+  attentionPrefill,
+  gatedUnit,
+  linear,
+  normColumns,
+  queriesKeysValues,
+  residual,
+} from "./layers.ts";
 export type { Linear, LinearArguments } from "./linear.ts";
 export { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
 export { matmulShuffle } from "./matmul_shuffle.ts";
-export { matvec, matvecGated } from "./matvec.ts";
+export {
+  type MatvecArguments,
+  type PlacedArguments,
+  canPlace,
+  matvec,
+  matvecGated,
+  matvecPlaced,
+  matvecResidual,
+} from "./matvec.ts";
 export { matvecRows } from "./matvec_rows.ts";
 export { pool } from "./pool.ts";
 export { quantize } from "./quantize.ts";
-export { rmsnorm } from "./rmsnorm.ts";
+export { rmsnorm, rmsnormAhead } from "./rmsnorm.ts";
 export { rope } from "./rope.ts";
 export { swiglu } from "./swiglu.ts";
 export { CANDIDATE_STRIDE, type Candidates, CANDIDATES, readCandidates, topk } from "./topk.ts";

@@ -1,5 +1,7 @@
 // layers.ts — the layers of a model whose kernel is chosen by size and device (choose.ts), one call each.
 
+import type { Ahead } from "./ahead.ts";
+import { append } from "./append.ts";
 import type { AttentionArguments } from "./attention.ts";
 import { attentionDecodeShuffle } from "./attention_decode_shuffle.ts";
 import { attentionDecodeTiled } from "./attention_decode_tiled.ts";
@@ -7,12 +9,16 @@ import { attentionMerge } from "./attention_merge.ts";
 import { attentionPrefillShuffle } from "./attention_prefill_shuffle.ts";
 import { attentionPrefillTiled } from "./attention_prefill_tiled.ts";
 import { type Choices, choose } from "./choose.ts";
+import type { DeviceFacts } from "./device.ts";
 import type { Dispatch, Tensor } from "./dispatch.ts";
+import type { Matrix } from "./formats/format.ts";
+import { headnorm } from "./headnorm.ts";
 import type { Linear, LinearArguments } from "./linear.ts";
 import { matmulShuffle } from "./matmul_shuffle.ts";
 import { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
-import { matvec, matvecGated } from "./matvec.ts";
+import { type PlacedArguments, canPlace, matvec, matvecGated, matvecPlaced, matvecResidual } from "./matvec.ts";
 import { matvecRows } from "./matvec_rows.ts";
+import { rope } from "./rope.ts";
 import { swiglu } from "./swiglu.ts";
 
 /** Arguments of attention in parts: `partials` holds what `attention_merge` joins. */
@@ -35,11 +41,60 @@ const DECODE: Readonly<Record<Choices["attention_decode"], (args: DecodeArgument
   attention_decode_tiled: attentionDecodeTiled,
 };
 
+/** Rows that a layer has at most, and the norm that is still to be done of its `x`: of one row only, see `normColumns`. */
+interface OfRows {
+  readonly rows: number;
+  readonly norm?: Ahead;
+}
+
 /** A linear layer of at most `rows` rows; see linear.ts for the arguments. */
-export function linear(args: LinearArguments & { readonly rows: number }): Dispatch[] {
+export function linear(args: LinearArguments & OfRows): Dispatch[] {
   const { rows: n, columns: k, format } = args.weight;
   const size = { rows: args.rows, n, k, format: format.name };
+  if (args.norm) return matvec(args);
   return LINEAR[choose("linear", size, args.device)](args);
+}
+
+/**
+ * Whether those who add to the residual stream, `weights`, leave half of the next norm done with it: of how many columns each leaves
+ * the sum of squares, or undefined where norms take dispatches of their own.
+ */
+export function normColumns(weights: readonly Matrix[], rows: number, device: DeviceFacts): 4 | 8 | undefined {
+  const [{ columns: k, rows: n, format }] = weights;
+  const { matvecColumns } = format;
+  const alike = weights.every(
+    ({ pieces, format: each }) => pieces.length === 1 && each.matvecColumns === matvecColumns,
+  );
+  const one = choose("linear", { rows, n, k, format: format.name }, device) === "matvec";
+  return alike && one && choose("norm", { rows, n, k }, device) === "lib/residual" ? matvecColumns : undefined;
+}
+
+/** A linear layer that is added to the residual stream `y`, and with `next` the half of the norm that follows it. */
+export function residual(
+  args: LinearArguments & { readonly rows: number; readonly next?: { readonly weight: Tensor; readonly ahead: Ahead } },
+): Dispatch[] {
+  const { next, ...rest } = args;
+  return next ? matvecResidual({ ...rest, next }) : linear({ ...rest, add: true });
+}
+
+/**
+ * Queries, keys and values of rows: `y` [rows, (heads + 2·kvHeads)·headDim] f32 = x · weightᵀ (+ bias), of which heads of queries and keys are
+ * normed by `headNorm` [2·headDim] f32 and, if `turned`, turned by `table`; keys and values go to their slots of `kv`, and need not be left in y.
+ */
+export function queriesKeysValues(
+  args: PlacedArguments & OfRows & { readonly headNorm?: Tensor; readonly eps: number },
+): Dispatch[] {
+  const { headNorm, eps, ...rest } = args;
+  const { weight, y: qkv, rows, norm, heads, kvHeads, table, kv, turned, step, device } = rest;
+  const size = { rows, n: weight.rows, k: weight.columns };
+  if (!headNorm && canPlace(rest) && choose("rope", size, device) === "lib/placed") return matvecPlaced(rest);
+  const { x, bias } = rest;
+  return [
+    ...linear({ x, weight, bias, y: qkv, rows, norm, step, device }),
+    ...(headNorm ? [headnorm({ qkv, weight: headNorm, heads, kvHeads, eps, step, device })] : []),
+    ...(turned ? [rope({ qkv, table, heads, kvHeads, step, device })] : []),
+    append({ qkv, kv, step, device }),
+  ];
 }
 
 /**
@@ -47,7 +102,7 @@ export function linear(args: LinearArguments & { readonly rows: number }): Dispa
  * first, then up → `y` [rows, hidden] f32; `gateUp` [rows, 2·hidden] is written where it takes a dispatch of its own.
  */
 export function gatedUnit(
-  args: Omit<LinearArguments, "add" | "scale"> & { readonly rows: number; readonly gateUp: Tensor },
+  args: Omit<LinearArguments, "add" | "scale"> & OfRows & { readonly gateUp: Tensor },
 ): Dispatch[] {
   const { gateUp, ...rest } = args;
   const { weight, y, rows, device } = rest;

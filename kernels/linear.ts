@@ -36,7 +36,8 @@ export function linearPieces(
   args: LinearArguments,
   kernel: (
     n: number,
-  ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> & { parts: PartName[] },
+  ) => Pick<Dispatch, "kernel" | "enables" | "constants" | "lengths" | "workgroups"> &
+    Partial<Pick<Dispatch, "bind">> & { parts: PartName[] },
   made = args.weight.rows,
 ): Dispatch[] {
   const { x, weight, bias, y, add = false, scale = 1, ofOutputs = false } = args;
@@ -64,7 +65,7 @@ export function linearPieces(
         ...own.constants,
       },
       lengths: own.lengths,
-      bind: { x, ...tensors, ...(bias && { bias }), y },
+      bind: { x, ...tensors, ...(bias && { bias }), y, ...own.bind },
       ofOutputs,
       workgroups: own.workgroups,
     };

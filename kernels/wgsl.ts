@@ -4,7 +4,7 @@
 export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "pool" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
-export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/columns" | "lib/gated" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
+export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/columns" | "lib/gated" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/placed" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/residual" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
 
 /** WGSL text of each kernel, without its parts. */
 export const kernels: Readonly<Record<KernelName, string>> = {
@@ -827,12 +827,18 @@ fn matmul_tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
   "matvec": `// matvec.wgsl — a linear layer for few rows: reads every weight once, coalesced along k.
 //   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)         with lib/columns
 //   y[row, n] = silu(gate) · up, which are columns n and n + N / 2 of that sum                   with lib/gated
-// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+//   y[row, n] += …, and what the next norm needs of it                                            with lib/residual
+//   queries, turned, into y; keys, turned, and values into the cache                              with lib/placed
+// x [rows, 4·K4] f32, or with SQUARES [2·rows, 4·K4]: of a row w ∘ x, then sums of squares (ahead.ts) · weight [N, 4·ROW4]
+// y [rows, Y_STRIDE] f32, columns COLUMN …
 // a workgroup makes OUTPUTS (4 or 8) sums of one row; WG lanes stride over the blocks of a weight row, then one reduction
 // matvec.ts · test/kernels/linear.test.ts
 override N: u32;
+override K: u32;
 override K4: u32;
 override ROW4: u32; // a weight row: K4 up to a whole block of BLOCK4, the rest zero
+override SQUARES: u32; // vec4 of sums of squares that are beside each row of x; 0: none
+override EPS: f32;
 override Y_STRIDE: u32;
 override COLUMN: u32;
 override GRID_X: u32;
@@ -842,10 +848,22 @@ override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<f32>;
 
+// Where row \`row\` of x starts.
+fn x_row(row: u32) -> u32 { return select(row, 2u * row, SQUARES > 0u) * K4; }
+
+// What the sums of a row are multiplied by: 1 / √(mean(x²) + ε), the half of RMSNorm that whoever wrote w ∘ x has left.
+fn root(row: u32, lane: u32) -> f32 {
+  if (SQUARES == 0u) { return 1.0; }
+  var squares = vec4f();
+  for (var i = lane; i < SQUARES; i += WG) { squares += x[x_row(row) + K4 + i]; }
+  return inverseSqrt(dot(reduce_add(squares, lane), vec4f(1.0)) / f32(K) + EPS);
+}
+
 @compute @workgroup_size(WG)
 fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = group.y * GRID_X + group.x;
   let row = group.z;
+  let first = x_row(row);
   let blocks = ROW4 / BLOCK4;
   var start = array<u32, OUTPUTS>();
   for (var i = 0u; i < OUTPUTS; i++) { start[i] = weight_row(index, i) * blocks; }
@@ -855,7 +873,7 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     for (var j = 0u; j < BLOCK4; j++) {
       var k = b * BLOCK4 + j;
       if (ROW4 > K4) { k = min(k, K4 - 1u); } // times zero
-      v[j] = x[row * K4 + k];
+      v[j] = x[first + k];
     }
     for (var i = 0u; i < OUTPUTS; i++) { sum[i] += dot_block(start[i] + b, v); }
   }
@@ -1049,11 +1067,15 @@ fn product(x: Number, y: Number) -> Number {
 `,
   "rmsnorm": `// rmsnorm.wgsl — scale each row to unit root mean square, then by a learned weight.
 //   y = w · x / √(mean(x²) + ε)                 RMSNorm, Zhang & Sennrich 2019 (arXiv 1910.07467), eq. 4
-// x [rows, DIM] f32 · weight [DIM] f32 · y [rows, DIM] f32; y must not alias x. Padding elements of x are zero.
+//   with SQUARES, the half of it that a sum over columns may begin with (ahead.ts): y[2·row] = w · x, y[2·row + 1] = sums of x² over
+//   EACH4 vec4 that follow each other, in SQUARES vec4
+// x [rows, DIM] f32 · weight [DIM] f32 · y [rows, DIM] f32, or [2·rows, DIM]; must not alias x. Padding elements of x are zero.
 // one workgroup per row, WG lanes stride over DIM / 4 · rmsnorm.ts · test/kernels/rmsnorm.test.ts
 override DIM: u32;
 override DIM4: u32;
 override EPS: f32;
+override SQUARES: u32; // 0: the whole norm
+override EACH4: u32;
 override WG: u32;
 @group(1) @binding(0) var<storage, read> x: array<vec4f>;
 @group(1) @binding(1) var<storage, read_write> y: array<vec4f>;
@@ -1062,6 +1084,20 @@ override WG: u32;
 @compute @workgroup_size(WG)
 fn rmsnorm(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first = group.x * DIM4;
+  if (SQUARES > 0u) {
+    for (var i = lane; i < DIM4; i += WG) { y[2u * first + i] = weight[i] * x[first + i]; }
+    for (var i = lane; i < SQUARES; i += WG) {
+      var sums = vec4f();
+      for (var j = 0u; j < 4u; j++) {
+        for (var k = 0u; k < EACH4; k++) {
+          let at = (4u * i + j) * EACH4 + k;
+          if (at < DIM4) { sums[j] += dot(x[first + at], x[first + at]); }
+        }
+      }
+      y[2u * first + DIM4 + i] = sums;
+    }
+    return;
+  }
   var squares = vec4f();
   for (var i = lane; i < DIM4; i += WG) {
     let v = x[first + i];
@@ -1368,8 +1404,9 @@ fn bias_at(column: u32) -> f32 { return bias[column]; }
 fn weight_row(index: u32, i: u32) -> u32 { return min(index * OUTPUTS + i, N - 1u); }
 
 fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  let scale = root(row, lane);
   for (var i = 0u; i < OUTPUTS; i += 4u) {
-    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
+    let total = scale * reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
     let n = index * OUTPUTS + i + lane;
     if (lane < 4u && n < N) {
       let at = row * Y_STRIDE + COLUMN + n;
@@ -1393,10 +1430,11 @@ fn weight_row(index: u32, i: u32) -> u32 {
 fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
   let half = OUTPUTS / 2u;
   let hidden = N / 2u;
-  let gates = reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane);
+  let scale = root(row, lane);
+  let gates = scale * reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane);
   var ups = vec4f(gates.zw, 0.0, 0.0); // of four sums the first two are gates
   if (OUTPUTS == 8u) {
-    ups = reduce_add(vec4f(sum[OUTPUTS - 4u], sum[OUTPUTS - 3u], sum[OUTPUTS - 2u], sum[OUTPUTS - 1u]), lane);
+    ups = scale * reduce_add(vec4f(sum[OUTPUTS - 4u], sum[OUTPUTS - 3u], sum[OUTPUTS - 2u], sum[OUTPUTS - 1u]), lane);
   }
   let n = index * half + lane;
   if (lane < half && n < hidden) {
@@ -1530,6 +1568,70 @@ fn whole(quotient: Number, negative: bool) -> u32 {
   return select(size, (256u - size) & 255u, negative);
 }
 `,
+  "lib/placed": `// lib/placed.wgsl — what a workgroup of matvec makes of the rows of q, k and v: four pairs (d, d + HALF) of a head. Queries and keys are
+// turned as rope.wgsl turns them; queries are stored in y, keys and values in their slot of the cache, as append.wgsl does.
+//   a = a · m·cos φ − b · m·sin φ, b = b · m·cos φ + a · m·sin φ         RoFormer, arXiv 2104.09864, eq. 34
+// table [angle rows, TABLE_STRIDE] vec2f · keys, values [slots, KV_STRIDE] as kernels/cache has them, KV_BLOCK = 4 · HALF: a multiple of 4
+// OUTPUTS (8) and \`y\` are declared by whoever links this. SCALE, ADD and COLUMN are not read: 1, false and 0.
+override HALF: u32;
+override HEADS: u32;
+override KV_HEADS: u32;
+override TURNS: bool; // whether this layer turns queries and keys
+override TABLE_STRIDE: u32; // in pairs
+override KV_STRIDE: u32;
+@group(1) @binding(2) var<storage, read> table: array<vec2f>;
+@group(1) @binding(3) var<storage, read_write> keys: array<KvWord>;
+@group(1) @binding(4) var<storage, read_write> values: array<KvWord>;
+
+// The first pair of a workgroup: its head, and its place in there.
+fn head_of(index: u32) -> vec2u { return vec2u(index / (HALF / 4u), index % (HALF / 4u) * 4u); }
+
+fn weight_row(index: u32, i: u32) -> u32 {
+  let at = head_of(index);
+  return at.x * 2u * HALF + at.y + i % 4u + select(0u, HALF, i >= 4u);
+}
+
+fn biases(n: u32) -> vec4f { return vec4f(bias_at(n), bias_at(n + 1u), bias_at(n + 2u), bias_at(n + 3u)); }
+
+fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  let scale = root(row, lane);
+  let head = head_of(index).x;
+  let d = head_of(index).y;
+  let n = head * 2u * HALF + d;
+  var low = scale * reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane) + biases(n);
+  var high = scale * reduce_add(vec4f(sum[4], sum[5], sum[6], sum[7]), lane) + biases(n + HALF);
+  let sequence = row_sequence(row);
+  let is_query = head < HEADS;
+  let is_value = head >= HEADS + KV_HEADS;
+  if (TURNS && !is_value && (is_query || !sequence_raw(sequence))) {
+    let at = row_angle(row) * TABLE_STRIDE + d;
+    let turns = array<vec2f, 4>(table[at], table[at + 1u], table[at + 2u], table[at + 3u]);
+    let cosine = vec4f(turns[0].x, turns[1].x, turns[2].x, turns[3].x);
+    let sine = vec4f(turns[0].y, turns[1].y, turns[2].y, turns[3].y);
+    let a = low;
+    low = a * cosine - high * sine;
+    high = high * cosine + a * sine;
+  }
+  if (is_query) {
+    if (lane < 4u) {
+      y[row * Y_STRIDE + n + lane] = low[lane];
+      y[row * Y_STRIDE + n + HALF + lane] = high[lane];
+    }
+  } else if (lane == 0u) {
+    let first = (head - select(HEADS, HEADS + KV_HEADS, is_value)) * 2u * HALF + d;
+    let slot = (kv_slot(sequence_pages(sequence), row_position(row)) * KV_STRIDE + first) / KV_BLOCK;
+    let a = kv_encode(array<f32, KV_BLOCK>(low.x, low.y, low.z, low.w))[0];
+    let b = kv_encode(array<f32, KV_BLOCK>(high.x, high.y, high.z, high.w))[0];
+    if (is_value) {
+      values[slot] = a;
+      values[slot + HALF / KV_BLOCK] = b;
+    } else {
+      keys[slot] = a;
+      keys[slot + HALF / KV_BLOCK] = b;
+    }
+  }
+}
+`,
   "lib/reduce_shuffle": `// lib/reduce_shuffle.wgsl — sum and maximum over all lanes of a workgroup that is exactly one subgroup: no memory, no barrier.
 // log2(WG) shuffles: lavapipe compiles subgroupAdd and subgroupMax to a branch per lane, and GPUs to these shuffles anyway.
 // WG, a power of two, is declared by whoever links this. Needs \`enable subgroups\`.
@@ -1582,6 +1684,35 @@ fn reduce_add(value: vec4f, lane: u32) -> vec4f {
   for (var i = 1u; i < 8u; i++) { total += reduce_scratch[i]; }
   workgroupBarrier(); // the next call must not overwrite what a slow lane has still to read
   return total;
+}
+`,
+  "lib/residual": `// lib/residual.wgsl — what a workgroup of matvec makes: OUTPUTS columns that it adds to the residual stream, and of them the half of
+// the next norm that needs no other workgroup: w ∘ y, and the sum of their squares.
+//   y[n] += SCALE · (Σ (+ bias[n])) · ahead[2·row, n] = w[n] · y[n] · ahead[2·row + 1, index] = Σ y[n]²
+// N, OUTPUTS, SCALE and \`y\` are declared by whoever links this. COLUMN is not read: 0.
+@group(1) @binding(2) var<storage, read_write> ahead: array<f32>;
+@group(1) @binding(11) var<storage, read> norm: array<f32>;
+
+fn weight_row(index: u32, i: u32) -> u32 { return min(index * OUTPUTS + i, N - 1u); }
+
+fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  let scale = root(row, lane);
+  var squares = 0.0;
+  for (var i = 0u; i < OUTPUTS; i += 4u) {
+    let total = scale * reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
+    let n = index * OUTPUTS + i + lane;
+    if (lane < 4u && n < N) {
+      let at = row * Y_STRIDE + n;
+      var value = total[lane] + bias_at(n);
+      if (SCALE != 1.0) { value *= SCALE; }
+      value += y[at];
+      y[at] = value;
+      ahead[at + row * Y_STRIDE] = norm[n] * value;
+      squares = fma(value, value, squares);
+    }
+  }
+  let all = reduce_add(vec4f(squares, 0.0, 0.0, 0.0), lane).x;
+  if (lane == 0u) { ahead[(2u * row + 1u) * Y_STRIDE + index] = all; }
 }
 `,
   "lib/step": `// lib/step.wgsl — the rows of one step, uploaded once and read by every kernel of group 0; step.ts lays it out.
@@ -1691,11 +1822,11 @@ export const declarations: Readonly<
   "headnorm": {"bindings":[{"group":1,"binding":0,"type":"storage","name":"qkv"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["HEAD_DIM","HEADS","QKV_STRIDE","EPS","WG"]},
   "matmul_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS","WG"]},
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
-  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
+  "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K","K4","ROW4","SQUARES","EPS","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "matvec_rows": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","OF_OUTPUTS","WG"]},
   "pool": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM","STRIDE","WG","SPAN"]},
   "quantize": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"source"},{"group":1,"binding":1,"type":"storage","name":"weight"},{"group":1,"binding":2,"type":"storage","name":"scale"}],"overrides":["COLUMNS"]},
-  "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","WG"]},
+  "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","SQUARES","EACH4","WG"]},
   "rope": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"table"},{"group":1,"binding":1,"type":"storage","name":"qkv"}],"overrides":["HALF","HEAD_DIM","HEADS","KV_HEADS","QKV_STRIDE","TABLE_STRIDE","SPAN","WG"]},
   "swiglu": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["HIDDEN","X_STRIDE","Y_STRIDE","SPAN","WG"]},
   "topk": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"logits"},{"group":1,"binding":1,"type":"storage","name":"candidates"}],"overrides":["VOCAB","LOGITS_STRIDE","CAPACITY","WG"]},
@@ -1715,9 +1846,11 @@ export const declarations: Readonly<
   "lib/no_bias": {"bindings":[],"overrides":[]},
   "lib/pack_q4_0": {"bindings":[],"overrides":[]},
   "lib/pack_q8_0": {"bindings":[],"overrides":[]},
+  "lib/placed": {"bindings":[{"group":1,"binding":2,"type":"read-only-storage","name":"table"},{"group":1,"binding":3,"type":"storage","name":"keys"},{"group":1,"binding":4,"type":"storage","name":"values"}],"overrides":["HALF","HEADS","KV_HEADS","TURNS","TABLE_STRIDE","KV_STRIDE"]},
   "lib/reduce_shuffle": {"bindings":[],"overrides":[]},
   "lib/reduce_subgroups": {"bindings":[],"overrides":[]},
   "lib/reduce_workgroup": {"bindings":[],"overrides":[]},
+  "lib/residual": {"bindings":[{"group":1,"binding":2,"type":"storage","name":"ahead"},{"group":1,"binding":11,"type":"read-only-storage","name":"norm"}],"overrides":[]},
   "lib/step": {"bindings":[{"group":0,"binding":0,"type":"uniform","name":"step"},{"group":0,"binding":1,"type":"read-only-storage","name":"plan"}],"overrides":["ROW_AT","TILE_AT","FILL_AT","OUTPUT_AT","SEQUENCE_AT","TURNS_AT","TURNS_STRIDE","PAGE_AT","PAGE"]},
   "lib/stored_bf16": {"bindings":[],"overrides":[]},
   "lib/stored_f16": {"bindings":[],"overrides":[]},

@@ -3,8 +3,9 @@
 fn weight_row(index: u32, i: u32) -> u32 { return min(index * OUTPUTS + i, N - 1u); }
 
 fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
+  let scale = root(row, lane);
   for (var i = 0u; i < OUTPUTS; i += 4u) {
-    let total = reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
+    let total = scale * reduce_add(vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]), lane);
     let n = index * OUTPUTS + i + lane;
     if (lane < 4u && n < N) {
       let at = row * Y_STRIDE + COLUMN + n;

@@ -10,10 +10,11 @@ fn weight_row(index: u32, i: u32) -> u32 {
 fn store(row: u32, index: u32, sum: array<f32, OUTPUTS>, lane: u32) {
   let half = OUTPUTS / 2u;
   let hidden = N / 2u;
-  let gates = reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane);
+  let scale = root(row, lane);
+  let gates = scale * reduce_add(vec4f(sum[0], sum[1], sum[2], sum[3]), lane);
   var ups = vec4f(gates.zw, 0.0, 0.0); // of four sums the first two are gates
   if (OUTPUTS == 8u) {
-    ups = reduce_add(vec4f(sum[OUTPUTS - 4u], sum[OUTPUTS - 3u], sum[OUTPUTS - 2u], sum[OUTPUTS - 1u]), lane);
+    ups = scale * reduce_add(vec4f(sum[OUTPUTS - 4u], sum[OUTPUTS - 3u], sum[OUTPUTS - 2u], sum[OUTPUTS - 1u]), lane);
   }
   let n = index * half + lane;
   if (lane < half && n < hidden) {

@@ -99,7 +99,7 @@ export const tune: Command = {
   },
 };
 
-/** Every kernel whose variants are chosen: linear layers by size, the others, which look at no size, once. */
+/** Every kernel whose variants are chosen: linear layers by size, the others, which look at no more than whether there is one row, once or twice. */
 function tableOf(facts: DeviceFacts, sizes: readonly Size[], measured: readonly Measured[]): Line[] {
   const times = new Map(measured.map(({ size, ms }) => [choiceKey("linear", size), ms]));
   const products = sizes.map((size): Line => {
@@ -110,15 +110,20 @@ function tableOf(facts: DeviceFacts, sizes: readonly Size[], measured: readonly 
       ms && facts.choices?.get(key) === variant ? "measured to be the fastest here" : whyOf("linear", size, facts);
     return { kernel: "linear", shape: `${size.rows} × ${size.n} × ${size.k} ${size.format}`, variant, why, ms };
   });
-  const any: Size = { rows: sizes[0].rows, n: sizes[0].n, k: sizes[0].k };
+  const [many, one] = [sizes[0].rows, 1].map((rows): Size => ({ rows, n: sizes[0].n, k: sizes[0].k }));
+  const lines = (kernel: keyof Choices): Line[] => {
+    const line = (shape: string, size: Size) => ({
+      kernel,
+      shape,
+      variant: choose(kernel, size, facts),
+      why: whyOf(kernel, size, facts),
+    });
+    const [alone, together] = [line("one row", one), line("more rows", many)];
+    return alone.variant === together.variant ? [{ ...together, shape: "any" }] : [alone, together];
+  };
   const others = (Object.keys(variantsByKernel) as (keyof Choices)[])
     .filter((kernel) => kernel !== "linear")
-    .map((kernel): Line => ({
-      kernel,
-      shape: "any",
-      variant: choose(kernel, any, facts),
-      why: whyOf(kernel, any, facts),
-    }));
+    .flatMap(lines);
   return [...products, ...others];
 }
 

@@ -3,7 +3,8 @@
 import { type Choices, type DeviceFacts, candidates, lanesOf } from "../../kernels/index.ts";
 import { LlariatError } from "../error.ts";
 import type { AskedVariants } from "./asked.ts";
-import { checkVariants } from "./trust.ts";
+import { isSoftware } from "./handle.ts";
+import { checkVariants, trialsOn } from "./trust.ts";
 import { knownVariants } from "./tune.ts";
 
 /** The facts, and sentences on what was refused. */
@@ -52,7 +53,8 @@ async function findFacts(device: GPUDevice, asked: AskedVariants | undefined): P
     const others = [...new Set(able)].join(", ");
     throw new LlariatError("device", `variants: ${variant} of ${kernel} cannot run on this device, only ${others} can`);
   }
-  const wrong = await checkVariants(device, facts);
+  const software = device.adapterInfo ? isSoftware(device.adapterInfo) : false;
+  const wrong = await checkVariants(device, facts, trialsOn(software));
   const { device: model, vendor, architecture } = device.adapterInfo ?? {};
   const name = model || [vendor, architecture].filter(Boolean).join(" ") || "this device";
   return {

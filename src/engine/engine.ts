@@ -174,6 +174,7 @@ export class Engine {
     return {
       x: make("x", [rows, dim]),
       h: make("h", [rows, dim]),
+      ahead: make("ahead", [2, dim]),
       qkv: make("qkv", [rows, (heads + 2 * kvHeads) * headDim]),
       attended: make("attended", [rows, heads * headDim]),
       gateUp: make("gateUp", [rows, 2 * hidden]),

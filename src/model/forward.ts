@@ -7,17 +7,18 @@ import {
   type DeviceFacts,
   type Tensor,
   angles,
-  append,
   attentionDecode,
   attentionPrefill,
   embed,
   gatedUnit,
   gather,
-  headnorm,
   linear,
+  normColumns,
   pool,
+  queriesKeysValues,
+  residual,
   rmsnorm,
-  rope,
+  rmsnormAhead,
   topk,
 } from "../../kernels/index.ts";
 import type { ModelConfig } from "./families.ts";
@@ -27,6 +28,7 @@ import type { Weights } from "./weights.ts";
 export interface Activations {
   readonly x: Tensor; // [rows, dim] the residual stream
   readonly h: Tensor; // [rows, dim] normalised
+  readonly ahead: Tensor; // [2, dim] of one row: scaled by the norm's weight, and sums of its squares (kernels/ahead.ts)
   readonly qkv: Tensor; // [rows, (heads + 2·kvHeads)·headDim]
   readonly attended: Tensor; // [rows, heads·headDim]
   readonly gateUp: Tensor; // [rows, 2·hidden]
@@ -77,27 +79,39 @@ const ATTENTION: Readonly<Record<Plan["attention"], typeof attentionDecode>> = {
 export function forward(run: (dispatch: Dispatch | Dispatch[]) => void, model: Model, plan: Plan): void {
   const { weights, config, kv, step, device, activations: a } = model;
   const { heads, kvHeads, rmsEps: eps, attentionMultiplier: scale } = config;
-  const added = { add: true, scale: config.residualMultiplier }; // x += …
+  const scaled = { scale: config.residualMultiplier }; // x += scale · …
   const { rawKeys, rows } = plan;
   const attention = ATTENTION[plan.attention];
+  const { layers } = weights;
+  // Of one row, whoever adds to the residual stream does half of the norm that follows.
+  const columns = normColumns(
+    layers.flatMap(({ o, down }) => [o, down]),
+    rows,
+    device,
+  );
+  const norm = columns && { tensor: a.ahead, columns, eps };
+  const next = (weight: Tensor) => norm && { weight, ahead: norm };
+  const h = norm ? a.ahead : a.h;
+  const normed = (weight: Tensor) => run(rmsnorm({ x: a.x, weight, y: a.h, eps, device })); // h [rows, dim]
 
   run(angles({ table: a.table, step }));
   run(embed({ weight: weights.embed, y: a.x, scale: config.embeddingMultiplier, step, device })); // x [rows, dim]
-  for (const [i, layer] of weights.layers.entries()) {
-    run(rmsnorm({ x: a.x, weight: layer.inputNorm, y: a.h, eps, device })); // h [rows, dim]
-    run(linear({ x: a.h, weight: layer.qkv, bias: layer.qkvBias, y: a.qkv, rows, step, device })); // qkv [rows, q + k + v]
-    const { headNorm } = layer;
-    if (headNorm) run(headnorm({ qkv: a.qkv, weight: headNorm, heads, kvHeads, eps, step, device })); // q and k in place
+  if (norm) run(rmsnormAhead({ x: a.x, weight: layers[0].inputNorm, ahead: norm, device }));
+  for (const [i, layer] of layers.entries()) {
+    if (!norm) normed(layer.inputNorm);
     const turned = !config.layersWithoutRope?.includes(i);
-    if (turned) run(rope({ qkv: a.qkv, table: a.table, heads, kvHeads, step, device })); // q and k in place
-    run(append({ qkv: a.qkv, kv: kv[i], step, device })); // k, v into their slots
+    const qkv = { weight: layer.qkv, bias: layer.qkvBias, headNorm: layer.headNorm, y: a.qkv, norm, eps, rows };
+    const place = { table: a.table, kv: kv[i], heads, kvHeads, turned };
+    run(queriesKeysValues({ x: h, ...qkv, ...place, step, device })); // qkv [rows, q + k + v]; k, v into their slots
     const keys = { kv: kv[i], rawKeys: rawKeys && turned, window: config.windows?.[i] ?? undefined };
     run(attention({ ...a, ...keys, y: a.attended, heads, kvHeads, scale, step, device })); // [rows, q]
-    run(linear({ x: a.attended, weight: layer.o, bias: layer.oBias, y: a.x, ...added, rows, step, device }));
-    run(rmsnorm({ x: a.x, weight: layer.postNorm, y: a.h, eps, device }));
-    const both = { weight: layer.gateUp, bias: layer.gateUpBias, gateUp: a.gateUp };
-    run(gatedUnit({ x: a.h, ...both, y: a.gated, rows, step, device })); // gated [rows, hidden]
-    run(linear({ x: a.gated, weight: layer.down, bias: layer.downBias, y: a.x, ...added, rows, step, device }));
+    const o = { weight: layer.o, bias: layer.oBias, y: a.x, ...scaled, rows, next: next(layer.postNorm) };
+    run(residual({ x: a.attended, ...o, step, device }));
+    if (!norm) normed(layer.postNorm);
+    const both = { weight: layer.gateUp, bias: layer.gateUpBias, gateUp: a.gateUp, norm };
+    run(gatedUnit({ x: h, ...both, y: a.gated, rows, step, device })); // gated [rows, hidden]
+    const down = { weight: layer.down, bias: layer.downBias, y: a.x, ...scaled, rows };
+    run(residual({ x: a.gated, ...down, next: next(layers[i + 1]?.inputNorm ?? weights.norm), step, device }));
   }
   if (plan.want === "hidden") {
     run(rmsnorm({ x: a.x, weight: weights.norm, y: a.h, eps, device })); // h [rows, dim]

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type DeviceFacts, kernels, parts } from "../../kernels/index.ts";
 import { deviceFacts } from "../../src/device/facts.ts";
-import { checkVariants } from "../../src/device/trust.ts";
+import { checkVariants, trialsOn } from "../../src/device/trust.ts";
 import { Llama } from "../../src/node/index.ts";
 import { goldenEntry, goldenJson, goldenTensors } from "../tools/goldens.ts";
 import { openLab } from "../tools/harness.ts";
@@ -47,6 +47,9 @@ interface Break {
   readonly why: RegExp;
 }
 
+/** What matvec does beside its own work. */
+const JOINED = ["swiglu with lib/gated", "norm with lib/residual", "rope with lib/placed"];
+
 /** What is used instead of a variant that is refused, when what follows it in the table is right. */
 const INSTEAD: Readonly<Record<string, string>> = {
   matmul_shuffle: "matmul_tiled",
@@ -58,6 +61,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
   "rmsnorm with lib/reduce_subgroups": "rmsnorm with lib/reduce_workgroup",
   "topk with lib/reduce_subgroups": "topk with lib/reduce_workgroup",
   "swiglu with lib/gated": "swiglu",
+  "norm with lib/residual": "rmsnorm",
+  "rope with lib/placed": "rope",
 };
 
 const NUMBERS = /^in a trial it gave \S+, needed \S+$/;
@@ -100,6 +105,22 @@ const BREAKS: readonly Break[] = [
     wrong: "let gate = gates[lane ^ 1u] + bias_at(n);",
     on: shuffling ?? varying ?? without,
     refused: ["swiglu with lib/gated"],
+    why: NUMBERS,
+  },
+  {
+    file: "lib/residual", // squares of one lane
+    right: "let all = reduce_add(vec4f(squares, 0.0, 0.0, 0.0), lane).x;",
+    wrong: "let all = squares;",
+    on: shuffling ?? varying ?? without,
+    refused: ["norm with lib/residual"],
+    why: NUMBERS,
+  },
+  {
+    file: "lib/placed", // values turned too
+    right: "if (TURNS && !is_value && ",
+    wrong: "if (TURNS && ",
+    on: shuffling ?? varying ?? without,
+    refused: ["rope with lib/placed"],
     why: NUMBERS,
   },
   {
@@ -161,9 +182,17 @@ if (shuffling) {
   });
 }
 
+test("on software what asks nothing of a device is not tried, on a GPU everything is", () => {
+  const [software, gpu] = [trialsOn(true), trialsOn(false)];
+  assert.equal(
+    gpu.filter((kernel) => !software.includes(kernel)),
+    ["swiglu", "norm", "rope"],
+  );
+});
+
 test("plain variants are not checked: there is nothing to fall back on", async () => {
   const calls = countCalls(device);
-  assert.equal(await checkVariants(device, { ...without, refused: new Set(["swiglu with lib/gated"]) }), []);
+  assert.equal(await checkVariants(device, { ...without, refused: new Set(JOINED) }), []);
   assert.is(calls.createBuffer, 0);
 });
 

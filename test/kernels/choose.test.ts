@@ -25,6 +25,8 @@ const KERNELS: readonly (keyof Choices)[] = [
   "attention_decode",
   "matvec",
   "swiglu",
+  "norm",
+  "rope",
   "rmsnorm",
   "topk",
   "elementwise",
@@ -39,6 +41,8 @@ const sized = (lanes: number, variants: DeviceFacts["variants"]): DeviceFacts =>
   variants,
 });
 const TILED = ["matmul_tiled", "attention_prefill_tiled", "attention_decode_tiled"];
+/** What is joined to matvec where there is one row, and takes dispatches of its own here. */
+const APART = ["swiglu", "rmsnorm", "rope"];
 
 test("without subgroups everything is plain", () => {
   assert.equal(
@@ -51,7 +55,7 @@ test("without subgroups everything is plain", () => {
 
 test("subgroups of varying size, or of too few lanes for shuffles, add up their own lanes", () => {
   const sums = "lib/reduce_subgroups";
-  const want = [...TILED, sums, "swiglu", sums, sums, "spread"];
+  const want = [...TILED, sums, ...APART, sums, sums, "spread"];
   for (const variants of ["tiled", "shuffle"] as const) {
     assert.equal(all({ subgroupMin: 4, subgroupMax: 128, variants }), want);
     assert.equal(all(sized(2, variants)), want);
@@ -63,7 +67,7 @@ test("subgroups of one size: shuffles where they are faster", () => {
     assert.equal(all(sized(lanes, "tiled")), [
       ...TILED,
       "lib/reduce_subgroups",
-      "swiglu",
+      ...APART,
       "lib/reduce_subgroups",
       "lib/reduce_subgroups",
       "spread",
@@ -73,7 +77,7 @@ test("subgroups of one size: shuffles where they are faster", () => {
       "attention_prefill_shuffle",
       "attention_decode_shuffle",
       "lib/reduce_shuffle",
-      "swiglu",
+      ...APART,
       "lib/reduce_shuffle",
       "lib/reduce_workgroup",
       "walk",
@@ -90,10 +94,12 @@ test("one row of a linear layer is matvec's on every device, up to 16 share the 
   }
 });
 
-test("the gated unit is made with gate and up where matvec makes them", () => {
+test("units, norms and caching of one row are done by the matvec beside them", () => {
   for (const device of [none, sized(32, "tiled"), sized(8, "shuffle")]) {
-    assert.is(choose("swiglu", { ...many, rows: 1 }, device), "lib/gated");
-    assert.is(choose("swiglu", { ...many, rows: 2 }, device), "swiglu");
+    const chosen = (rows: number) =>
+      (["swiglu", "norm", "rope"] as const).map((of) => choose(of, { ...many, rows }, device));
+    assert.equal(chosen(1), ["lib/gated", "lib/residual", "lib/placed"]);
+    assert.equal(chosen(2), APART);
   }
 });
 

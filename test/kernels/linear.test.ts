@@ -7,8 +7,11 @@ import {
   type Matrix,
   type DeviceFacts,
   type Tensor,
+  PAGE,
+  caches,
   formats,
   choose,
+  kvLayer,
   matmulTiled,
   matmulTiledLow,
   matmulTiledTall,
@@ -16,11 +19,15 @@ import {
   matrixOf,
   matvec,
   matvecGated,
+  matvecPlaced,
+  matvecResidual,
   matvecRows,
+  rmsnorm,
+  rmsnormAhead,
   swiglu,
 } from "../../kernels/index.ts";
 import { goldenEntry, goldenTensors, within } from "../tools/goldens.ts";
-import { Case, openLab, plainRows } from "../tools/harness.ts";
+import { Case, openLab, plainRows, scrambled } from "../tools/harness.ts";
 import { normal } from "../tools/random.ts";
 import { noteSampled, sampling } from "../tools/sample.ts";
 
@@ -188,6 +195,106 @@ for (const device of lab.differing("matvec")) {
     one.close();
   });
 }
+
+for (const device of lab.differing("matvec")) {
+  const sums = choose("matvec", MANY_ROWS, device);
+  test(`a norm in two halves around the residual stream, matvec with ${sums}`, async () => {
+    // Ragged columns of workgroups of four and of eight, more of them than lanes; a whole vec4 of sums of squares, and several.
+    for (const [format, dim, hidden, bias] of [
+      ["f32", 75, 21, false],
+      ["f16", 301, 40, true],
+      ["q8_0", 64, 37, false],
+    ] as const) {
+      const next = normal(dim);
+      const one = new Case(lab.gpu, 2, plainRows(3));
+      const rest = { step: one.layout, device };
+      const [x, y] = [one.tensor("x", [5, hidden], next), one.tensor("y", [5, dim], next)];
+      const ahead = {
+        tensor: one.tensor("ahead", [10, dim], () => 0),
+        columns: formats[format].matvecColumns,
+        eps: 0.1, // large enough to be seen
+      };
+      const [before, after] = [one.tensor("before", [dim], next), one.tensor("after", [dim], next)];
+      const out = one.matrix("out", [dim, hidden], next, formats[format]);
+      const both = one.matrix("both", [2 * hidden, dim], next, formats[format]);
+      const wide = one.matrix("wide", [29, dim], next, formats[format], [16]);
+      const biased = bias ? one.tensor("bias", [dim], next) : undefined;
+      const [gated, logits] = [one.tensor("gated", [5, hidden], next), one.tensor("logits", [5, 29], next)];
+      const found = await one.run([
+        rmsnormAhead({ x: y, weight: before, ahead, device }),
+        ...matvec({ x: ahead.tensor, norm: ahead, weight: wide, y: logits, ...rest }),
+        ...matvecResidual({ x, weight: out, bias: biased, y, scale: 0.5, next: { weight: after, ahead }, ...rest }),
+        ...matvecGated({ x: ahead.tensor, norm: ahead, weight: both, y: gated, ...rest }),
+        ...matvec({ x: ahead.tensor, norm: ahead, weight: wide, y: logits, add: true, ...rest }),
+      ]);
+      // The same as the norm by itself.
+      const [whole, product] = [one.tensor("whole", [5, dim]), one.tensor("product", [5, 29], () => 0)];
+      await one.run([
+        rmsnorm({ x: y, weight: after, y: whole, eps: ahead.eps, device }),
+        ...matvec({ x: whole, weight: wide, y: product, ...rest }),
+        ...matvec({ x: ahead.tensor, norm: ahead, weight: wide, y: logits, ...rest }),
+      ]);
+      const [got, want] = [one.values(logits), one.values(product)];
+      for (let i = 0; i < 3 * 29; i++) assert.ok(Math.abs(got[i] - want[i]) < 1e-5 * Math.sqrt(dim), `${format} ${i}`);
+      one.close();
+      for (const { nmse } of found) assert.ok(nmse < 4e-15 * dim, `${format}: ${nmse}`);
+    }
+  });
+
+  test(`queries, keys and values turned and placed by matvec with ${sums}`, async () => {
+    const pages = scrambled(8, 8);
+    for (const [format, cache, bias, turned] of [
+      ["f16", caches.f32, true, true],
+      ["bf16", caches.f16, false, true],
+      ["q4_0", caches.f32, false, true],
+      ["f16", caches.f16, true, false],
+    ] as const) {
+      const [heads, kvHeads, headDim, k] = [3, 2, 24, 52];
+      const next = normal(heads + k);
+      const one = new Case(lab.gpu, headDim, {
+        runs: [
+          { start: 5, rows: 1, pages: pages.slice(0, 1) },
+          { start: 31, rows: 2, pages: pages.slice(1, 3), angle: 4, raw: true }, // over the edge of a page
+          { start: 70, rows: 1, pages: pages.slice(3, 6), angle: 30 },
+        ],
+      });
+      const [x, width] = [one.tensor("x", [6, k], next), (heads + 2 * kvHeads) * headDim];
+      const kv = one.kv([8 * PAGE, kvHeads * headDim], next, next, cache);
+      const dispatches = matvecPlaced({
+        x,
+        weight: one.matrix("weight", [width, k], next, formats[format]),
+        bias: bias ? one.tensor("bias", [width], next) : undefined,
+        y: one.tensor("qkv", [6, width], next),
+        table: one.tensor("table", [101, headDim], next),
+        kv,
+        heads,
+        kvHeads,
+        turned,
+        step: one.layout,
+        device,
+      });
+      await one.run(dispatches); // what it must not write is as it was
+      one.close();
+    }
+  });
+}
+
+test("what matvec cannot join is refused by name", () => {
+  const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });
+  const step = new Case(lab.gpu, 8, plainRows(1)).layout;
+  const [device] = lab.devices;
+  const weight = matrixOf(formats.f16, "w", 24, 8);
+  const args = { x: tensor("x", 1, 8), y: tensor("y", 1, 24), step, device };
+  const placed = { ...args, table: tensor("table", 1, 8), heads: 1, kvHeads: 1, turned: true };
+  const kv = kvLayer(caches.f32, 0, 32, 8);
+  assert.is(matvecPlaced({ ...placed, weight, kv }).length, 1);
+  assert.throws(() => matvecPlaced({ ...placed, weight, kv: kvLayer(caches.q8, 0, 32, 8) }), /w: got .* cache in q8/);
+  assert.throws(() => matvecPlaced({ ...placed, weight: matrixOf(formats.f32, "w", 24, 8), kv }), /weights in f32/);
+  assert.throws(() => matvecPlaced({ ...placed, weight: matrixOf(formats.f16, "w", 24, 8, 8), kv }), /3 pieces/);
+  const ahead = { tensor: tensor("ahead", 2, 24), columns: 4, eps: 0 } as const;
+  const next = { weight: tensor("norm", 24), ahead };
+  assert.throws(() => matvecResidual({ ...args, weight, next }), /w: got sums of squares of 4 columns/);
+});
 
 test("gate and up in pieces are refused by name", () => {
   const tensor = (name: string, ...shape: number[]): Tensor => ({ name, dtype: "f32", shape });

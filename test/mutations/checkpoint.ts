@@ -113,8 +113,13 @@ export const checkpoint: readonly Mutation[] = [
     ["forward: the embedding without Granite's factor", "scale: config.embeddingMultiplier,", ""],
     ["forward: scores without Granite's factor", "heads, kvHeads, scale, step", "heads, kvHeads, step"],
     ["forward: the window of the first layer in all", "config.windows?.[i] ??", "config.windows?.[0] ??"],
-    ["forward: layers without RoPE rotate", "if (turned) run(rope(", "run(rope("],
-    ["forward: heads of Qwen3 are not normalised", "if (headNorm) run(", "if (headNorm && rows < 0) run("],
+    ["forward: a layer's norm is done ahead of the one after it", "layers[i + 1]?.inputNorm ?? weights.norm", "layers[i].inputNorm"],
+  ]),
+  ...of("kernels/layers.ts", ["model/families", "model/goldens"], [
+    ["layers: those without RoPE rotate", "turned ? [rope(", "rows > 0 ? [rope("],
+    ["layers: heads of Qwen3 are not normalised", "headNorm ? [headnorm(", "headNorm && rows < 0 ? [headnorm("],
+    ["layers: heads of Qwen3 are placed as they are", "if (!headNorm && canPlace(", "if (canPlace("],
+    ["layers: norms are done ahead of several rows", "const one = choose(\"linear\", { rows, n, k, format: format.name }, device) === \"matvec\";", "const one = true;"],
   ]),
   ...of("src/model/config.ts", ["model/config"], [
     ["config: any architecture without a type", "type === undefined ? says(fields, name) : name === type", "type === undefined || name === type"],

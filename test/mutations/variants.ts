@@ -59,6 +59,47 @@ export const variants: readonly Mutation[] = [
   ...of("kernels/matmul_shuffle.ts", ["kernels/linear"], [["shuffle: rows of a class that is too small", "rowClass(args.rows ?? Infinity) ?? Infinity", "args.rows ?? 4"]]),
   ...of("kernels/lib/columns.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
   ...of(
+    "kernels/matvec.wgsl",
+    ["kernels/linear"],
+    [
+      ["matvec: the root without its ε", " / f32(K) + EPS)", " / f32(K))"],
+      ["matvec: the mean of a padded row", " / f32(K) + EPS)", " / f32(4u * K4) + EPS)"],
+      ["matvec: sums of squares of the first row for all", "squares += x[x_row(row) + K4 + i]", "squares += x[K4 + i]"],
+      ["matvec: rows one by one where each has sums of squares", "select(row, 2u * row, SQUARES > 0u)", "row"],
+    ],
+  ),
+  ...of(
+    "kernels/lib/residual.wgsl",
+    ["kernels/linear"],
+    [
+      ["residual: the stream is forgotten", "value += y[at];", ""],
+      ["residual: the norm's weight is left out", "norm[n] * value", "value"],
+      ["residual: squares before the stream is added", "squares = fma(value, value, squares);", "squares = fma(total[lane], total[lane], squares);"],
+      ["residual: squares of the last four columns alone", "squares = fma(value, value, squares);", "squares = value * value;"],
+    ],
+  ),
+  ...of(
+    "kernels/lib/placed.wgsl",
+    ["kernels/linear"],
+    [
+      ["placed: values turned too", "TURNS && !is_value && ", "TURNS && "],
+      ["placed: raw keys turned", "(is_query || !sequence_raw(sequence))", "true"],
+      ["placed: the other way round", "low = a * cosine - high * sine;", "low = a * cosine + high * sine;"],
+      ["placed: the second half is turned by what the first has become", "high = high * cosine + a * sine;", "high = high * cosine + low * sine;"],
+      ["placed: values in the place of the keys of another head", "select(HEADS, HEADS + KV_HEADS, is_value)", "HEADS"],
+      ["placed: angles of the first pairs", "row_angle(row) * TABLE_STRIDE + d", "row_angle(row) * TABLE_STRIDE"],
+      ["placed: the bias of the first half for both", "biases(n + HALF)", "biases(n)"],
+    ],
+  ),
+  ...of(
+    "kernels/rmsnorm.wgsl",
+    ["kernels/linear"],
+    [
+      ["rmsnorm: squares beyond the row", "if (at < DIM4) { sums[j]", "if (at <= DIM4) { sums[j]"],
+      ["rmsnorm: sums of squares out of order", "y[2u * first + DIM4 + i] = sums;", "y[2u * first + DIM4 + i] = sums.yxzw;"],
+    ],
+  ),
+  ...of(
     "kernels/lib/gated.wgsl",
     ["kernels/linear"],
     [
@@ -79,11 +120,18 @@ export const variants: readonly Mutation[] = [
     "src/device/trust.ts",
     ["device/trust"],
     [
-      ["trust: everything passes", "if (!right) return", "if (!right && i < 0) return"],
-      ["trust: half of a product is allowed", "const ALLOWED = 2 ** -10;", "const ALLOWED = 2 ** 10;"],
-      ["trust: rows beyond are not looked at", "some((value) => value !== 1)", "some((value) => value === 7)"],
       ["trust: what takes a refused one's place is not tried", "suspects = [...wrong.keys()];", "suspects = [];"],
       ["trust: decoding is not tried", '  "attention_decode",\n', ''],
+    ],
+  ),
+  ...of(
+    "src/device/trial.ts",
+    ["device/trust"],
+    [
+      ["trial: everything passes", "if (!right) return", "if (!right && row < 0) return"],
+      ["trial: half of a product is allowed", "const ALLOWED = 2 ** -10;", "const ALLOWED = 2 ** 10;"],
+      ["trial: rows beyond are not looked at", "some((value) => value !== 1)", "some((value) => value === 7)"],
+      ["trial: of several results the first alone is looked at", "if (other !== undefined) return other;", ""],
     ],
   ),
   ...of(

@@ -184,8 +184,17 @@ function embed(call: Call): void {
 function rmsnorm(call: Call): void {
   const dim = columns(call, "x");
   const [x, weight] = [call.get("x"), call.get("weight")];
+  const { SQUARES: squares, EACH4: each4 } = call.dispatch.constants;
   for (let row = 0; row < rowsOf(call); row++) {
     const values = x.subarray(row * dim, (row + 1) * dim);
+    if (squares) {
+      values.forEach((v, i) => call.put("y", 2 * row * dim + i, weight[i] * v));
+      for (let i = 0; i < Math.min(dim, 4 * squares); i++) {
+        const own = values.subarray(4 * each4 * i, 4 * each4 * (i + 1));
+        call.put("y", (2 * row + 1) * dim + i, own.reduce((sum, v) => sum + v * v, 0)); // prettier-ignore
+      }
+      continue;
+    }
     const mean = values.reduce((sum, v) => sum + v * v, 0) / dim;
     values.forEach((v, i) =>
       call.put("y", row * dim + i, (weight[i] * v) / Math.sqrt(mean + call.dispatch.constants.EPS)),
@@ -209,40 +218,72 @@ function headnorm(call: Call): void {
   }
 }
 
+/** A value and its scale. */
+type Scaled = readonly [value: number, scale: number];
+
+/** Column i of a linear layer's row, with its bias; where a norm has been left half done (kernels/ahead.ts), with the other half. */
+function products(call: Call, row: number): (i: number) => Scaled {
+  const k = columns(call, "x");
+  const { COLUMN: column, SQUARES: squares = 0, EPS: eps } = call.dispatch.constants;
+  const x = call.get("x").subarray((squares ? 2 * row : row) * k);
+  const sums = x.subarray(k, k + Math.min(k, 4 * squares));
+  const root = squares ? 1 / Math.sqrt(sums.reduce((sum, v) => sum + v, 0) / k + eps) : 1;
+  const weight = weights(call, k);
+  const bias = call.dispatch.bind.bias ? call.get("bias") : undefined;
+  return (i) => {
+    let [sum, scale] = [0, 0];
+    for (let j = 0; j < k; j++) {
+      const term = x[j] * weight.at(i, j);
+      sum += term;
+      scale += Math.abs(term);
+    }
+    const own = bias?.[column + i] ?? 0;
+    return [root * sum + own, root * scale + Math.abs(own)];
+  };
+}
+
 function linear(call: Call): void {
-  const { dispatch } = call;
+  const { parts, constants } = call.dispatch;
+  if (parts.includes("lib/gated")) return gated(call);
+  if (parts.includes("lib/placed")) return placed(call);
   const [k, stride] = [columns(call, "x"), columns(call, "y")];
-  const { COLUMN: column, ADD: add, SCALE: factor } = dispatch.constants;
-  const { rows: n, at: weight } = weights(call, k);
-  const [x, y] = [call.get("x"), call.get("y")];
-  if (dispatch.parts.includes("lib/gated")) return gated(call);
+  const { COLUMN: column, ADD: add, SCALE: factor } = constants;
+  const { rows: n } = weights(call, k);
+  const y = call.get("y");
   for (let row = 0; row < rowsOf(call); row++) {
-    for (let i = 0; i < n; i++) {
+    const product = products(call, row);
+    const made = range(n).map((i): Scaled => {
       const at = row * stride + column + i;
       const before = add ? y[at] : 0;
-      let sum = dispatch.bind.bias ? call.get("bias")[column + i] : 0;
-      let scale = Math.abs(sum);
-      for (let j = 0; j < k; j++) {
-        const term = x[row * k + j] * weight(i, j);
-        sum += term;
-        scale += Math.abs(term);
-      }
-      call.put("y", at, factor * sum + before, Math.abs(factor) * scale + Math.abs(before));
-    }
+      const [sum, scale] = product(i);
+      const all: Scaled = [factor * sum + before, Math.abs(factor) * scale + Math.abs(before)];
+      call.put("y", at, ...all);
+      return all;
+    });
+    if (parts.includes("lib/residual")) putAhead(call, row, made);
+  }
+}
+
+/** What a row of the residual stream leaves for the next norm: w ∘ y, and sums of the squares of each workgroup's columns. */
+function putAhead(call: Call, row: number, y: readonly Scaled[]): void {
+  const { length: n } = y;
+  const norm = call.get("norm");
+  y.forEach(([value, scale], i) => call.put("ahead", 2 * row * n + i, norm[i] * value, Math.abs(norm[i]) * scale));
+  const each = call.dispatch.lengths!.OUTPUTS;
+  for (let first = 0; first < n; first += each) {
+    const own = y.slice(first, first + each);
+    const sum = own.reduce((total, [value]) => total + value * value, 0);
+    // A square is off by twice its root's error.
+    const scale = own.reduce((total, [value, of]) => total + 2 * Math.abs(value) * of, sum);
+    call.put("ahead", (2 * row + 1) * n + first / each, sum, scale);
   }
 }
 
 /** silu(gate) · up of a weight that has the rows of both. */
 function gated(call: Call): void {
-  const [k, hidden] = [columns(call, "x"), columns(call, "y")];
-  const weight = weights(call, k);
-  const [x, bias] = [call.get("x"), call.dispatch.bind.bias ? call.get("bias") : undefined];
+  const hidden = columns(call, "y");
   for (let row = 0; row < call.shape.rows; row++) {
-    const column = (i: number): [value: number, scale: number] => {
-      const terms = range(k).map((j) => x[row * k + j] * weight.at(i, j));
-      terms.push(bias?.[i] ?? 0);
-      return [terms.reduce((sum, term) => sum + term, 0), terms.reduce((sum, term) => sum + Math.abs(term), 0)];
-    };
+    const column = products(call, row);
     for (let i = 0; i < hidden; i++) {
       const [[gate, gateScale], [up, upScale]] = [column(i), column(hidden + i)];
       const silu = gate / (1 + Math.exp(-gate));
@@ -250,6 +291,43 @@ function gated(call: Call): void {
       const scale =
         Math.abs(silu) * upScale + 1.1 * gateScale * Math.abs(up) + Math.abs(silu * up) * (1 + Math.abs(gate));
       call.put("y", row * hidden + i, silu * up, scale);
+    }
+  }
+}
+
+/** Queries, turned; keys, turned, and values in their slots. */
+function placed(call: Call): void {
+  const { HALF: half, HEADS: heads, KV_HEADS: kvHeads, TURNS: turns } = call.dispatch.constants;
+  const [width, d, table] = [columns(call, "y"), 2 * half, call.get("table")];
+  const kvDim = kvHeads * d;
+  for (let row = 0; row < call.shape.rows; row++) {
+    const { sequence, angle, position } = call.plan.row(row);
+    const product = products(call, row);
+    const all = range(width).map(product);
+    const rotated = !turns ? 0 : call.plan.sequence(sequence).raw ? heads : heads + kvHeads;
+    for (let head = 0; head < rotated; head++) {
+      for (let i = 0; i < half; i++) {
+        const at = head * d + i;
+        const [[a, aScale], [b, bScale]] = [all[at], all[at + half]];
+        const [first, second] = turned(table, half, angle, i, a, b);
+        // Errors of both sums pass on, by at most the length of the angle's cosine and sine.
+        const [, , aWhole, bWhole] = turned(table, half, angle, i, aScale, bScale);
+        [all[at], all[at + half]] = [
+          [first, aWhole],
+          [second, bWhole],
+        ];
+      }
+    }
+    for (let i = 0; i < heads * d; i++) call.put("y", row * width + i, ...all[i]);
+    const slot = call.plan.slot(sequence, position);
+    for (const [name, from] of [
+      ["keys", heads * d],
+      ["values", heads * d + kvDim],
+    ] as const) {
+      for (let i = 0; i < kvDim; i++) {
+        const [value, scale] = all[from + i];
+        call.put(name, slot * columns(call, name) + i, value, scale + cached(call).held(value, columns(call, "x")));
+      }
     }
   }
 }
@@ -301,6 +379,8 @@ function rope(call: Call): void {
 interface Cache {
   readonly roundings: number;
   /** Elements 0 … kvDim − 1 of a slot become `element`; those that fill up its last block zero. */
+  /** What holding it adds to the scale of a sum of k terms, in units of what lockstep.ts allows one. */
+  readonly held: (value: number, k: number) => number;
   readonly put: (
     call: Call,
     name: "keys" | "values",
@@ -320,10 +400,16 @@ const putRounded =
 
 /** Cache formats from their definitions, as WEIGHTS above. What a tensor holds is elements, whatever it packs them into. */
 const CACHES: Readonly<Record<string, Cache>> = {
-  "cache/f32": { roundings: 0, put: putRounded((value) => value) },
-  "cache/f16": { roundings: 0, put: putRounded(nearestF16) },
+  "cache/f32": { roundings: 0, held: () => 0, put: putRounded((value) => value) },
+  // Half a unit in the last of 11 bits, or of numbers below 2^-14 half of 2^-24.
+  "cache/f16": {
+    roundings: 0,
+    held: (value, k) => (2 ** 13 * Math.abs(value) + 1) / (4 + 4 * Math.sqrt(k)),
+    put: putRounded(nearestF16),
+  },
   "cache/q8": {
     roundings: 1, // code times step
+    held: () => Infinity, // never written element by element
     put: (call, name, slot, kvDim, element) => {
       const width = columns(call, name);
       for (let block = 0; block < width; block += 32) {
