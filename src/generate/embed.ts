@@ -2,7 +2,7 @@
 
 import { checkAborted } from "../error.ts";
 import { type Rope, type RopeChoice, parseRopeScaling } from "../rope/index.ts";
-import { onAbort } from "../text/abort.ts";
+import { onAbort, orAborted } from "../text/abort.ts";
 import { type Kinds, checkOptions, checkWhole } from "../text/options.ts";
 import type { GenerateOptions, Prompt, RequestContext } from "./options.ts";
 import { checkLength, promptIds, promptList } from "./request.ts";
@@ -27,6 +27,11 @@ export interface EmbedOptions {
   readonly allowBeyond?: boolean;
   /** Of the chat template, for texts that are messages. */
   readonly chat?: GenerateOptions["chat"];
+  /**
+   * Called once, before anything is allocated, with the tokens of all texts and the bytes of their keys and values. What it throws
+   * ends the call. A promise is waited for, until the signal fires, so that a queue may stand here.
+   */
+  readonly onAllocate?: (need: { readonly tokens: number; readonly kvBytes: number }) => unknown;
   /** Ends the call at once, with LlariatError("aborted"). */
   readonly signal?: AbortSignal;
 }
@@ -38,6 +43,7 @@ const EMBED_OPTIONS: Kinds<EmbedOptions> = {
   ropeLength: "any",
   allowBeyond: "flag",
   chat: "object",
+  onAllocate: "function",
   signal: "signal",
 };
 
@@ -53,7 +59,16 @@ export async function embed(
   given: EmbedOptions = {},
 ): Promise<Float32Array[]> {
   const options = checkOptions<EmbedOptions>(given, EMBED_OPTIONS);
-  const { pooling = "mean", normalize = true, ropeScaling, ropeLength, allowBeyond, chat, signal } = options;
+  const {
+    pooling = "mean",
+    normalize = true,
+    ropeScaling,
+    ropeLength,
+    allowBeyond,
+    chat,
+    onAllocate,
+    signal,
+  } = options;
   if (ropeLength !== undefined) checkWhole("ropeLength", ropeLength, 1, { unit: "tokens" });
   const rope = parseRopeScaling(ropeScaling, context.rope);
   const texts = promptList(prompts, (prompt) => {
@@ -62,6 +77,13 @@ export async function embed(
     return ids;
   });
   checkAborted(signal, WHAT);
+  if (onAllocate) {
+    const { memory } = context.scheduler.engine;
+    const sum = (of: (tokens: number) => number): number => texts.reduce((total, ids) => total + of(ids.length), 0);
+    const need = { tokens: sum((tokens) => tokens), kvBytes: sum((tokens) => memory.bytes(tokens)) };
+    await orAborted(() => onAllocate(need), signal, WHAT);
+    checkAborted(signal, WHAT); // perhaps by onAllocate
+  }
   const found: Float32Array[] = [];
   // Who fails ends the others, and so does the caller.
   const stop = new AbortController();

@@ -6,12 +6,14 @@ import { readBody } from "./body.ts";
 import { CHAT_NAMES, chat, chatRequest } from "./chat.ts";
 import { COMPLETION_NAMES, completion, completionRequest } from "./completion.ts";
 import type { Core } from "./core.ts";
+import { EMBEDDINGS_NAMES, embeddings, embeddingsRequest } from "./embeddings.ts";
 import { HttpError, toHttp } from "./error.ts";
 import { guard } from "./guard.ts";
 import { health } from "./health.ts";
 import { metrics } from "./metrics.ts";
 import { modelList, modelOf } from "./models.ts";
 import { pageRoutes } from "./page.ts";
+import { RESPONSES_NAMES, responses, responsesRequest } from "./responses.ts";
 import { TOKENIZE_NAMES, detokenize, detokenizeRequest, tokenize, tokenizeRequest } from "./tokenize.ts";
 
 /** An endpoint that takes a body. */
@@ -53,6 +55,8 @@ export function app(core: Core): Hono {
   routes.use(guard(core));
   post("/v1/chat/completions", { schema: chatRequest, answer: chat, names: CHAT_NAMES });
   post("/v1/completions", { schema: completionRequest, answer: completion, names: COMPLETION_NAMES });
+  post("/v1/responses", { schema: responsesRequest, answer: responses, names: RESPONSES_NAMES });
+  post("/v1/embeddings", { schema: embeddingsRequest, answer: embeddings, names: EMBEDDINGS_NAMES });
   post("/tokenize", { schema: tokenizeRequest, answer: tokenize, names: TOKENIZE_NAMES });
   post("/detokenize", { schema: detokenizeRequest, answer: detokenize });
   pageRoutes(routes);

@@ -50,12 +50,13 @@ function contentText(content: unknown, where: string): string | null {
 const MOST_PROMPTS = 2048;
 
 /**
- * The prompts of a completions request: a text, texts, token ids, or lists of token ids. Ids are checked by the library.
+ * The prompts of a completions request, or the inputs of an embeddings request: a text, texts, token ids, or lists of token ids. Ids
+ * are checked by the library.
  * @throws HttpError 400 for anything else.
  */
-export function completionPrompts(prompt: unknown): readonly Prompt[] {
+export function completionPrompts(prompt: unknown, param = "prompt"): readonly Prompt[] {
   const refuse = (problem: string): never => {
-    throw new HttpError(400, `prompt: ${problem}, got ${display(prompt)}`, { param: "prompt" });
+    throw new HttpError(400, `${param}: ${problem}, got ${display(prompt)}`, { param });
   };
   if (typeof prompt === "string") return [prompt];
   if (!Array.isArray(prompt))

@@ -55,6 +55,19 @@ function listen(signal: AbortSignal): Waiting {
   return own;
 }
 
+/** A signal that fires with the first of these, and what ends its waiting for them. */
+export function anySignal(signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  readonly over: () => void;
+} {
+  const any = new AbortController();
+  const ends = signals.map((each) => {
+    if (each.aborted) any.abort(each.reason);
+    return onAbort(each, () => any.abort(each.reason));
+  });
+  return { signal: any.signal, over: () => ends.forEach((end) => end()) };
+}
+
 /**
  * What a function of the caller's promises; LlariatError "aborted" as soon as the signal fires, whatever the function makes of it.
  * `doing` ends its sentence.

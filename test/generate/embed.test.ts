@@ -126,6 +126,30 @@ tests("texts that lose their pages to others are computed again, no row twice", 
   nothingHeld(llama.engine.memory, "after waiting");
 });
 
+tests("onAllocate hears what is needed before anything is, is waited for, and refuses", async () => {
+  using llama = await Llama.load(sweep, { device });
+  const steps = recordSteps(llama.engine);
+  const needs: object[] = [];
+  let open!: () => void;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const onAllocate = async (need: object): Promise<void> => {
+    needs.push(need);
+    await gate;
+  };
+  const running = llama.embed([ids(20), ids(40)], { onAllocate });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.is(steps.length, 0);
+  open();
+  assert.is((await running).length, 2);
+  assert.equal(needs, [{ tokens: 60, kvBytes: llama.kvBytes(20) + llama.kvBytes(40) }]);
+  const full = (): never => {
+    throw new Error("full");
+  };
+  let thrown: unknown;
+  await llama.embed([ids(3)], { onAllocate: full }).catch((error: unknown) => (thrown = error));
+  assert.is((thrown as Error).message, "full");
+});
+
 tests("a signal ends all of them: before the first step, and between two", async () => {
   using llama = await Llama.load(sweep, { device, chunkRows: 16 });
   const stop = new AbortController();

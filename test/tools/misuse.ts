@@ -151,7 +151,7 @@ function targets(llama: Llama, device: GPUDevice, folder: string): readonly Targ
     { name: "generate", args: () => ["x", { ...once }], options: 1, names: GENERATE.split(" "), call: (p, o) => pipe(llama.generate(p, o)), weight: 6 },
     { name: "completions", args: () => ["x", { ...once, n: 2 }], options: 1, names: [...GENERATE.split(" "), "n"], call: (p, o) => llama.completions(p, o), weight: 3 },
     { name: "logits", args: () => [[1, 2], {}], options: 1, names: ["rows", "ropeScaling", "positions", "signal"], call: (p, o) => llama.logits(p, o), weight: 4 },
-    { name: "embed", args: () => [["x", [1, 2]], {}], options: 1, names: "pooling normalize ropeScaling ropeLength allowBeyond chat signal".split(" "), call: (p, o) => llama.embed(p, o), weight: 4 },
+    { name: "embed", args: () => [["x", [1, 2]], {}], options: 1, names: "pooling normalize ropeScaling ropeLength allowBeyond chat onAllocate signal".split(" "), call: (p, o) => llama.embed(p, o), weight: 4 },
     { name: "score", args: () => [[1, 2], {}], options: 1, names: ["ropeScaling", "signal", "onLogits"], call: (p, o) => llama.score(p, o), weight: 3 },
     { name: "encode", args: () => ["x", {}], options: 1, names: ["addSpecialTokens", "parseSpecial"], call: (p, o) => tokenizer.encode(p, o), weight: 2 },
     { name: "encodeWithOffsets", args: () => ["x", {}], options: 1, names: ["unit"], call: (p, o) => tokenizer.encodeWithOffsets(p, o), weight: 1 },
