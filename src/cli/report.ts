@@ -1,7 +1,7 @@
 // report.ts — `llariat report`: a saved report drawn again, checked again, or put together from shards.
 
 import { LlariatError } from "../error.ts";
-import { type Report, checkExpectation, mergeReports, parseExpectation } from "../retrieval/index.ts";
+import { type Report, checkExpectation, effectiveLength, mergeReports, parseExpectation } from "../retrieval/index.ts";
 import { hasReport, readReport } from "./reports.ts";
 import type { Command, Option } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
@@ -11,6 +11,11 @@ const options = {
   merge: { help: "put the reports together: shards of one run" },
   out: { kind: "text", value: "DIR", help: "where to write (default the report's own folder; needed with --merge)" },
   expect: { kind: "text", value: "COND", multiple: true, help: "conditions to check instead of the saved ones" },
+  threshold: {
+    kind: "number",
+    value: "X",
+    help: "mean score above which a length counts as used, instead of the saved one",
+  },
   json: { help: "print the report as JSON instead of a table" },
 } as const satisfies Record<string, Option>;
 
@@ -29,13 +34,17 @@ export const report: Command = {
     const out = args.text("out") ?? (args.has("merge") ? undefined : paths[0]);
     if (out === undefined) throw usageError("--merge needs --out DIR");
     const conditions = inUsage(() => args.texts("expect").map(parseExpectation));
+    const threshold = args.number("threshold");
+    if (threshold !== undefined && !(threshold >= 0 && threshold < 1))
+      throw usageError(`--threshold needs a mean score from 0 to below 1, got ${threshold}`);
     const read: Report[] = [];
     for (const path of paths) read.push(await readReport(path));
     const folder = out.endsWith(".json") ? out.replace(/[^/\\]*$/, ".") : out;
     // A file of another name is drawn into its folder too, where the report of another run must stay.
     if (!args.has("out") && (await hasReport(folder)) && (await readReport(folder)).created !== read[0].created)
       throw usageError(`${folder} holds a report already; choose another --out`);
-    const whole = args.has("merge") ? mergeReports(read) : read[0];
+    const merged = args.has("merge") ? mergeReports(read) : read[0];
+    const whole = threshold === undefined ? merged : withThreshold(merged, threshold);
     const checked: Report =
       conditions.length === 0
         ? whole
@@ -49,3 +58,9 @@ export const report: Command = {
       throw new LlariatError("request", `${open.length} cells are not finished, the first: ${open[0].id}`);
   },
 };
+
+/** The effective lengths of a report by another threshold; of a report without any, by all its tasks. */
+function withThreshold(saved: Report, threshold: number): Report {
+  const tasks = saved.effectiveLength?.tasks ?? [...new Set(saved.cells.map((cell) => cell.task))];
+  return { ...saved, effectiveLength: effectiveLength(saved.cells, { threshold, tasks }) };
+}

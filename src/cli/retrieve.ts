@@ -5,20 +5,25 @@ import { isObject } from "../text/json.ts";
 import {
   type Document,
   type Engine,
+  type QuestionSet,
   type Report,
   type RetrievalSettings,
   type RunOptions,
   parseExpectation,
+  parseQuestions,
   preset,
   presets,
   prompts,
   retrieve as run,
   terminalTable,
 } from "../retrieval/index.ts";
+import { TASK_NAMES } from "../retrieval/prompts/prompt.ts";
+import { TASKS } from "../retrieval/prompts/tasks.ts";
 import { resolveSettings } from "../retrieval/settings.ts";
 import { hasReport, readReport, saveReport, takeFolder, writeReport } from "./reports.ts";
 import type { Command, Option, Terminal } from "./command.ts";
-import { Arguments, inUsage, usageError } from "./command.ts";
+import { Arguments, inUsage, table, usageError } from "./command.ts";
+import { chatFrame } from "./chat.ts";
 import { paintOf, startLive } from "./live.ts";
 import { readText } from "./files.ts";
 import {
@@ -36,7 +41,8 @@ import {
 const options = {
   ...measureOptions,
   ...viaOptions,
-  task: { kind: "text", value: "LIST", multiple: true, help: "uuid, passkey, title, needle (default uuid)" },
+  task: { kind: "text", value: "LIST", multiple: true, help: "what is asked (default uuid); --list-tasks names all" },
+  "list-tasks": { help: "print what there is for --task, and end" },
   "prompt-len": {
     kind: "text",
     value: "LIST",
@@ -51,7 +57,20 @@ const options = {
   },
   tries: { kind: "integer", value: "N", help: "prompts per cell (default 10)" },
   ...promptOptions,
-  document: { kind: "text", value: "FILE", multiple: true, help: "a text for title and needle" },
+  document: {
+    kind: "text",
+    value: "FILE",
+    multiple: true,
+    help: "a text for title, and for --haystack if that is not given",
+  },
+  haystack: { kind: "text", value: "FILE", multiple: true, help: "essays or other text to hide needles in" },
+  qa: {
+    kind: "text",
+    value: "FILE",
+    multiple: true,
+    help: "questions with documents, a JSON file in the form of SQuAD (for qa_1) or of HotpotQA (for qa_2)",
+  },
+  chat: { help: "put prompts into the model's chat format" },
   title: {
     kind: "text",
     value: "TEXT",
@@ -66,7 +85,11 @@ const options = {
     value: "FILE",
     help: "prompts from a JSON file instead of tasks, lengths, positions and tries",
   },
-  preset: { kind: "text", value: "NAME", help: `${Object.keys(presets).join(", ")}: conditions of h2oGPT's tests` },
+  preset: {
+    kind: "text",
+    value: "NAME",
+    help: `${Object.keys(presets).join(", ")}: conditions of h2oGPT's tests and of RULER`,
+  },
   "trained-length": {
     kind: "integer",
     value: "N",
@@ -87,6 +110,17 @@ const options = {
     multiple: true,
     help: "a condition such as dynamic:2>=0.9@1.5x; may be given several times",
   },
+  threshold: {
+    kind: "number",
+    value: "X",
+    help: "mean score over tasks above which a length counts as used (default 0.856, RULER's)",
+  },
+  "effective-tasks": {
+    kind: "text",
+    value: "LIST",
+    multiple: true,
+    help: "the tasks of that mean (default RULER's of the run, or all)",
+  },
   out: { kind: "text", value: "DIR", help: "write report.json, report.html and junit.xml there" },
   resume: { kind: "text", value: "DIR", help: "go on with the run in this folder" },
   shard: {
@@ -104,6 +138,7 @@ export const retrieve: Command = {
   usage: [
     "--model DIR --prompt-len 0.5x,1.5x --rope-scaling none,dynamic:2 [--task uuid,passkey] --out DIR",
     "--model DIR --preset h2ogpt-uuid",
+    "--model DIR --preset ruler --haystack FILE --tries 50 --chat --out DIR",
     "--resume DIR",
   ],
   options,
@@ -111,6 +146,10 @@ export const retrieve: Command = {
     "Ctrl-C saves what is done; --resume DIR alone goes on with the same arguments. The exit code is 0 only if every prompt\n" +
     "got an answer and every --expect holds. A key for --via is taken from LLARIAT_API_KEY.",
   async run(given, terminal) {
+    if (given.has("list-tasks")) {
+      terminal.stdout.write(taskTable());
+      return;
+    }
     const folder = given.text("resume");
     const saved = folder === undefined ? undefined : await readReport(folder);
     const args = saved ? withSaved(given, saved) : given;
@@ -164,7 +203,13 @@ async function measure(
   const live = startLive(terminal, settings.trainedLength ?? opened.engine.rope?.originalMaxPositions ?? 1);
   const latest: { report?: Report } = {};
   const environment = { ...opened.environment, arguments: Object.fromEntries(values(args)) };
-  const complete: RetrievalSettings = { ...settings, model: opened.name, ...fixture(args, opened.engine.tokenizer) };
+  const { tokenizer } = opened.engine;
+  const complete: RetrievalSettings = {
+    ...settings,
+    model: opened.name,
+    ...fixture(args, tokenizer),
+    ...(args.has("chat") ? { chat: chatFrame(tokenizer) } : {}),
+  };
   const runOptions: RunOptions = {
     signal: terminal.signal,
     environment,
@@ -218,7 +263,7 @@ export function readSettings(args: Arguments): RetrievalSettings {
   const base = args.has("preset") ? inUsage(() => preset(args.text("preset")!)).settings : {};
   const documents = readDocuments(args);
   const [tasks, lengths, positions] = [list(args, "task"), list(args, "prompt-len"), numbers(args, "secret-pos")];
-  const fit = args.text("fit");
+  const [effective, fit] = [list(args, "effective-tasks"), args.text("fit")];
   if (fit !== undefined && fit !== "exact" && fit !== "whole")
     throw usageError(`--fit needs exact or whole, got "${fit}"`);
   const [fact, question] = [args.text("needle-fact"), args.text("needle-question")];
@@ -226,13 +271,21 @@ export function readSettings(args: Arguments): RetrievalSettings {
     throw usageError("--needle-fact and --needle-question go together");
   return {
     ...base,
-    ...args.given("tries", "trainedLength", "answerRoom", "maxNewTokens", "batch"),
+    ...args.given("tries", "trainedLength", "answerRoom", "maxNewTokens", "batch", "threshold"),
     ...(tasks && { tasks: tasks as NonNullable<RetrievalSettings["tasks"]> }),
     ...(lengths && { promptLengths: lengths }),
     ...(positions && { positions }),
     ...((args.has("rope-scaling") || !base.ropeScalings) && { ropeScalings: readScalings(args) }),
     ...(args.has("seed") && { seed: args.text("seed")! }),
     ...(documents.length > 0 && { documents }),
+    ...(args.has("haystack") && {
+      filler: args
+        .texts("haystack")
+        .map((file) => readText(file))
+        .join("\n\n"),
+    }),
+    ...(args.has("qa") && { questions: args.texts("qa").map(readQuestions) }),
+    ...(effective && { effectiveTasks: effective as NonNullable<RetrievalSettings["effectiveTasks"]> }),
     ...(args.has("made-titles") && { titles: "made" as const }),
     ...(fact !== undefined && question !== undefined && { needle: { fact, question } }),
     ...(fit !== undefined && { fit }),
@@ -259,6 +312,23 @@ function readDocuments(args: Arguments): Document[] {
   }));
 }
 
+/** A question set from its file. */
+function readQuestions(file: string): QuestionSet {
+  return parseQuestions(readJson(file), file);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readText(file));
+  } catch (cause) {
+    if (cause instanceof LlariatError) throw cause;
+    throw new LlariatError("source", `${file} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Every task with what it asks. */
+const taskTable = (): string => table(TASK_NAMES.map((name) => [name, TASKS[name].about] as const));
+
 /** --prompts, once there is a tokenizer to count with. */
 function fixture(
   args: Arguments,
@@ -267,14 +337,7 @@ function fixture(
   const file = args.text("prompts");
   if (file === undefined) return {};
   if (!tokenizer) throw new LlariatError("tokenizer", "--prompts needs the model's tokenizer");
-  let json: unknown;
-  try {
-    json = JSON.parse(readText(file));
-  } catch (cause) {
-    if (cause instanceof LlariatError) throw cause;
-    throw new LlariatError("source", `${file} is not JSON: ${(cause as Error).message}`, { cause });
-  }
-  return { fixture: prompts.fromFixture(json, (text) => tokenizer.encode(text).length) };
+  return { fixture: prompts.fromFixture(readJson(file), (text) => tokenizer.encode(text).length) };
 }
 
 /** How a finished report is handed over. */

@@ -2,6 +2,15 @@
 
 import type { TaskName } from "./prompts/index.ts";
 
+/** One question of a conversation and what came back. */
+export interface TurnAttempt {
+  readonly value: string;
+  readonly text: string;
+  readonly found: boolean;
+  /** Tokens of the prompt that were computed, not taken from what was known; where the engine says so. */
+  readonly computedTokens?: number;
+}
+
 /** One prompt and what came back. */
 export interface Attempt {
   /** Counts from 0 within the cell; with the seed it gives the prompt. */
@@ -17,6 +26,10 @@ export interface Attempt {
   readonly found: boolean;
   readonly alone: boolean;
   readonly exact: boolean;
+  /** Share of the expected strings in the answer, where that is neither none nor all; else `found` says it. */
+  readonly score?: number;
+  /** The questions of a conversation; `text` is all answers then, and `promptTokens` counts all its prompts. */
+  readonly turns?: readonly TurnAttempt[];
   readonly completionTokens?: number;
   readonly finishReason?: string | null;
   /** Why there is no answer. An attempt with an error counts as not found, and is run again when resumed. */
@@ -48,14 +61,21 @@ export interface Cell {
   readonly errors: number;
   /** found / attempts, null before the first. */
   readonly rate: number | null;
-  /** 95 % Wilson interval of the rate. */
+  /** Mean score, null before the first: the rate, but where an answer may hold a part of what was asked for. */
+  readonly score?: number | null;
+  /** 95 % Wilson interval of the score. */
   readonly interval: { readonly low: number; readonly high: number };
   /** Present if a sequential test ended the cell. */
   readonly settled?: "pass" | "fail";
   /** Cost. Prompt tokens are counted in full also where the engine shared prefixes. */
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Of the prompts of conversations: tokens that were computed, where the engine says so. */
+  readonly computedTokens?: number;
   readonly seconds: number;
   /** The effective RoPE setting as the engine echoed it. */
   readonly rope?: unknown;
 }
+
+/** The score of an attempt, 0 to 1. */
+export const scoreOf = ({ score, found }: Pick<Attempt, "score" | "found">): number => score ?? Number(found);

@@ -163,7 +163,11 @@ function parse(text: string, url: string, quoted: (text: string) => string): unk
 function readAnswer(json: unknown, url: string): Answer {
   const { choices, usage, rope } = (isObject(json) ? json : {}) as {
     choices?: { text?: unknown; finish_reason?: string | null }[];
-    usage?: { prompt_tokens?: number; completion_tokens?: number };
+    usage?: {
+      prompt_tokens?: number;
+      completion_tokens?: number;
+      prompt_tokens_details?: { cached_tokens?: number } | null;
+    };
     rope?: unknown;
   };
   const [choice] = Array.isArray(choices) ? choices : [];
@@ -173,7 +177,11 @@ function readAnswer(json: unknown, url: string): Answer {
   return {
     text: choice.text,
     finishReason: choice.finish_reason ?? null,
-    usage: { promptTokens: usage?.prompt_tokens, completionTokens: usage?.completion_tokens },
+    usage: {
+      promptTokens: usage?.prompt_tokens,
+      completionTokens: usage?.completion_tokens,
+      cachedTokens: usage?.prompt_tokens_details?.cached_tokens,
+    },
     ...(rope === undefined ? {} : { rope }),
   };
 }

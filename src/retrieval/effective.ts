@@ -8,9 +8,9 @@ import { display } from "../text/wording.ts";
 import { ask, inFlight } from "./ask.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { MOST_TOKENS, checkEngine, tokenCounter } from "./engine.ts";
-import { ANSWER_TOKENS } from "./judge.ts";
 import type { Prompt } from "./prompts/index.ts";
 import { prompts } from "./prompts/index.ts";
+import { TASKS } from "./prompts/tasks.ts";
 import type { Attempt } from "./cell.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
@@ -199,7 +199,7 @@ async function measure(
       index,
       name: `passkey/${distance}/${index}`,
       scaling,
-      maxNewTokens: ANSWER_TOKENS.passkey,
+      maxNewTokens: TASKS.passkey.answerTokens,
       signal,
     };
     attempts.get(distance)!.push((await ask(engine, prompt, asking)).attempt);

@@ -24,7 +24,12 @@ export interface Answer {
   /** Generated text alone, without the prompt. */
   readonly text: string;
   readonly finishReason?: string | null;
-  readonly usage?: { readonly promptTokens?: number; readonly completionTokens?: number };
+  readonly usage?: {
+    readonly promptTokens?: number;
+    /** Of the prompt: what was not computed again. */
+    readonly cachedTokens?: number;
+    readonly completionTokens?: number;
+  };
   /** The setting that was really used, if the engine says so; goes into the report. */
   readonly rope?: unknown;
 }

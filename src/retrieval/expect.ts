@@ -1,10 +1,11 @@
 // expect.ts — conditions on rates: what must hold for a run to be called good.
-//   dynamic:2>=0.9@1.5x     pooled over positions, each task's rate at 1.5 × the trained length is at least 0.9
+//   dynamic:2>=0.9@1.5x     pooled over positions, each task's rate (its mean score) at 1.5 × the trained length is at least 0.9
 //   uuid/none<=0.1@>1x#0.2  uuid only, all lengths beyond the trained one, only the secrets at position 0.2
 
 import { LlariatError } from "../error.ts";
 import { display } from "../text/wording.ts";
 import type { Cell } from "./cell.ts";
+import { TASK_NAMES } from "./prompts/prompt.ts";
 
 /** How a measured rate or a length is compared with a stated one. */
 export type Comparison = ">=" | "<=" | ">" | "<" | "=";
@@ -31,6 +32,8 @@ export interface Expectation {
     readonly task: string;
     readonly promptLen: number | "whole";
     readonly found: number;
+    /** Mean score, where answers held parts of what was asked for. */
+    readonly score?: number;
     readonly tries: number;
     readonly held: boolean;
   }[];
@@ -38,8 +41,10 @@ export interface Expectation {
   readonly reason?: string;
 }
 
-const SHAPE =
-  /^(?:(uuid|passkey|title|needle)\/)?([\w{].*?)\s*(>=|<=|>|<|=)\s*(\d*\.?\d+)\s*(?:@\s*(\*|whole|[^#]+?))?\s*(?:#\s*(\d*\.?\d+))?$/;
+const SHAPE = new RegExp(
+  `^(?:(${TASK_NAMES.join("|")})/)?` +
+    /([\w{].*?)\s*(>=|<=|>|<|=)\s*(\d*\.?\d+)\s*(?:@\s*(\*|whole|[^#]+?))?\s*(?:#\s*(\d*\.?\d+))?$/.source,
+);
 const LENGTH = /^(>=|<=|>|<)?\s*(\d*\.?\d+)(x?)$/;
 
 /**
@@ -78,6 +83,10 @@ export function parseExpectation(text: string): Condition {
     ...(position === undefined ? {} : { position: Number(position) }),
   };
 }
+
+/** What a group of cells counted, in words. */
+export const counted = ({ found, score, tries }: Expectation["groups"][number]): string =>
+  score === undefined ? `${found} of ${tries}` : `${Math.round(score * 1000) / 10} % of ${tries}`;
 
 /** A hair wide, so that 0.9 of 10 tries is 9, whatever the last bit of a quotient says. */
 const HAIR = 1e-9;
@@ -125,14 +134,16 @@ export function checkExpectation(condition: Condition, cells: readonly Cell[], t
     const group = mine.filter((cell) => `${cell.task}/${cell.promptLen}` === name);
     const found = group.reduce((sum, cell) => sum + cell.found, 0);
     const tries = group.reduce((sum, cell) => sum + cell.attempts.length, 0);
-    const held = tries > 0 && compare(found / tries, comparison, rate);
-    return { task: group[0].task, promptLen: group[0].promptLen, found, tries, held };
+    const score = group.reduce((sum, cell) => sum + (cell.score ? cell.score * cell.attempts.length : cell.found), 0);
+    const held = tries > 0 && compare(score / tries, comparison, rate);
+    const { task, promptLen } = group[0];
+    return { task, promptLen, found, ...(Math.abs(score - found) < HAIR ? {} : { score: score / tries }), tries, held };
   });
   const unrun = mine.find((cell) => cell.status !== "done");
   if (unrun) return failed(`${unrun.id} is ${unrun.status}`, groups);
   const broken = mine.find((cell) => cell.errors > 0);
   if (broken) return failed(`${broken.id} has ${broken.errors} attempts without an answer`, groups);
   const missed = groups.find((group) => !group.held);
-  if (missed) return failed(`${missed.task} at ${missed.promptLen}: ${missed.found} of ${missed.tries} found`, groups);
+  if (missed) return failed(`${missed.task} at ${missed.promptLen}: ${counted(missed)} found`, groups);
   return { text, held: true, groups };
 }

@@ -1,16 +1,13 @@
 // grid.ts — the cells of a run: task × prompt length × scaling × position, and what is expected of each.
 
-import { LlariatError } from "../error.ts";
-import type { Engine } from "./engine.ts";
-import { ANSWER_TOKENS } from "./judge.ts";
-import type { CountTokens } from "./engine.ts";
+import type { CountTokens, Engine } from "./engine.ts";
 import type { Prompt, TaskName } from "./prompts/index.ts";
-import { prompts } from "./prompts/index.ts";
-import type { Attempt, Cell } from "./cell.ts";
+import { TASKS } from "./prompts/tasks.ts";
+import { type Attempt, type Cell, scoreOf } from "./cell.ts";
 import type { Scaling } from "./scaling.ts";
 import { isUnscaled, reachOf } from "./scaling.ts";
-import type { ResolvedSettings } from "./settings.ts";
-import { wilson } from "./stats.ts";
+import { type ResolvedSettings, roomOf } from "./settings.ts";
+import { scoreInterval } from "./stats.ts";
 import { fnv1a } from "./stream.ts";
 
 /** A cell before it is run, and how to make its prompts. */
@@ -27,6 +24,8 @@ export interface PlannedCell {
 export function tally(cell: Cell, attempts: readonly Attempt[]): Cell {
   const sum = (value: (attempt: Attempt) => number): number => attempts.reduce((total, each) => total + value(each), 0);
   const found = sum((each) => Number(each.found));
+  const score = sum(scoreOf);
+  const computed = attempts.flatMap(({ turns = [] }) => turns.flatMap(({ computedTokens }) => computedTokens ?? []));
   return {
     ...cell,
     attempts,
@@ -35,9 +34,11 @@ export function tally(cell: Cell, attempts: readonly Attempt[]): Cell {
     exact: sum((each) => Number(each.exact)),
     errors: sum((each) => Number(each.error !== undefined)),
     rate: attempts.length === 0 ? null : found / attempts.length,
-    interval: wilson(found, attempts.length),
+    score: attempts.length === 0 ? null : score / attempts.length,
+    interval: scoreInterval(score, attempts.length),
     promptTokens: sum((each) => each.promptTokens),
     completionTokens: sum((each) => each.completionTokens ?? 0),
+    ...(computed.length === 0 ? {} : { computedTokens: computed.reduce((total, each) => total + each, 0) }),
   };
 }
 
@@ -70,7 +71,8 @@ export function plan(settings: ResolvedSettings, engine: Engine): PlannedCell[] 
             exact: 0,
             errors: 0,
             rate: null,
-            interval: wilson(0, 0),
+            score: null,
+            interval: scoreInterval(0, 0),
             promptTokens: 0,
             completionTokens: 0,
             seconds: 0,
@@ -79,7 +81,7 @@ export function plan(settings: ResolvedSettings, engine: Engine): PlannedCell[] 
             cell: empty,
             scaling,
             maxNewTokens:
-              settings.maxNewTokens ?? Math.max(ANSWER_TOKENS[task], task === "uuid" ? settings.answerRoom : 0),
+              settings.maxNewTokens ?? Math.max(TASKS[task].answerTokens, task === "uuid" ? roomOf(task, settings) : 0),
             prompt,
             promptName: (index) => `${task}/${promptLen}/${place}/${index}`,
           };
@@ -96,7 +98,7 @@ interface Place {
 }
 
 function positionsOf(task: TaskName, promptLen: number | "whole", settings: ResolvedSettings): Place[] {
-  const { fixture, positions, tries, documents } = settings;
+  const { fixture, positions, tries, materials } = settings;
   if (fixture) {
     const mine = fixture.filter((each) => each.prompt.task === task && each.promptLen === promptLen);
     return [...new Set(mine.map((each) => each.position))].map((position) => {
@@ -104,51 +106,21 @@ function positionsOf(task: TaskName, promptLen: number | "whole", settings: Reso
       return { position, tries: here.length, prompt: (index) => here[index].prompt };
     });
   }
-  if (task === "title") {
-    // The same document gives the same prompt: asking twice would count one answer twice.
-    const most = settings.titles === "own" ? Math.min(tries, documents.length) : tries;
-    return [
-      { position: null, tries: most, prompt: (index, count) => build(task, promptLen, 0, index, count, settings) },
-    ];
-  }
-  return positions.map((position) => ({
+  const rule = TASKS[task];
+  const tokens = promptLen === "whole" ? promptLen : promptLen - roomOf(task, settings);
+  const places = rule.place === "positions" ? positions : [null];
+  return places.map((position) => ({
     position,
-    tries,
-    prompt: (index, count) => build(task, promptLen, position, index, count, settings),
+    tries: Math.min(tries, rule.most?.(materials) ?? Infinity),
+    prompt: (index, count) =>
+      rule.build({ count, tokens, position, index, key: [settings.seed, promptLen, position ?? 0, index], materials }),
   }));
-}
-
-function build(
-  task: TaskName,
-  promptLen: number | "whole",
-  position: number,
-  index: number,
-  count: CountTokens,
-  settings: ResolvedSettings,
-): Prompt {
-  const key = [settings.seed, promptLen, position, index];
-  if (task === "title") {
-    const { documents, titles, answerRoom } = settings;
-    const tokens = promptLen === "whole" ? promptLen : promptLen - answerRoom;
-    const document = documents[index % documents.length];
-    const built = prompts.title({ count, tokens, key, document, titles });
-    if (tokens === "whole" && built.tokens <= settings.leastTokens) {
-      throw new LlariatError(
-        "request",
-        `${document.name}: its prompt has ${built.tokens} tokens, this test needs more than ${settings.leastTokens}; give a longer one`,
-      );
-    }
-    return built;
-  }
-  const options = { count, tokens: Number(promptLen) - settings.answerRoom, position, key };
-  if (task === "uuid") return prompts.uuid(options);
-  if (task === "passkey") return prompts.passkey({ ...options, fit: settings.fit });
-  return prompts.needle({ ...options, filler: settings.filler, needle: settings.needle });
 }
 
 /** What of the settings decides prompts, answers and cells, as plain JSON; texts by name, length and hash. */
 export function echo(settings: ResolvedSettings): Record<string, unknown> {
-  const { tasks, scalings, promptLengths, positions, tries, seed, trained, answerRoom, maxNewTokens, fit } = settings;
+  const { tasks, scalings, promptLengths, positions, tries, seed, trained, answerRoom, maxNewTokens } = settings;
+  const { fit, titles, documents, needle, filler, questions, chat } = settings.materials;
   const text = (value: string): unknown => ({ characters: value.length, fnv1a: fnv1a(value).toString(16) });
   const { fixture, sequential, runHopeless } = settings;
   return {
@@ -168,10 +140,23 @@ export function echo(settings: ResolvedSettings): Record<string, unknown> {
     ...(tasks.includes("passkey") ? { fit } : {}),
     ...(tasks.includes("title")
       ? {
-          titles: settings.titles,
-          documents: settings.documents.map(({ name, title, text: full }) => ({ name, title, text: text(full) })),
+          titles,
+          documents: documents.map(({ name, title, text: full }) => ({ name, title, text: text(full) })),
         }
       : {}),
-    ...(tasks.includes("needle") ? { needle: settings.needle ?? "default", filler: text(settings.filler) } : {}),
+    ...(tasks.includes("needle") ? { needle: needle ?? "default" } : {}),
+    ...(tasks.some((task) => TASKS[task].material === "filler") ? { filler: text(filler) } : {}),
+    ...(tasks.some((task) => TASKS[task].ruler) ? { rulerRoom: settings.roomGiven ? answerRoom : "per task" } : {}),
+    ...(tasks.some((task) => TASKS[task].material === "questions")
+      ? {
+          questions: questions.map((set) => ({
+            name: set.name,
+            form: set.form,
+            documents: set.documents.length,
+            questions: text(set.questions.map((each) => each.question).join("\n")),
+          })),
+        }
+      : {}),
+    ...(chat ? { chat: text(chat([["question", "reply"]])) } : {}),
   };
 }

@@ -18,15 +18,24 @@ export {
 } from "./engine.ts";
 export {
   type BuildOptions,
+  type ChatFrame,
   DEFAULT_NEEDLE,
   type Document,
+  type Exchange,
   type FixturePrompt,
   type Needle,
   type NeedleOptions,
+  type NiahName,
+  type NiahOptions,
   type PasskeyOptions,
   type Prompt,
+  type QaOptions,
+  type Question,
+  type QuestionSet,
+  type SeededOptions,
   type TaskName,
   type TitleOptions,
+  parseQuestions,
   prompts,
 } from "./prompts/index.ts";
 export { type Verdict, judge } from "./judge.ts";
@@ -55,11 +64,12 @@ export {
   type EffectiveOptions,
   effectiveContext,
 } from "./effective.ts";
+export { type EffectiveLength, type EffectiveLengthRow, effectiveLength } from "./length.ts";
 export { type ClientOptions, viaUrl } from "./client.ts";
 export { type Interval, type SequentialRule, exactInterval, sameRate, settled, wilson } from "./stats.ts";
 export { extrapolationBound, interpolationBound, statedInterpolationBound } from "./bound.ts";
 export { REPORT_FORMAT, type Report } from "./schema.ts";
-export { type Attempt, type Cell } from "./cell.ts";
+export { type Attempt, type Cell, type TurnAttempt } from "./cell.ts";
 export { html } from "./report/html.ts";
 export { junit } from "./report/junit.ts";
 export { type Measured, type Paint, terminalTable } from "./report/terminal.ts";

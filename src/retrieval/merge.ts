@@ -7,9 +7,10 @@ import { display } from "../text/wording.ts";
 import type { EffectiveContext, EffectivePoint, EffectiveRow } from "./effective.ts";
 import { type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
 import { tally } from "./grid.ts";
+import { type EffectiveLength, type EffectiveLengthRow, effectiveLength } from "./length.ts";
 import type { Perplexity, PerplexityRow } from "./perplexity.ts";
 import type { Report } from "./schema.ts";
-import type { Attempt, Cell } from "./cell.ts";
+import type { Attempt, Cell, TurnAttempt } from "./cell.ts";
 import { REPORT_FORMAT } from "./schema.ts";
 
 const refuse = (sentence: string): never => {
@@ -75,6 +76,10 @@ const isAttempt = isShape<Attempt>({
   found: isFlag,
   alone: isFlag,
   exact: isFlag,
+  score: optional(isNumber),
+  turns: optional(
+    isList(isShape<TurnAttempt>({ value: isText, text: isText, found: isFlag, computedTokens: optional(isNumber) })),
+  ),
   completionTokens: optional(isNumber),
   finishReason: optional(either(isText, isOneOf(null))),
   error: optional(isText),
@@ -96,10 +101,12 @@ const isCell = isShape<Cell>({
   exact: isNumber,
   errors: isNumber,
   rate: either(isNumber, isOneOf(null)),
+  score: optional(either(isNumber, isOneOf(null))),
   interval: isShape<Cell["interval"]>({ low: isNumber, high: isNumber }),
   settled: isOneOf("pass", "fail", undefined),
   promptTokens: isNumber,
   completionTokens: isNumber,
+  computedTokens: optional(isNumber),
   seconds: isNumber,
   rope: isAny,
 });
@@ -112,6 +119,7 @@ const isExpectation = isShape<Expectation>({
       task: isText,
       promptLen: isLength,
       found: isNumber,
+      score: optional(isNumber),
       tries: isNumber,
       held: isFlag,
     }),
@@ -159,6 +167,22 @@ const isEffective = isShape<EffectiveContext>({
   ),
 });
 
+const isEffectiveLength = isShape<EffectiveLength>({
+  threshold: isNumber,
+  tasks: isList(isText),
+  rows: isList(
+    isShape<EffectiveLengthRow>({
+      scaling: isText,
+      length: isNumber,
+      open: isFlag,
+      scores: isList(isShape<EffectiveLengthRow["scores"][number]>({ promptLen: isNumber, score: isNumber })),
+      average: either(isNumber, isOneOf(null)),
+      increasing: either(isNumber, isOneOf(null)),
+      decreasing: either(isNumber, isOneOf(null)),
+    }),
+  ),
+});
+
 /** What a report must have so that it can be resumed, merged and drawn. */
 const FIELDS: Readonly<Record<keyof Required<Omit<Report, "format">>, Is>> = {
   created: isText,
@@ -171,6 +195,7 @@ const FIELDS: Readonly<Record<keyof Required<Omit<Report, "format">>, Is>> = {
   cells: isList(isCell),
   prompts: isRecord(isText),
   expectations: isList(isExpectation),
+  effectiveLength: optional(isEffectiveLength),
   perplexity: optional(isPerplexity),
   effectiveContext: optional(isEffective),
 };
@@ -226,6 +251,7 @@ function merge(reports: readonly Report[]): Report {
     cells,
     prompts: Object.assign({}, ...reports.map((report) => report.prompts)) as Report["prompts"],
     expectations: conditions.map((text) => checkExpectation(parseExpectation(text), cells, first.model.trainedLength)),
+    ...(first.effectiveLength ? { effectiveLength: effectiveLength(cells, first.effectiveLength) } : {}),
     ...(perplexity ? { perplexity } : {}),
     ...(effectiveContext ? { effectiveContext } : {}),
   };

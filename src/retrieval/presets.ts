@@ -1,7 +1,9 @@
-// presets.ts — the conditions of h2oGPT's tests/test_long_context.py as data. What the caller sets besides wins.
+// presets.ts — the conditions of h2oGPT's tests/test_long_context.py and of RULER as data. What the caller sets besides wins.
 
 import { LlariatError } from "../error.ts";
 import { display, nearest } from "../text/wording.ts";
+import { TASK_NAMES } from "./prompts/prompt.ts";
+import { TASKS } from "./prompts/tasks.ts";
 import type { RetrievalSettings } from "./settings.ts";
 
 /** A named set of settings and where it is from. */
@@ -11,6 +13,10 @@ export interface Preset {
 }
 
 const UUID: RetrievalSettings = { tasks: ["uuid"], tries: 1, answerRoom: 256, maxNewTokens: 300 };
+
+/** RULER's lengths (Hsieh et al. 2024, table 3) and its prompts per task and length. */
+const RULER: RetrievalSettings = { promptLengths: [4096, 8192, 16_384, 32_768, 65_536, 131_072], tries: 500 };
+const RULER_TASKS = TASK_NAMES.filter((task) => TASKS[task].ruler);
 
 /** Presets by name. */
 export const presets: Readonly<Record<string, Preset>> = {
@@ -45,6 +51,15 @@ export const presets: Readonly<Record<string, Preset>> = {
       maxNewTokens: 100,
       expect: ["none<=0", "dynamic:2>=1", "dynamic:4>=1"],
     },
+  },
+  ruler: {
+    about:
+      "RULER's 11 tasks that need no set of questions, with its lengths and 500 prompts each; essays are yours to give",
+    settings: { ...RULER, tasks: RULER_TASKS.filter((task) => TASKS[task].material !== "questions") },
+  },
+  "ruler-13": {
+    about: "all 13 tasks of RULER: also qa_1 and qa_2, with files in the forms of SQuAD and HotpotQA",
+    settings: { ...RULER, tasks: RULER_TASKS },
   },
 };
 

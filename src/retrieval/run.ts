@@ -9,6 +9,7 @@ import { checkEngine, tokenCounter } from "./engine.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
 import type { PlannedCell } from "./grid.ts";
 import { echo, plan, tally } from "./grid.ts";
+import { effectiveLength } from "./length.ts";
 import { checkSaved } from "./merge.ts";
 import type { Report } from "./schema.ts";
 import type { Attempt, Cell } from "./cell.ts";
@@ -91,6 +92,7 @@ export async function retrieve(engine: Engine, given: RetrievalSettings, also: R
     cells: [...grid],
     prompts: failed(grid, texts),
     expectations: conditions.map((condition) => checkExpectation(condition, grid, settings.trained)),
+    ...(settings.effective ? { effectiveLength: effectiveLength(grid, settings.effective) } : {}),
     ...(resume?.perplexity ? { perplexity: resume.perplexity } : {}),
     ...(resume?.effectiveContext ? { effectiveContext: resume.effectiveContext } : {}),
   });

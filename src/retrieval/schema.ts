@@ -2,6 +2,7 @@
 
 import type { Expectation } from "./expect.ts";
 import type { EffectiveContext } from "./effective.ts";
+import type { EffectiveLength } from "./length.ts";
 import type { Perplexity } from "./perplexity.ts";
 import type { Cell } from "./cell.ts";
 
@@ -28,6 +29,8 @@ export interface Report {
   /** Exact texts of the prompts of every failure. */
   readonly prompts: Readonly<Record<string, string>>;
   readonly expectations: readonly Expectation[];
+  /** As RULER defines it; where one of its tasks was asked for, or a threshold. */
+  readonly effectiveLength?: EffectiveLength;
   readonly perplexity?: Perplexity;
   readonly effectiveContext?: EffectiveContext;
 }

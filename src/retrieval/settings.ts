@@ -7,7 +7,10 @@ import { type Kinds, checkOptions, checkWhole, reading } from "../text/options.t
 import { display, nearest } from "../text/wording.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { MOST_TOKENS, trainedLength } from "./engine.ts";
-import type { Document, FixturePrompt, Needle, TaskName } from "./prompts/index.ts";
+import type { ChatFrame, Document, FixturePrompt, Needle, QuestionSet, TaskName } from "./prompts/index.ts";
+import { TASK_NAMES } from "./prompts/prompt.ts";
+import type { Materials } from "./prompts/materials.ts";
+import { TASKS } from "./prompts/tasks.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
 import type { SequentialRule } from "./stats.ts";
@@ -21,14 +24,20 @@ export interface RetrievalSettings {
   readonly ropeScalings?: readonly (string | RopeScaling | Scaling | null)[];
   /** Tokens of prompt and answer room together; "1.5x" is times the trained length; "whole" a whole document (title). */
   readonly promptLengths?: readonly (number | string)[];
-  /** Where the secret stands, 0 to 1. Default: 0.2, 0.5, 0.8. Titles always stand at the start. */
+  /**
+   * Where the secret stands, 0 to 1. Default: 0.2, 0.5, 0.8. Titles always stand at the start; in RULER's tasks and in
+   * conversations the seed says where.
+   */
   readonly positions?: readonly number[];
   /** Prompts per cell, 10 by default; with titles "own" no more than there are documents. */
   readonly tries?: number;
   readonly seed?: number | string;
   /** Tokens the model was trained for. Default: what its config says. */
   readonly trainedLength?: number;
-  /** Tokens of a prompt length left for the answer. Default: 256, scaled down where the trained length is below 4096. */
+  /**
+   * Tokens of a prompt length left for the answer. Default: 256, scaled down where the trained length is below 4096; for
+   * RULER's tasks what an answer may have, as there.
+   */
   readonly answerRoom?: number;
   /** Tokens an answer may have. Default per task, at least answerRoom for uuid. */
   readonly maxNewTokens?: number;
@@ -44,13 +53,25 @@ export interface RetrievalSettings {
   readonly shard?: { readonly index: number; readonly count: number };
   /** Conditions such as "dynamic:2>=0.9@1.5x" (expect.ts). */
   readonly expect?: readonly string[];
-  /** For title: the documents; for needle: filler, if `filler` is not given. */
+  /** For title: the documents; for what hides something in a text: the text, if `filler` is not given. */
   readonly documents?: readonly Document[];
   readonly titles?: "own" | "made";
   /** Refuse a whole document whose prompt has not more tokens than this. */
   readonly leastTokens?: number;
+  /** The haystack of needle and of RULER's tasks with essays: running text, repeated where it is too short. */
   readonly filler?: string;
   readonly needle?: Needle;
+  /** For qa_1 a set in SQuAD's form, for qa_2 one in HotpotQA's; `parseQuestions` reads their files. */
+  readonly questions?: readonly QuestionSet[];
+  /** Puts every prompt into the model's chat format. Default: prompts are plain text, but for uuid's own marks. */
+  readonly chat?: ChatFrame;
+  /**
+   * Mean score over tasks that a length must exceed to count as used, 0 to 1 (RULER's effective length). Default: 0.856,
+   * that of Llama 2 7B at 4096 tokens there.
+   */
+  readonly threshold?: number;
+  /** Tasks whose mean that is. Default: RULER's of this run, or all if it has none of them. */
+  readonly effectiveTasks?: readonly TaskName[];
   /** Prompts that exist already, instead of tasks, lengths, positions and tries. */
   readonly fixture?: readonly FixturePrompt[];
   /** How the engine counts tokens. Default: by its tokenizer. */
@@ -69,24 +90,30 @@ export interface ResolvedSettings {
   readonly seed: number | string;
   readonly trained: number;
   readonly answerRoom: number;
+  /** The caller said how much room answers have. */
+  readonly roomGiven: boolean;
   readonly maxNewTokens: number | undefined;
-  readonly fit: "exact" | "whole";
   readonly batch: number;
   readonly runHopeless: boolean;
   readonly sequential: SequentialRule | null;
   readonly shard: { readonly index: number; readonly count: number };
   readonly expect: readonly string[];
-  readonly documents: readonly Document[];
-  readonly titles: "own" | "made";
-  readonly leastTokens: number;
-  readonly filler: string;
-  readonly needle: Needle | undefined;
+  readonly materials: Materials;
+  /** What is to be said of RULER's effective length; undefined where nobody asked and no task is RULER's. */
+  readonly effective: { readonly threshold: number; readonly tasks: readonly TaskName[] } | undefined;
   readonly fixture: readonly FixturePrompt[] | undefined;
   readonly model: string;
   readonly countTokens: CountTokens | undefined;
 }
 
-const TASKS: readonly TaskName[] = ["uuid", "passkey", "title", "needle"];
+/** Of Llama 2 7B at 4096 tokens: the threshold of RULER's table (Hsieh et al. 2024, table 3). */
+export const RULER_THRESHOLD = 0.856;
+
+/** Tokens of a prompt length that a task leaves for the answer. */
+export const roomOf = (
+  task: TaskName,
+  { roomGiven, answerRoom }: Pick<ResolvedSettings, "roomGiven" | "answerRoom">,
+): number => (TASKS[task].ruler && !roomGiven ? TASKS[task].answerTokens : answerRoom);
 
 const KINDS: Kinds<RetrievalSettings> = {
   tasks: "list",
@@ -109,6 +136,10 @@ const KINDS: Kinds<RetrievalSettings> = {
   leastTokens: "any",
   filler: "text",
   needle: "object",
+  questions: "list",
+  chat: "function",
+  threshold: "any",
+  effectiveTasks: "list",
   fixture: "list",
   countTokens: "function",
   model: "text",
@@ -146,7 +177,14 @@ export function parseLength(given: number | string, trained: number): number | "
 }
 
 /** Refuses lists and objects whose parts are of another kind. */
-function checkParts({ documents = [], expect = [], fixture = [], needle, seed = 0 }: RetrievalSettings): void {
+function checkParts({
+  documents = [],
+  expect = [],
+  fixture = [],
+  questions = [],
+  needle,
+  seed = 0,
+}: RetrievalSettings): void {
   for (const document of documents) {
     const { name, text, title } = checkOptions<Document>(
       document,
@@ -161,6 +199,15 @@ function checkParts({ documents = [], expect = [], fixture = [], needle, seed = 
     if (!isObject(each) || !isObject(each.prompt) || typeof each.prompt.text !== "string")
       refuse(`holds prompts as prompts.fromFixture gives them, got ${display(each)} in it`, "fixture");
   }
+  for (const each of questions) {
+    if (
+      !isObject(each) ||
+      !Array.isArray(each.documents) ||
+      !Array.isArray(each.questions) ||
+      each.questions.length === 0
+    )
+      refuse(`holds sets as parseQuestions gives them, got ${display(each)} in it`, "questions");
+  }
   if (needle) {
     const kinds = { fact: "text", question: "text", values: "list" } as const;
     const { fact, question } = checkOptions<Needle>(needle, kinds, "needle");
@@ -168,6 +215,38 @@ function checkParts({ documents = [], expect = [], fixture = [], needle, seed = 
   }
   if (typeof seed !== "string" && !Number.isFinite(seed))
     refuse(`must be a number or a text, got ${display(seed)}`, "seed");
+}
+
+/** Refuses two sets of the same form: a task has one. */
+function oneOfEach(sets: readonly QuestionSet[]): readonly QuestionSet[] {
+  const forms = sets.map((set) => set.form);
+  const twice = forms.find((form, i) => forms.indexOf(form) !== i);
+  return twice === undefined ? sets : refuse(`holds two sets in the form of ${twice}; give one of each`, "questions");
+}
+
+/** Refuses names that are no task's. */
+function checkTasks(name: string, tasks: readonly TaskName[]): void {
+  for (const task of tasks) {
+    if (TASK_NAMES.includes(task)) continue;
+    const near = typeof task === "string" ? nearest(task, TASK_NAMES) : undefined;
+    refuse(`${display(task)} is none of ${TASK_NAMES.join(", ")}${near ? `; did you mean ${near}?` : ""}`, name);
+  }
+}
+
+/** What is to be said of the effective length. */
+function effectiveOf(
+  tasks: readonly TaskName[],
+  { threshold, effectiveTasks }: RetrievalSettings,
+): ResolvedSettings["effective"] {
+  checkTasks("effectiveTasks", effectiveTasks ?? []);
+  const stranger = effectiveTasks?.find((task) => !tasks.includes(task));
+  if (stranger !== undefined) refuse(`${stranger} is none of this run's tasks`, "effectiveTasks");
+  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold < 1))
+    refuse(`must be a mean score from 0 to below 1, got ${display(threshold)}`, "threshold");
+  const ruler = tasks.filter((task) => TASKS[task].ruler);
+  if ((threshold ?? effectiveTasks) === undefined && ruler.length === 0) return undefined;
+  const chosen = effectiveTasks ?? (ruler.length > 0 ? ruler : tasks);
+  return { threshold: threshold ?? RULER_THRESHOLD, tasks: list("effectiveTasks", chosen, display) };
 }
 
 /** h2oGPT leaves 256 of 4096 tokens for the answer. */
@@ -183,11 +262,7 @@ function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
   checkParts(given);
   const trained = trainedLength(engine, given.trainedLength);
   const { fixture, documents = [], positions = [0.2, 0.5, 0.8], sequential = false } = given;
-  for (const task of given.tasks ?? []) {
-    if (TASKS.includes(task)) continue;
-    const near = typeof task === "string" ? nearest(task, TASKS) : undefined;
-    refuse(`${display(task)} is none of ${TASKS.join(", ")}${near ? `; did you mean ${near}?` : ""}`, "tasks");
-  }
+  checkTasks("tasks", given.tasks ?? []);
   if (fixture && (given.tasks ?? given.promptLengths ?? given.positions ?? given.tries) !== undefined) {
     refuse("a fixture brings its own tasks, promptLengths, positions and tries; leave these out");
   }
@@ -202,10 +277,21 @@ function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
     String,
   );
   const filler = given.filler ?? documents.map((document) => document.text).join("\n\n");
+  const materials: Materials = {
+    documents,
+    titles: given.titles ?? "own",
+    leastTokens: whole("leastTokens", given.leastTokens ?? 0, 0),
+    fit: given.fit ?? "exact",
+    filler,
+    needle: given.needle,
+    questions: oneOfEach(given.questions ?? []),
+    chat: given.chat,
+  };
   if (!fixture) {
-    if (tasks.includes("title") && documents.length === 0)
-      refuse("title: needs documents; give at least one text file");
-    if (tasks.includes("needle") && filler.trim() === "") refuse("needle: needs filler; give at least one text file");
+    for (const task of tasks) {
+      const missing = TASKS[task].missing(materials);
+      if (missing !== undefined) refuse(`${task}: ${missing}`);
+    }
     if (promptLengths.includes("whole") && tasks.some((task) => task !== "title")) {
       refuse('"whole" is a whole document, so only the title task has it', "promptLengths");
     }
@@ -234,19 +320,16 @@ function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
     tries: whole("tries", given.tries ?? 10, 1),
     seed: given.seed ?? 0,
     trained,
+    roomGiven: given.answerRoom !== undefined,
     answerRoom: whole("answerRoom", given.answerRoom ?? (fixture ? 0 : roomFor(trained)), 0),
     maxNewTokens: given.maxNewTokens === undefined ? undefined : whole("maxNewTokens", given.maxNewTokens, 1),
-    fit: given.fit ?? "exact",
     batch: whole("batch", given.batch ?? 4, 1),
     runHopeless: given.runHopeless ?? false,
     sequential: rule,
     shard,
     expect: given.expect ?? [],
-    documents,
-    titles: given.titles ?? "own",
-    leastTokens: whole("leastTokens", given.leastTokens ?? 0, 0),
-    filler,
-    needle: given.needle,
+    materials,
+    effective: effectiveOf(tasks, given),
     fixture,
     model: given.model ?? "model",
     countTokens: given.countTokens,

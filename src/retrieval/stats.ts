@@ -23,6 +23,14 @@ function check(found: number, tries: number): void {
  */
 export function wilson(found: number, tries: number, z = Z95): Interval {
   check(found, tries);
+  return scoreInterval(found, tries, z);
+}
+
+/**
+ * The same for the mean of scores between 0 and 1, whose sum need not be whole. With a given mean none vary more than those
+ * that are 0 or 1, so the interval is at least as wide as it has to be.
+ */
+export function scoreInterval(found: number, tries: number, z = Z95): Interval {
   if (tries === 0) return { low: 0, high: 1 };
   const rate = found / tries;
   const scale = 1 + (z * z) / tries;

@@ -11,6 +11,10 @@ export interface Stream {
   hex(digits: number): string;
   /** One of the items. */
   pick<T>(items: readonly T[]): T;
+  /** The items in random order (Fisher & Yates, from the last place down); the list itself stays as it is. */
+  shuffle<T>(items: readonly T[]): T[];
+  /** `size` distinct whole numbers in [0, below), in the order in which they are drawn; `size` at most `below`. */
+  sample(below: number, size: number): number[];
 }
 
 /** 64-bit FNV-1a of a text's UTF-16 units, low byte first; for keys and fingerprints, not for secrets. */
@@ -45,5 +49,24 @@ export function stream(...key: readonly (string | number)[]): Stream {
     below,
     hex: (digits) => Array.from({ length: digits }, () => below(16).toString(16)).join(""),
     pick: (items) => items[below(items.length)],
+    shuffle: (items) => {
+      const order = [...items];
+      for (let i = order.length - 1; i > 0; i--) {
+        const j = below(i + 1);
+        [order[i], order[j]] = [order[j], order[i]];
+      }
+      return order;
+    },
+    sample: (limit, size) => {
+      // The first places of a list 0, 1, 2, … shuffled from the front, of which only what has moved is kept.
+      const moved = new Map<number, number>();
+      const at = (i: number): number => moved.get(i) ?? i;
+      return Array.from({ length: size }, (_, i) => {
+        const j = i + below(limit - i);
+        const drawn = at(j);
+        moved.set(j, at(i));
+        return drawn;
+      });
+    },
   };
 }

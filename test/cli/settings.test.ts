@@ -1,5 +1,5 @@
 // What each option of the command line sets: one row per option, and none without a row.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -11,13 +11,15 @@ import { loadOptions } from "../../src/cli/load.ts";
 import { perplexity, readWindows } from "../../src/cli/perplexity.ts";
 import { readSettings, retrieve } from "../../src/cli/retrieve.ts";
 import { readScaling } from "../../src/cli/rope.ts";
-import { parseScaling } from "../../src/retrieval/index.ts";
+import { parseQuestions, parseScaling } from "../../src/retrieval/index.ts";
 import { preset } from "../../src/retrieval/presets.ts";
 import { refusedSync } from "../tools/refused.ts";
 
 const test = suite("cli settings");
 const scratch = mkdtempSync(join(tmpdir(), "llariat-settings-"));
 const [one, two] = ["one.txt", "two.txt"].map((name) => join(scratch, name));
+const squad = join(scratch, "squad.json");
+writeFileSync(squad, '[{ "question": "Who?", "answer": "Ann", "context": [["Ann", ["She is Ann."]]] }]');
 writeFileSync(one, "First\n\nThe first text.");
 writeFileSync(two, "Second\n\nThe second text.");
 
@@ -95,6 +97,10 @@ test("retrieve: settings of the suite", () => {
       { documents: [document(...first, "T"), document(...second)] },
     ],
     [["--made-titles"], { titles: "made" }],
+    [["--haystack", one, "--haystack", two], { filler: "First\n\nThe first text.\n\nSecond\n\nThe second text." }],
+    [["--qa", squad], { questions: [parseQuestions(JSON.parse(readFileSync(squad, "utf8")), squad)] }],
+    [["--threshold", "0.7"], { threshold: 0.7 }],
+    [["--effective-tasks", "vt,cwe"], { effectiveTasks: ["vt", "cwe"] }],
     [["--needle-fact", "It is {value}.", "--needle-question", "What?"], { needle: { fact: "It is {value}.", question: "What?" } }], // prettier-ignore
     [["--trained-length", "4096"], { trainedLength: 4096 }],
     [["--answer-room", "0"], { answerRoom: 0 }],
@@ -116,16 +122,18 @@ test("retrieve: settings of the suite", () => {
     retrieve,
     readSettings,
     [...rows, ...presets],
-    ["via", "server-model", "speculate", "prompts", "out", "resume", "json"],
+    ["via", "server-model", "speculate", "prompts", "chat", "list-tasks", "out", "resume", "json"],
   );
-  const refusals: [string[], string][] = [
+  const refusals: [string[], string | RegExp][] = [
+    [["--qa", one], /one\.txt is not JSON/],
     [["--fit", "half"], '--fit needs exact or whole, got "half"'],
     [["--needle-fact", "{value}"], "--needle-fact and --needle-question go together"],
     [["--needle-question", "What?"], "--needle-fact and --needle-question go together"],
     [["--document", one, "--title", "A", "--title", "B"], "2 --title for 1 --document"],
   ];
   for (const [argv, sentence] of refusals) {
-    refusedSync(() => readSettings(readArguments(retrieve, argv)), "request", sentence);
+    const code = argv[0] === "--qa" ? "source" : "request";
+    refusedSync(() => readSettings(readArguments(retrieve, argv)), code, sentence);
   }
 });
 

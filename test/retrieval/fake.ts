@@ -20,6 +20,25 @@ export const expected = (name: string): unknown => JSON.parse(readFileSync(join(
 /** Words and the spaces before them: short to count, and enough like a tokenizer. */
 export const words = { encode: (text: string): string[] => text.match(/\s*[\w']+|\s*[^\w\s]+/g) ?? [] };
 
+/** Running text in the public domain. */
+export const essay = readFileSync(join(fixtures, "documents/atomic-commit.txt"), "utf8");
+
+/** A file of questions in SQuAD's form: 40 articles of ten paragraphs, each with a question. */
+export const squad = (): unknown => ({
+  data: Array.from({ length: 40 }, (_, i) => ({
+    paragraphs: Array.from({ length: 10 }, (__, j) => {
+      const [town, people] = [`Town-${i}-${j}`, String(100_003 + 977 * (10 * i + j))];
+      const rest = essay.slice(1000 * j, 1000 * j + 100 * (1 + (i % 4)));
+      return {
+        context: `${town} has a bridge and a mill. In ${town} live ${people} people. ${rest}`,
+        qas: [
+          { question: `How many people live in ${town}?`, answers: [{ text: people }, { text: `${people} people` }] },
+        ],
+      };
+    }),
+  })),
+});
+
 /** The value a prompt asks for, found as a reader would: by its question. */
 export function solve(prompt: string): string {
   const key = /value of the key '(\w+)'\?/.exec(prompt)?.[1];

@@ -5,7 +5,7 @@ import { memorySource } from "../../src/checkpoint/memory.ts";
 import { Llama } from "../../src/node/index.ts";
 import { randomFiles } from "../tools/checkpoint.ts";
 import { llama2TokenizerJson } from "../tokenizer/llama2.ts";
-import { preset, presets, retrieve } from "../../src/retrieval/index.ts";
+import { parseQuestions, preset, presets, retrieve } from "../../src/retrieval/index.ts";
 import { resolveSettings } from "../../src/retrieval/settings.ts";
 import { reader } from "./fake.ts";
 
@@ -27,7 +27,13 @@ test("h2oGPT's conditions, as its test states them", () => {
 test("every preset is a complete set of settings", () => {
   for (const { settings, about } of Object.values(presets)) {
     assert.ok(about.length > 20);
-    const more = settings.tasks?.includes("title") ? { documents: [document] } : {};
+    const questions = [
+      parseQuestions({
+        data: [{ paragraphs: [{ context: "x", qas: [{ question: "?", answers: [{ text: "x" }] }] }] }],
+      }),
+      parseQuestions([{ question: "?", answer: "x", context: [["t", ["x"]]] }]),
+    ];
+    const more = { documents: [document], ...(settings.tasks?.includes("qa_1") ? { questions } : {}) };
     resolveSettings(
       reader(() => 1),
       { ...settings, ...more, trainedLength: 4096 },

@@ -129,7 +129,7 @@ const GENERATE =
   "logitBias noRepeatNgramSize minNewTokens seed";
 const RETRIEVAL =
   "tasks ropeScalings promptLengths positions tries seed trainedLength answerRoom maxNewTokens fit batch runHopeless " +
-  "sequential shard expect documents titles leastTokens filler needle fixture countTokens model";
+  "sequential shard expect documents titles leastTokens filler needle fixture countTokens model questions chat threshold effectiveTasks";
 
 function targets(llama: Llama, device: GPUDevice, folder: string): readonly Target[] {
   const tokenizer = llama.tokenizer!;

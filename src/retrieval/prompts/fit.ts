@@ -3,7 +3,8 @@
 // Tokenizers do not add up: a piece may cost another number of tokens beside other neighbours. So each piece is counted
 // once, after a neighbour of its own kind; the sum tells where to stop; the whole prompt is counted; what the sum was off
 // by is taken from the goal, and that settles within a few rounds, because joints cost about the same everywhere. A fixed
-// number of whole counts and one short count per piece: linear in the length of the prompt.
+// number of whole counts and one short count per piece: linear in the length of the prompt. What can only be made as a whole
+// from a number (`largest`) is counted as a whole each time, a bounded number of times.
 
 import { LlariatError } from "../../error.ts";
 import type { CountTokens } from "../engine.ts";
@@ -38,6 +39,30 @@ function tooShort(target: number, least: number): never {
     "request",
     `prompt length: ${target} tokens are too few, the prompt without any filler has ${least}; ask for more`,
   );
+}
+
+/**
+ * The largest n from `least` to `most` whose prompt has at most `target` tokens, for prompts that grow with n: by
+ * interpolation between a prompt that fits and one that does not, halving every third time. About eight counts.
+ * @throws LlariatError("request") if the prompt is longer already with `least`.
+ */
+export function largest(target: number, least: number, most: number, tokensAt: (n: number) => number): number {
+  let [low, high] = [least, most + 1];
+  let lowTokens = tokensAt(low);
+  if (lowTokens > target) tooShort(target, lowTokens);
+  let highTokens: number | undefined;
+  for (let round = 1; high - low > 1; round++) {
+    const slope =
+      ((highTokens ?? lowTokens) - (highTokens === undefined ? 0 : lowTokens)) /
+      (highTokens === undefined ? low : high - low);
+    const guess = low + Math.round((target - lowTokens) / Math.max(slope, 1e-3));
+    const n =
+      round % 3 === 0 && highTokens !== undefined ? (low + high) >> 1 : Math.max(low + 1, Math.min(high - 1, guess));
+    const tokens = tokensAt(n);
+    if (tokens <= target) [low, lowTokens] = [n, tokens];
+    else [high, highTokens] = [n, tokens];
+  }
+  return low;
 }
 
 /** Goal of lines that cannot be cut. */

@@ -4,17 +4,12 @@
 import { LlariatError } from "../../error.ts";
 import { stream } from "../stream.ts";
 import { fitText } from "./fit.ts";
+import type { Needle } from "./materials.ts";
 import type { BuildOptions, Prompt } from "./prompt.ts";
-import { checkPosition, drawUnlike, measured } from "./prompt.ts";
-
-/** A fact to hide and the question for it. `{key}` and `{value}` are filled in, both drawn from the seed. */
-export interface Needle {
-  /** Must hold {value}; may hold {key}. */
-  readonly fact: string;
-  readonly question: string;
-  /** Values to draw from; default: seven random digits. */
-  readonly values?: readonly string[];
-}
+import { checkPosition, drawUnlike, framed, measured } from "./prompt.ts";
+import { SENTENCE_END } from "./sentences.ts";
+import type { Task } from "./task.ts";
+import { valueVerdict } from "./verdict.ts";
 
 /** What is hidden if nothing else is said. */
 export const DEFAULT_NEEDLE: Needle = {
@@ -39,8 +34,6 @@ const PLACES = [
 ];
 /** How far from the asked position a break may be, if only there the length comes out exactly. */
 const SHIFTS = [0, 0.02, -0.02, 0.05, -0.05];
-/** Where a sentence may follow: after the end of one. */
-const SENTENCE_END = /[.!?]["')\]]*\s+/g;
 
 /** Length, place and haystack of a needle prompt. */
 export interface NeedleOptions extends BuildOptions {
@@ -55,7 +48,7 @@ export interface NeedleOptions extends BuildOptions {
  * @throws LlariatError("request") for an empty filler, a fact without {value}, too few tokens, or a bad position.
  */
 export function needle(options: NeedleOptions): Prompt {
-  const { count, tokens, position, key: seed, needle: { fact, question, values } = DEFAULT_NEEDLE } = options;
+  const { count, tokens, position, key: seed, chat, needle: { fact, question, values } = DEFAULT_NEEDLE } = options;
   checkPosition(position);
   const filler = options.filler.trim().replaceAll("\r\n", "\n");
   if (filler === "")
@@ -76,7 +69,8 @@ export function needle(options: NeedleOptions): Prompt {
     const at = sentenceBreak(hay, near * hay.length);
     const before = hay.slice(0, at) + (at > 0 && !/\s$/.test(hay.slice(0, at)) ? " " : "");
     const after = at < hay.length ? ` ${hay.slice(at)}` : "";
-    return { text: HEAD + before + fill(fact) + after + tail, at: HEAD.length + before.length };
+    const whole = framed(chat, HEAD + before + fill(fact) + after + tail, "");
+    return { text: whole, at: whole.indexOf(HEAD) + HEAD.length + before.length };
   };
   // 16 characters a token are more than any tokenizer reaches on running text.
   const text = `${filler}\n\n`.repeat(Math.ceil((Math.max(0, tokens) * 16) / (filler.length + 2)));
@@ -103,3 +97,25 @@ function sentenceBreak(text: string, wanted: number): number {
     Math.abs(each - wanted) < Math.abs(best - wanted) ? each : best,
   );
 }
+
+/** A needle in a haystack. */
+export const needleTask: Task = {
+  name: "needle",
+  about: "One fact between two sentences of other text.",
+  ruler: false,
+  place: "positions",
+  material: "filler",
+  answerTokens: 64,
+  missing: ({ filler }) => (filler.trim() === "" ? "needs filler; give at least one text file" : undefined),
+  build: ({ count, tokens, position, key, materials: { chat, filler, needle: hidden } }) =>
+    needle({
+      count,
+      tokens: Number(tokens),
+      position: position ?? 0,
+      key,
+      chat,
+      filler,
+      ...(hidden ? { needle: hidden } : {}),
+    }),
+  judge: valueVerdict,
+};

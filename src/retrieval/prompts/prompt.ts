@@ -3,16 +3,42 @@
 import { LlariatError } from "../../error.ts";
 import type { CountTokens } from "../engine.ts";
 
-/** The tasks of the suite. */
-export type TaskName = "uuid" | "passkey" | "title" | "needle";
+/** The tasks of the suite: four of its own, then RULER's (Hsieh et al. 2024, arXiv 2404.06654) by their names there. */
+export const TASK_NAMES = [
+  "uuid",
+  "passkey",
+  "title",
+  "needle",
+  "multiturn",
+  "niah_single_1",
+  "niah_single_2",
+  "niah_single_3",
+  "niah_multikey_1",
+  "niah_multikey_2",
+  "niah_multikey_3",
+  "niah_multivalue",
+  "niah_multiquery",
+  "vt",
+  "cwe",
+  "fwe",
+  "qa_1",
+  "qa_2",
+] as const;
+
+/** One of the tasks. */
+export type TaskName = (typeof TASK_NAMES)[number];
 
 /** One prompt and what its answer is judged by. Plain data. */
 export interface Prompt {
   readonly task: TaskName;
   /** Exactly what the engine is to read, chat markers included; special tokens such as bos are the tokenizer's. */
   readonly text: string;
-  /** What has to stand in the answer. */
+  /** What has to stand in the answer; several strings with ", " between them. */
   readonly value: string;
+  /** What has to stand in the answer where that is no single string, or may be one of several. */
+  readonly values?: readonly string[];
+  /** The questions of a conversation in their order, the last with this `text`; each is asked and judged by itself. */
+  readonly turns?: readonly Prompt[];
   /** Whole answers that count as exact. */
   readonly answers: readonly string[];
   /** Values of the same kind that an answer could name instead. */
@@ -32,7 +58,24 @@ export interface BuildOptions {
   readonly position: number;
   /** The same key gives the same prompt, everywhere and always. */
   readonly key: readonly (string | number)[];
+  readonly chat?: ChatFrame | undefined;
 }
+
+/** What a task without positions needs: where its secrets stand is drawn from the key. */
+export type SeededOptions = Omit<BuildOptions, "position">;
+
+/** A question and its answer; the last answer is the beginning of one, which the model goes on with. */
+export type Exchange = readonly [question: string, reply: string];
+
+/**
+ * The prompt for a conversation by a model's chat template. Without the special tokens that the engine's tokenizer adds by
+ * itself. It must hold questions and replies as they are, but for white space around them.
+ */
+export type ChatFrame = (exchanges: readonly Exchange[]) => string;
+
+/** The text of a question with the beginning of its answer: in the model's chat format, else one after the other. */
+export const framed = (chat: ChatFrame | undefined, question: string, reply: string): string =>
+  chat ? chat([[question, reply]]) : question + reply;
 
 /** Checks a prompt's position. @throws LlariatError("request") unless it is in [0, 1]. */
 export function checkPosition(position: number): void {
@@ -51,6 +94,22 @@ export function roundHalfEven(value: number): number {
 export function measured(prompt: Omit<Prompt, "tokens" | "distance">, secretAt: number, count: CountTokens): Prompt {
   const tokens = count(prompt.text);
   return { ...prompt, tokens, distance: tokens - count(prompt.text.slice(0, secretAt)) };
+}
+
+/** Draws before the longest prompt so far is taken. */
+const ATTEMPTS = 8;
+
+/**
+ * The first prompt of `build(0)`, `build(1)`, … with exactly `tokens` tokens, else the longest of them. Where something
+ * stands decides what the joints cost, so with one draw a length may come out that another does not allow.
+ */
+export function exactly(tokens: number, build: (attempt: number) => Prompt): Prompt {
+  let best = build(0);
+  for (let attempt = 1; attempt < ATTEMPTS && best.tokens !== tokens; attempt++) {
+    const other = build(attempt);
+    if (other.tokens > best.tokens) best = other;
+  }
+  return best;
 }
 
 /** A value drawn until `taken` refuses it no more. @throws LlariatError("request") if the text leaves none. */

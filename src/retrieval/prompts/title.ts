@@ -4,22 +4,15 @@
 import { LlariatError } from "../../error.ts";
 import { stream } from "../stream.ts";
 import { fitText } from "./fit.ts";
+import type { Document } from "./materials.ts";
 import type { BuildOptions, Prompt } from "./prompt.ts";
-import { measured } from "./prompt.ts";
+import { framed, measured } from "./prompt.ts";
+import type { Task } from "./task.ts";
+import { titleVerdict } from "./verdict.ts";
 
-const HEAD =
-  "You are given this machine learning research paper, please read it carefully and answer the follow up question.\n\n" +
-  "=== BEGIN ===\n\n";
+const BEGIN = "=== BEGIN ===\n\n";
+const HEAD = `You are given this machine learning research paper, please read it carefully and answer the follow up question.\n\n${BEGIN}`;
 const TAIL = "\n\n=== END OF FILE ===\n\nQuestion: What's the title of this paper?";
-
-/** A text with a title in it. */
-export interface Document {
-  /** For the report: a file name, for example. */
-  readonly name: string;
-  readonly text: string;
-  /** Default: the first line of the text. */
-  readonly title?: string;
-}
 
 /** Length and document of a title prompt. */
 export interface TitleOptions extends Omit<BuildOptions, "position" | "tokens"> {
@@ -36,13 +29,13 @@ export interface TitleOptions extends Omit<BuildOptions, "position" | "tokens"> 
  * @throws LlariatError("request") if the title is not in what is left of the document, or the document is too short.
  */
 export function title(options: TitleOptions): Prompt {
-  const { count, tokens, document, titles = "own" } = options;
+  const { count, tokens, document, titles = "own", chat } = options;
   const text = document.text.trim().replaceAll("\r\n", "\n");
   const { name, head, body } = titles === "made" ? made(text, options) : own(text, document);
-  const compose = (part: string): string => HEAD + head + part.trimStart() + TAIL;
+  const compose = (part: string): string => framed(chat, HEAD + head + part.trimStart() + TAIL, "");
   const end = tokens === "whole" ? body.length : fitText({ target: tokens, count, text: body, compose });
   const whole = compose(body.slice(0, end));
-  const at = whole.toLowerCase().indexOf(name.toLowerCase(), HEAD.length);
+  const at = whole.toLowerCase().indexOf(name.toLowerCase(), whole.indexOf(BEGIN) + BEGIN.length);
   if (at < 0) {
     throw new LlariatError(
       "request",
@@ -76,3 +69,27 @@ function made(text: string, { key, document }: TitleOptions): { name: string; he
     body: `${text.slice(start)} ${text.slice(0, start)}`,
   };
 }
+
+/** The title of a document. */
+export const titleTask: Task = {
+  name: "title",
+  about: "A document with its title at the start; asked for the title at the end. h2oGPT's question.",
+  ruler: false,
+  place: "start",
+  material: "documents",
+  answerTokens: 100,
+  missing: ({ documents }) => (documents.length === 0 ? "needs documents; give at least one text file" : undefined),
+  most: ({ titles, documents }) => (titles === "own" ? documents.length : Infinity),
+  build({ count, tokens, key, index, materials: { documents, titles, leastTokens, chat } }) {
+    const document = documents[index % documents.length];
+    const built = title({ count, tokens, key, document, titles, chat });
+    if (tokens === "whole" && built.tokens <= leastTokens) {
+      throw new LlariatError(
+        "request",
+        `${document.name}: its prompt has ${built.tokens} tokens, this test needs more than ${leastTokens}; give a longer one`,
+      );
+    }
+    return built;
+  },
+  judge: titleVerdict,
+};

@@ -2,16 +2,26 @@
 // (test_gradio_long_context_uuid_key_value_retrieval): the secret is one pair among many of its kind.
 
 import { stream } from "../stream.ts";
-import type { BuildOptions, Prompt } from "./prompt.ts";
+import type { BuildOptions, ChatFrame, Exchange, Prompt } from "./prompt.ts";
 import { checkPosition, drawUnlike, measured, roundHalfEven } from "./prompt.ts";
 import { fitLines } from "./fit.ts";
+import { type Task, nothing } from "./task.ts";
+import { valueVerdict } from "./verdict.ts";
 
-const HEAD = "[INST] ## UUID key/value pairs to remember:\n\n";
-const line = (key: string, value: string): string => `'${key}' = '${value}'\n`;
+/** The heading above the pairs. */
+export const HEAD = "## UUID key/value pairs to remember:\n\n";
+/** One pair. */
+export const line = (key: string, value: string): string => `'${key}' = '${value}'\n`;
+/** What is asked. */
+export const ask = (key: string): string => `What is the value of the key '${key}'?`;
+/** The sentence that answers it. */
+export const sentence = (key: string, value: string): string => `The value of the key '${key}' is '${value}'.`;
 
-/** The text h2oGPT builds from the lines before the secret, the secret and the lines after it. */
-const compose = (before: readonly string[], key: string, value: string, after: readonly string[]): string =>
-  `${HEAD}${before.join("")}${line(key, value)}${after.join("")}\n\n What is the value of the key '${key}'? [/INST]`;
+/** A conversation in the marks of Llama 2's chat format, as h2oGPT writes them, or in those of the model's template. */
+export const conversation = (chat: ChatFrame | undefined, exchanges: readonly Exchange[]): string =>
+  chat
+    ? chat(exchanges)
+    : exchanges.map(([question, reply]) => `[INST] ${question} [/INST]${reply === "" ? "" : ` ${reply}`}`).join("\n");
 
 /**
  * A key/value prompt: keys are the first 8, values the first 4 hexadecimal digits of random UUIDs, as in the original. The
@@ -20,7 +30,7 @@ const compose = (before: readonly string[], key: string, value: string, after: r
  * where all lines have the same, the last one that fits ends the prompt.
  * @throws LlariatError("request") if `tokens` is too short for the question alone, or position is outside [0, 1].
  */
-export function uuid({ count, tokens, position, key: seed }: BuildOptions): Prompt {
+export function uuid({ count, tokens, position, key: seed, chat }: BuildOptions): Prompt {
   checkPosition(position);
   const random = stream("uuid", ...seed);
   const key = random.hex(8);
@@ -34,19 +44,36 @@ export function uuid({ count, tokens, position, key: seed }: BuildOptions): Prom
       (other) => other.includes(value) || other.includes(key),
     );
   const place = (lines: readonly string[]): number => roundHalfEven(position * lines.length);
-  const around = (lines: readonly string[]): string =>
-    compose(lines.slice(0, place(lines)), key, value, lines.slice(place(lines)));
+  const around = (lines: readonly string[]): string => {
+    const [before, after] = [lines.slice(0, place(lines)), lines.slice(place(lines))];
+    const pairs = before.join("") + line(key, value) + after.join("");
+    return conversation(chat, [[`${HEAD}${pairs}\n\n ${ask(key)}`, ""]]);
+  };
   const lines = fitLines({ target: tokens, count, draw, compose: around });
-  const before = lines.slice(0, place(lines)).join("");
+  const text = around(lines);
   return measured(
     {
       task: "uuid",
-      text: around(lines),
+      text,
       value,
-      answers: [value, `The value of the key '${key}' is '${value}'.`],
+      answers: [value, sentence(key, value)],
       others: lines.map((other) => other.slice(14, 18)),
     },
-    HEAD.length + before.length,
+    text.indexOf(line(key, value)),
     count,
   );
 }
+
+/** Key/value retrieval. */
+export const uuidTask: Task = {
+  name: "uuid",
+  about: "One key/value pair among many of its kind; asked for by its key. The format of h2oGPT's long-context test.",
+  ruler: false,
+  place: "positions",
+  material: null,
+  answerTokens: 64,
+  missing: nothing,
+  build: ({ count, tokens, position, key, materials: { chat } }) =>
+    uuid({ count, tokens: Number(tokens), position: position ?? 0, key, chat }),
+  judge: valueVerdict,
+};

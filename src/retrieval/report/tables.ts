@@ -2,6 +2,7 @@
 
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
+import { counted } from "../expect.ts";
 import type { Report } from "../schema.ts";
 import { axes, cellsOf, distinct, duration, percent, times, usedContext } from "./view.ts";
 
@@ -104,7 +105,7 @@ export function perplexityTable({ perplexity }: Report): Markup | null {
 /** What was expected, what became of it, and why. */
 export function expectationTable({ expectations }: Report): Markup {
   const counts = (each: Report["expectations"][number]): string =>
-    each.groups.map((group) => `${group.task} at ${group.promptLen}: ${group.found} of ${group.tries}`).join(" · ");
+    each.groups.map((group) => `${group.task} at ${group.promptLen}: ${counted(group)}`).join(" · ");
   return table(
     [name("condition"), name("outcome"), name("counted")],
     expectations.map((each) => [
