@@ -6,7 +6,7 @@ import { readConfig } from "../model/checkpoint.ts";
 import { parseConfigRope } from "../model/config.ts";
 import { LlariatError } from "../error.ts";
 import type { Llama } from "../index.ts";
-import { type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
+import { type ChatFrame, type Engine, type Scaling, parseScaling, viaUrl } from "../retrieval/index.ts";
 import { type Rope, parseRopeScaling } from "../rope/index.ts";
 import { splitRopeOptions } from "../rope/index.ts";
 import { singleName } from "../checkpoint/names.ts";
@@ -14,6 +14,7 @@ import { isAddress } from "../node/sources.ts";
 import { completionsUrl } from "../retrieval/client.ts";
 import type { Arguments, Option, Terminal } from "./command.ts";
 import { asUsage, inUsage, usageError } from "./command.ts";
+import { chatEngine, chatText } from "./chat.ts";
 import { readText } from "./files.ts";
 import { checkpointFiles, checkpointPaths, load, loadOptions } from "./load.ts";
 import { version } from "./version.ts";
@@ -86,6 +87,8 @@ export interface Opened<E> {
   readonly name: string;
   /** Goes into the report. */
   readonly environment: Readonly<Record<string, unknown>>;
+  /** With --chat: the frame of prompts. */
+  readonly chat?: ChatFrame;
   readonly close: () => void;
 }
 
@@ -114,7 +117,13 @@ export async function openEngine(
   const url = args.text("via");
   if (url === undefined) {
     const opened = await openModel(args, terminal, check);
-    return args.has("speculate") ? { ...opened, engine: speculating(opened.engine) } : opened;
+    if (!args.has("chat")) return args.has("speculate") ? { ...opened, engine: speculating(opened.engine) } : opened;
+    try {
+      return { ...opened, ...chatEngine(opened.engine, args.has("speculate")) };
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
   }
   if (args.has("speculate")) throw usageError("--speculate and --via exclude each other");
   inUsage(() => completionsUrl(url));
@@ -136,7 +145,8 @@ export async function openEngine(
       ...(key === undefined ? {} : { key }),
     });
     const environment = { engine: `llariat ${version()} via ${url}`, command: command() };
-    return { engine, name: model ?? modelName(paths), environment, close: () => {} };
+    const chat = args.has("chat") ? { chat: chatText(found.tokenizer) } : {};
+    return { engine, name: model ?? modelName(paths), environment, close: () => {}, ...chat };
   } finally {
     await files.close();
   }

@@ -23,7 +23,6 @@ import { resolveSettings } from "../retrieval/settings.ts";
 import { hasReport, readReport, saveReport, takeFolder, writeReport } from "./reports.ts";
 import type { Command, Option, Terminal } from "./command.ts";
 import { Arguments, inUsage, table, usageError } from "./command.ts";
-import { chatFrame } from "./chat.ts";
 import { paintOf, startLive } from "./live.ts";
 import { readText } from "./files.ts";
 import {
@@ -208,7 +207,7 @@ async function measure(
     ...settings,
     model: opened.name,
     ...fixture(args, tokenizer),
-    ...(args.has("chat") ? { chat: chatFrame(tokenizer) } : {}),
+    ...(opened.chat ? { chat: opened.chat } : {}),
   };
   const runOptions: RunOptions = {
     signal: terminal.signal,

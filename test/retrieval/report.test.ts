@@ -1,10 +1,19 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Report } from "../../src/retrieval/index.ts";
-import { effectiveContext, html, junit, perplexity, retrieve, terminalTable } from "../../src/retrieval/index.ts";
+import type { Engine, Report } from "../../src/retrieval/index.ts";
+import {
+  effectiveContext,
+  effectiveLength,
+  html,
+  junit,
+  perplexity,
+  retrieve,
+  terminalTable,
+} from "../../src/retrieval/index.ts";
 import { el, escape, join, logTicks, path, ticks } from "../../src/retrieval/report/markup.ts";
 import { STYLE } from "../../src/retrieval/report/style.ts";
-import { reader } from "./fake.ts";
+import { reader, words } from "./fake.ts";
+import { answersTo } from "./solver.ts";
 
 const test = suite("retrieval report");
 const VOID = new Set(["meta", "br", "hr", "col", "link", "img"]);
@@ -200,6 +209,55 @@ test("a report of any part is a page: no cells, no text, one point, titles", asy
     cells: rest.cells.map((cell) => ({ ...cell, status: "pending" as const, attempts: [], found: 0, rate: null })),
   };
   assert.match(html(unrun), /the run is not complete/);
+});
+
+test("many tasks: an overview first, means as curves, each task folded; partial scores and effective lengths", async () => {
+  const partly: Engine = {
+    tokenizer: words as unknown as NonNullable<Engine["tokenizer"]>,
+    complete: async (prompt) => ({
+      text: answersTo(prompt)
+        .slice(0, prompt.includes("VAR ") ? 2 : 99)
+        .join(", "),
+      usage: { cachedTokens: 5 },
+    }),
+  };
+  const many = await retrieve(partly, {
+    trainedLength: 2048,
+    tasks: ["uuid", "multiturn", "niah_multikey_2", "vt", "fwe"],
+    ropeScalings: ["none", "linear:2"],
+    promptLengths: [1000, 1500, 3000],
+    tries: 2,
+  });
+  const drawn = html(many);
+  const elements = wellFormed(drawn, false);
+  const tips = elements.flatMap(({ attributes }) => attributes["data-tip"] ?? []);
+  for (const task of ["uuid", "multiturn", "niah_multikey_2", "vt", "fwe"]) {
+    for (const scaling of ["none", "linear:2"]) {
+      const mine = tips.filter((tip) => tip.startsWith(`${task} · ${scaling}\n1500 tokens, all positions\n`));
+      assert.equal(mine.length, 1, task);
+      assert.match(mine[0], task === "vt" ? /mean score 40 %, 0 of 2 found/ : /mean score 100 %/);
+    }
+    assert.match(drawn, new RegExp(`<summary>${task}<span`));
+  }
+  assert.ok(tips.includes("vt · none\n3000 tokens, all positions\nno chance: not run"));
+  assert.is(tips.filter((tip) => tip.startsWith("mean over 5 tasks · linear:2\n")).length, 3);
+  assert.not.ok(
+    tips.some((tip) => /^vt · .*\n1500 tokens \(/.test(tip)),
+    "no line per task",
+  );
+  assert.ok(drawn.indexOf("<h2>Effective length") < drawn.indexOf("<h2>Overview"));
+  assert.ok(drawn.indexOf("<h2>Overview") < drawn.indexOf("<h2>Task by task"));
+  assert.match(drawn, /<td>none<\/td>|below 1000/, "no length exceeds 85.6 %");
+  assert.match(drawn, /40 % of it found/);
+  assert.match(drawn, /computed of conversations/);
+  assert.match(junit(many), /0 of 2 found \(0 %\), 0 exact, mean score 40 %/);
+  const lines = terminalTable(many).split("\n");
+  const head = lines.indexOf("effective length: mean over 3 tasks above 85.6 %");
+  assert.match(lines[head + 1], /^prompt tokens +effective +1000 +1500 +3000 +average +wAvg inc +wAvg dec$/);
+  assert.match(lines[head + 2], /^none +< 1000 +80 % +80 % +80 % +80 % +80 %$/); // the mean of 1, 0.4 and 1
+  assert.match(lines[head + 3], /^linear:2 +< 1000 +80 % +80 % +80 % +80 % +80 % +80 %$/);
+  const easier = { ...many, effectiveLength: effectiveLength(many.cells, { threshold: 0.7, tasks: ["vt", "fwe"] }) };
+  assert.match(terminalTable(easier), /linear:2 +< 1000 +70 %/, "70 % does not exceed 70 %");
 });
 
 test("JUnit: a case per cell and expectation, red where it should be", () => {

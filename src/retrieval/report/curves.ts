@@ -18,7 +18,8 @@ import {
   verticalTitle,
 } from "./plot.ts";
 import type { Report } from "../schema.ts";
-import { GOOD, axes, cellsOf, distinct, lengthsOf, percent, pool, times } from "./view.ts";
+import { scoreInterval } from "../stats.ts";
+import { GOOD, MANY_TASKS, axes, cellsOf, colourOf, distinct, lengthsOf, percent, pool, times } from "./view.ts";
 
 const PERPLEXITY = { top: 168, height: 92 };
 
@@ -26,13 +27,30 @@ const PERPLEXITY = { top: 168, height: 92 };
 function ratePoints(report: Report, task: string, scaling: string): Point[] {
   return lengthsOf(report, task).flatMap((length) => {
     const found = length === "whole" ? undefined : pool(report, task, scaling, length);
-    if (!found || found.rate === null || length === "whole") return [];
-    const { rate, interval } = found;
+    if (!found || found.score === null || length === "whole") return [];
+    const { score, interval } = found;
     const tip =
       `${task} · ${scaling}\n${length} tokens (${times(length, report.model.trainedLength)})\n` +
-      `${percent(rate)} % found, ${found.found} of ${found.tries}\n` +
+      `${percent(score)} % found, ${found.found} of ${found.tries}\n` +
       `95 % Wilson interval ${percent(interval.low)}–${percent(interval.high)} %`;
-    return [{ x: length, y: rate, low: interval.low, high: interval.high, tip }];
+    return [{ x: length, y: score, low: interval.low, high: interval.high, tip }];
+  });
+}
+
+/** Mean scores over all tasks under a scaling, at the lengths that all were measured at. */
+function meanPoints(report: Report, tasks: readonly string[], scaling: string): Point[] {
+  return distinct(tasks.flatMap((task) => lengthsOf(report, task))).flatMap((length) => {
+    const pools = tasks.map((task) => pool(report, task, scaling, length));
+    if (length === "whole" || pools.some((each) => (each?.score ?? null) === null)) return [];
+    const score = pools.reduce((sum, each) => sum + each!.score!, 0) / pools.length;
+    const interval = scoreInterval(
+      score * pools.reduce((sum, each) => sum + each!.tries, 0),
+      pools.reduce((sum, each) => sum + each!.tries, 0),
+    );
+    const tip =
+      `mean over ${tasks.length} tasks · ${scaling}\n${length} tokens (${times(length, report.model.trainedLength)})\n` +
+      `${percent(score)} %, 95 % Wilson interval ${percent(interval.low)}–${percent(interval.high)} %`;
+    return [{ x: length, y: score, ...interval, tip }];
   });
 }
 
@@ -83,7 +101,10 @@ export function curves(report: Report): Markup[] {
     scalings.map((scaling) => [
       scaling,
       {
-        rates: tasks.map((task) => ratePoints(report, task, scaling)),
+        rates:
+          tasks.length < MANY_TASKS
+            ? tasks.map((task) => ratePoints(report, task, scaling))
+            : [meanPoints(report, tasks, scaling)],
         perplexities: perplexityPoints(report, scaling),
       },
     ]),
@@ -121,7 +142,7 @@ export function curves(report: Report): Markup[] {
         el("line", { class: "grid good", x1: LEFT, x2: WIDTH - RIGHT, y1: rate(GOOD), y2: rate(GOOD) }),
         limits({ trained, reach, named: true }, x, [most * 1.03, RATE.top, RATE.top + RATE.height]),
         others.map((other) => other.rates.map((line) => ghost(line, x, rate))),
-        own.rates.map((line, i) => line.length > 0 && series(line, x, rate, `task-${tasks[i]}`)),
+        own.rates.map((line, i) => line.length > 0 && series(line, x, rate, `task-${colourOf(tasks[i], tasks)}`)),
         verticalTitle(RATE.top + RATE.height / 2, "found, %"),
       ],
       hasPerplexity && [

@@ -71,6 +71,7 @@ function failure(attempt: Attempt, linked: boolean): Markup {
       {},
       "Expected ",
       el("code", {}, value),
+      attempt.score !== undefined && el("span", { class: "faint" }, ` ${percent(attempt.score)} % of it found, `),
       el("span", { class: "faint" }, ` ${distance} tokens from the end of ${promptTokens} `),
       linked && el("a", { href: `#${anchor(attempt.prompt)}` }, "prompt"),
     ),
@@ -94,8 +95,10 @@ function prompts(report: Report): Markup {
   );
 }
 
-/** The text with its value marked wherever it stands. */
+/** The text with its value marked wherever it stands; of several, each. */
 function marked(text: string, value: string): Child {
   if (value === "") return text;
-  return text.split(value).flatMap((part, i) => (i === 0 ? [part] : [el("mark", {}, value), part]));
+  const values = text.includes(value) ? [value] : value.split(", ");
+  const pattern = new RegExp(`(${values.map((each) => each.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|")})`);
+  return text.split(pattern).map((part, i) => (i % 2 === 1 ? el("mark", {}, part) : part));
 }

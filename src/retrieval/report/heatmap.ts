@@ -1,29 +1,25 @@
-// heatmap.ts — one task under one scaling: prompt length across, position of the secret down, rate as colour and number.
+// heatmap.ts — what was found by prompt length: of one task under one scaling by position of the secret, of one task by
+// scaling where it has no positions, and of all tasks under one scaling.
 
 import type { Markup } from "./markup.ts";
 import { el } from "./markup.ts";
+import { type Square, matrix } from "./matrix.ts";
 import type { Report } from "../schema.ts";
 import type { Cell } from "../cell.ts";
-import { cellsOf, duration, lengthsOf, percent, positionsOf, times } from "./view.ts";
-
-// Pixels. A cell is as wide as "100" with air, so that the number never touches its neighbour.
-const CELL = { width: 42, height: 28, gap: 2 };
-/** Extra room where a boundary passes, so that its line does not drown between dark cells. */
-const ROOM = 8;
-const LEFT = 40;
-const TOP = 18;
-const BOTTOM = 46;
+import { axes, cellsOf, duration, lengthsOf, percent, pool, positionsOf } from "./view.ts";
 
 /** A sentence about a cell, for hovering and for screen readers; lines apart. */
 export function describe(cell: Cell): string {
   const { position, promptLen, scaling, interval, attempts, found } = cell;
   const where = position === null ? "" : `, secret at ${percent(position)} %`;
+  const score = cell.score ?? cell.rate;
   const head = `${cell.task} · ${scaling}\n${promptLen} tokens${where}`;
   if (cell.status === "no chance") return `${head}\nno chance: reaches ${cell.reach} tokens, not run`;
   if (cell.rate === null) return `${head}\nnot run yet`;
   const lines = [
     head,
     `${percent(cell.rate)} % found, ${found} of ${attempts.length}`,
+    ...(score !== null && score !== cell.rate ? [`mean score ${percent(score)} %`] : []),
     `95 % Wilson interval ${percent(interval.low)}–${percent(interval.high)} %`,
     `alone ${cell.alone}, exact ${cell.exact} of ${attempts.length}`,
   ];
@@ -35,88 +31,92 @@ export function describe(cell: Cell): string {
   return lines.join("\n");
 }
 
-/** The heat map of a task under a scaling, as a figure. */
-export function heatmap(report: Report, task: string, scaling: string): Markup {
-  const [lengths, positions] = [lengthsOf(report, task), positionsOf(report, task)];
-  const cells = cellsOf(report, task, scaling);
+const squareOf = (cell: Cell | undefined): Square | undefined =>
+  cell && {
+    score: cell.status === "no chance" ? null : (cell.score ?? cell.rate),
+    hopeless: cell.status === "no chance",
+    settled: cell.settled !== undefined,
+    tip: describe(cell),
+  };
+
+/** The trained length, and how far a scaling is meant to reach. */
+function boundaries(report: Report, cells: readonly Cell[]): { name: string; tokens: number }[] {
   const { trainedLength } = report.model;
-  const bottom = TOP + positions.length * CELL.height;
-  const y = (i: number): number => TOP + i * CELL.height;
-  const boundaries = [
+  const reach = cells[0]?.reach ?? trainedLength;
+  return [
     { name: "trained", tokens: trainedLength },
-    { name: "reach", tokens: cells[0]?.reach ?? trainedLength },
-  ]
-    .filter(({ name, tokens }) => name === "trained" || tokens !== trainedLength)
-    .map((each) => ({
-      ...each,
-      before: lengths.filter((length) => length !== "whole" && length <= each.tokens).length,
-    }))
-    .filter(({ before }) => before > 0 && before < lengths.length);
-  const x = (i: number): number => LEFT + i * CELL.width + ROOM * boundaries.filter(({ before }) => before <= i).length;
-  const right = x(lengths.length - 1) + CELL.width;
-  const width = LEFT + lengths.length * CELL.width + 2 * ROOM; // the same for every scaling, so that panels align
-  const drawn = cells.map((cell) =>
-    square(cell, x(lengths.indexOf(cell.promptLen)), y(positions.indexOf(cell.position))),
-  );
-  const svg = el(
-    "svg",
-    {
-      viewBox: `0 0 ${width} ${bottom + BOTTOM}`,
-      width,
-      height: bottom + BOTTOM,
-      role: "group",
-      "aria-label": `${task} under ${scaling}: share of values found by prompt length and position of the secret`,
-    },
-    drawn,
-    boundaries.map(({ name, tokens, before }) => {
-      const middle = x(before) - (ROOM + CELL.gap) / 2; // the gap between the columns
-      return el(
-        "g",
-        { class: `boundary ${name}` },
-        el("line", { x1: middle, x2: middle, y1: TOP - 5, y2: bottom + 2 }),
-        el("text", { x: middle, y: TOP - 8, class: "note mid" }, `${name} ${tokens}`),
-      );
-    }),
-    positions.map((position, i) =>
-      el(
-        "text",
-        { x: LEFT - 7, y: y(i) + CELL.height / 2 + 4, class: "tick end" },
-        position === null ? "start" : percent(position),
-      ),
-    ),
-    lengths.map((length, i) => [
-      el("text", { x: x(i) + CELL.width / 2, y: bottom + 15, class: "tick mid" }, String(length)),
-      length !== "whole" &&
-        el("text", { x: x(i) + CELL.width / 2, y: bottom + 28, class: "tick mid faint" }, times(length, trainedLength)),
-    ]),
-    el("text", { x: (LEFT + right) / 2, y: bottom + 43, class: "axis mid" }, "prompt tokens"),
-    positions[0] !== null &&
-      el("text", { transform: `translate(10 ${(TOP + bottom) / 2}) rotate(-90)`, class: "axis mid" }, "secret at, %"),
-  );
-  return el("figure", { class: "panel" }, el("figcaption", {}, scaling), svg);
+    ...(reach === trainedLength ? [] : [{ name: "reach", tokens: reach }]),
+  ];
 }
 
-function square(cell: Cell, x: number, y: number): Markup {
-  const { rate } = cell;
-  const ran = cell.status !== "no chance" && rate !== null;
-  const shade = ran ? Math.round(rate * 10) : null;
-  const tip = describe(cell);
-  const [middle, base] = [x + (CELL.width - CELL.gap) / 2, y + CELL.height / 2 + 3];
-  return el(
-    "g",
-    { class: "cell", tabindex: -1, role: "img", "aria-label": tip.replaceAll("\n", ", "), "data-tip": tip },
-    el("title", {}, tip),
-    el("rect", {
-      x,
-      y,
-      width: CELL.width - CELL.gap,
-      height: CELL.height - CELL.gap,
-      rx: 3,
-      class: shade === null ? (cell.status === "no chance" ? "hopeless" : "unrun") : `r${shade}`,
-    }),
-    ran && el("text", { x: middle, y: base, class: `mid number t${shade}` }, String(Math.round(rate * 100))),
-    cell.settled && el("circle", { cx: x + CELL.width - CELL.gap - 4, cy: y + 4, r: 1.7, class: `dot t${shade}` }),
+/** Whether a task has positions: its heat maps have them down, else the scalings. */
+export const hasPositions = (report: Report, task: string): boolean => positionsOf(report, task).length > 1;
+
+/** The heat map of a task under a scaling, as a figure. */
+export function heatmap(report: Report, task: string, scaling: string): Markup {
+  const [lengths, cells] = [lengthsOf(report, task), cellsOf(report, task, scaling)];
+  const find = (position: number | null, length: number | "whole"): Cell | undefined =>
+    cells.find((cell) => cell.position === position && cell.promptLen === length);
+  return matrix({
+    title: scaling,
+    about: `${task} under ${scaling}: share of values found by prompt length and position of the secret`,
+    trainedLength: report.model.trainedLength,
+    lengths,
+    boundaries: boundaries(report, cells),
+    rows: positionsOf(report, task).map((position) => ({
+      label: position === null ? "start" : percent(position),
+      squares: lengths.map((length) => squareOf(find(position, length))),
+    })),
+    ...(positionsOf(report, task)[0] === null ? {} : { vertical: "secret at, %" }),
+  });
+}
+
+/** The heat map of a task without positions: scalings down. */
+export function scalingMap(report: Report, task: string): Markup {
+  const lengths = lengthsOf(report, task);
+  return matrix({
+    title: task,
+    about: `${task}: share of values found by prompt length and RoPE scaling`,
+    trainedLength: report.model.trainedLength,
+    lengths,
+    boundaries: boundaries(report, []),
+    rows: axes(report).scalings.map((scaling) => ({
+      label: scaling,
+      squares: lengths.map((length) =>
+        squareOf(cellsOf(report, task, scaling).find((cell) => cell.promptLen === length)),
+      ),
+    })),
+  });
+}
+
+/** All tasks under one scaling, each over all its positions. */
+export function overview(report: Report, scaling: string): Markup {
+  const tasks = axes(report).tasks.filter((task) => cellsOf(report, task, scaling).length > 0);
+  const lengths = [...new Set(tasks.flatMap((task) => lengthsOf(report, task)))].sort(
+    (a, b) => (a === "whole" ? Infinity : a) - (b === "whole" ? Infinity : b),
   );
+  const square = (task: string, length: number | "whole"): Square | undefined => {
+    const found = pool(report, task, scaling, length);
+    if (!found) return undefined;
+    const tip = [`${task} · ${scaling}`, `${length} tokens, all positions`];
+    if (found.noChance) tip.push("no chance: not run");
+    else if (found.score === null) tip.push("not run yet");
+    else {
+      tip.push(
+        `mean score ${percent(found.score)} %, ${found.found} of ${found.tries} found`,
+        `95 % Wilson interval ${percent(found.interval.low)}–${percent(found.interval.high)} %`,
+      );
+    }
+    return { score: found.score, hopeless: found.noChance, settled: false, tip: tip.join("\n") };
+  };
+  return matrix({
+    title: scaling,
+    about: `All tasks under ${scaling}: mean score by prompt length`,
+    trainedLength: report.model.trainedLength,
+    lengths,
+    boundaries: boundaries(report, cellsOf(report, tasks[0], scaling)),
+    rows: tasks.map((task) => ({ label: task, squares: lengths.map((length) => square(task, length)) })),
+  });
 }
 
 /** What the colours mean; the dot only where a report has cells that were settled early. */

@@ -2,21 +2,15 @@
 
 import { curves } from "./curves.ts";
 import { failures } from "./failures.ts";
-import { heatmap, heatmapKey } from "./heatmap.ts";
+import { hasPositions, heatmap, heatmapKey, overview, scalingMap } from "./heatmap.ts";
 import { effectivePanels } from "./kmax.ts";
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
 import { page, section } from "./page.ts";
 import type { Report } from "../schema.ts";
-import { cellTable, costTable, expectationTable, perplexityTable, usedTable } from "./tables.ts";
-import { GOOD, axes, cellsOf, distinct, percent } from "./view.ts";
-
-const TASKS: Readonly<Record<string, string>> = {
-  uuid: "One key/value pair among many of its kind; asked for by its key. The format of h2oGPT's long-context test.",
-  passkey: "Five digits between repetitions of one sentence (Mohtashami & Jaggi 2023).",
-  title: "A document with its title at the start; asked for the title at the end. h2oGPT's question.",
-  needle: "One fact between two sentences of other text.",
-};
+import { TASKS } from "../prompts/tasks.ts";
+import { cellTable, costTable, expectationTable, lengthTable, perplexityTable, usedTable } from "./tables.ts";
+import { GOOD, MANY_TASKS, axes, cellsOf, colourOf, distinct, percent } from "./view.ts";
 
 /** The report as one HTML page. Colours follow the reader's preference for light or dark. */
 export function html(report: Report): string {
@@ -26,10 +20,12 @@ export function html(report: Report): string {
       "main",
       {},
       opening(report),
+      lengthSection(report),
+      overviewSection(report),
       report.cells.length > 0 && used(report),
-      heatmaps(report),
       curveSection(report),
       effectiveSection(report),
+      taskSections(report),
       report.expectations.length > 0 && section("Expectations", null, expectationTable(report)),
       report.cells.length > 0 && section("Cost", null, costTable(report)),
       failures(report),
@@ -92,21 +88,65 @@ const used = (report: Report): Markup =>
     usedTable(report),
   );
 
-function heatmaps(report: Report): Child {
+/** All tasks at a glance, where there are several. */
+function overviewSection(report: Report): Child {
   const { tasks, scalings } = axes(report);
-  return tasks.map((task) =>
-    section(
-      `${task}: where it is found`,
-      TASKS[task],
-      heatmapKey(cellsOf(report, task).some((cell) => cell.settled !== undefined)),
-      el(
-        "div",
-        { class: "panels" },
-        scalings
+  if (tasks.length < 2) return null;
+  return section(
+    "Overview",
+    "Mean score of every task by prompt length, in percent, over all positions.",
+    heatmapKey(false),
+    el(
+      "div",
+      { class: "panels" },
+      scalings.map((scaling) => overview(report, scaling)),
+    ),
+  );
+}
+
+function lengthSection(report: Report): Child {
+  const { effectiveLength: effective } = report;
+  if (!effective) return null;
+  return section(
+    "Effective length",
+    `As RULER defines it (Hsieh et al. 2024): the longest prompt length whose mean score over ${effective.tasks.length} tasks exceeds ${percent(effective.threshold)} %; means that do are bold. The weighted averages count the i-th of n lengths i times (inc) or n + 1 - i times (dec).`,
+    lengthTable(report),
+  );
+}
+
+/** The tasks one by one; many are folded, for the overview has their scores. */
+function taskSections(report: Report): Child {
+  const { tasks, scalings } = axes(report);
+  const figures = (task: string): Child =>
+    hasPositions(report, task)
+      ? scalings
           .filter((scaling) => cellsOf(report, task, scaling).length > 0)
-          .map((scaling) => heatmap(report, task, scaling)),
+          .map((scaling) => heatmap(report, task, scaling))
+      : scalingMap(report, task);
+  const settled = (task: string): boolean => cellsOf(report, task).some((cell) => cell.settled !== undefined);
+  if (tasks.length < MANY_TASKS) {
+    return tasks.map((task) =>
+      section(
+        `${task}: where it is found`,
+        TASKS[task].about,
+        heatmapKey(settled(task)),
+        el("div", { class: "panels" }, figures(task)),
+        cellTable(report, task),
       ),
-      cellTable(report, task),
+    );
+  }
+  return section(
+    "Task by task",
+    null,
+    heatmapKey(tasks.some(settled)),
+    tasks.map((task) =>
+      el(
+        "details",
+        {},
+        el("summary", {}, task, el("span", { class: "faint" }, TASKS[task].about)),
+        el("div", { class: "panels" }, figures(task)),
+        cellTable(report, task),
+      ),
     ),
   );
 }
@@ -122,7 +162,10 @@ function curveSection(report: Report): Child {
       : text
         ? "Above: values found, over all positions. Below, on the same axis: perplexity, which sees nothing of what is lost above. Bands are 95 % intervals; faint lines are the other settings."
         : "Values found, over all positions. Bands are 95 % Wilson intervals; faint lines are the other settings.";
-  const legend = tasks.map((task) => legendItem(`task-${task}`, task));
+  const legend =
+    tasks.length < MANY_TASKS
+      ? tasks.map((task) => legendItem(`task-${colourOf(task, tasks)}`, task))
+      : [legendItem("task-uuid", "mean over tasks")];
   if (text) legend.push(legendItem("perplexity", `perplexity of ${text.name} (${text.tokens} tokens)`));
   return section(
     text && tasks.length > 0 ? "Retrieval and perplexity" : text ? "Perplexity" : "Retrieval by length",

@@ -40,7 +40,8 @@ function cellSuite(task: string, cells: readonly Cell[]): Markup {
         el(
           "system-out",
           {},
-          `${cell.found} of ${cell.attempts.length} found (${percent(cell.rate)} %), ${cell.exact} exact`,
+          `${cell.found} of ${cell.attempts.length} found (${percent(cell.rate)} %), ${cell.exact} exact` +
+            ((cell.score ?? cell.rate) === cell.rate ? "" : `, mean score ${percent(cell.score!)} %`),
         ),
     ),
   );

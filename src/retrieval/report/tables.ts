@@ -3,8 +3,9 @@
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
 import { counted } from "../expect.ts";
+import { TASKS } from "../prompts/tasks.ts";
 import type { Report } from "../schema.ts";
-import { axes, cellsOf, distinct, duration, percent, times, usedContext } from "./view.ts";
+import { MANY_TASKS, axes, cellsOf, colourOf, distinct, duration, percent, times, usedContext } from "./view.ts";
 
 /** A heading of a column; numbers stand to the right. */
 export interface Column {
@@ -31,17 +32,29 @@ const name = (text: string): Column => ({ name: text });
 const number = (text: string): Column => ({ name: text, number: true });
 const faint = (text: string): Markup => el("span", { class: "faint" }, text);
 
-/** How far each scaling really reaches, per task, with bars. */
+/** How far each scaling really reaches, per task, with bars; many tasks stand below one another, without. */
 export function usedTable(report: Report): Markup {
   const { tasks, scalings } = axes(report);
   const used = (task: string, scaling: string): number => usedContext(report, task, scaling);
+  const said = (tokens: number): Child =>
+    tokens === 0 ? faint("none") : [`${tokens} `, faint(times(tokens, report.model.trainedLength))];
+  if (tasks.length >= MANY_TASKS) {
+    const reach = (scaling: string): Child => report.cells.find((cell) => cell.scaling === scaling)?.reach;
+    return table(
+      [name("RoPE scaling"), ...scalings.map(number)],
+      [
+        [faint("meant to reach"), ...scalings.map(reach)],
+        ...tasks.map((task): Child[] => [task, ...scalings.map((scaling) => said(used(task, scaling)))]),
+      ],
+    );
+  }
   const most = Math.max(1, ...tasks.flatMap((task) => scalings.map((scaling) => used(task, scaling))));
   const bar = (tokens: number, task: string): Markup =>
     el(
       "div",
       { class: `bar${tokens === 0 ? " zero" : ""}` },
       el("i", {
-        style: `width:${Math.round((tokens / most) * 110)}px;background:var(--${tokens === 0 ? "faint" : task})`,
+        style: `width:${Math.round((tokens / most) * 110)}px;background:var(--${tokens === 0 ? "faint" : colourOf(task, tasks)})`,
       }),
       tokens === 0 ? "none" : [`${tokens} `, faint(times(tokens, report.model.trainedLength))],
     );
@@ -57,17 +70,17 @@ export function usedTable(report: Report): Markup {
 
 /** Every cell of a task, collapsed. */
 export function cellTable(report: Report, task: string): Markup {
-  const columns = ["tokens", "secret at", "found", "tries", "rate, %", "95 % Wilson, %", "alone", "exact", "s"];
+  const columns = ["tokens", "secret at", "found", "tries", "score, %", "95 % Wilson, %", "alone", "exact", "s"];
   const rows = cellsOf(report, task).map((cell): Child[] => [
     cell.scaling,
     String(cell.promptLen),
-    cell.position === null ? "start" : percent(cell.position),
+    cell.position === null ? (TASKS[cell.task]?.place === "start" ? "start" : "any") : percent(cell.position),
     ...(cell.rate === null || cell.status === "no chance"
       ? [cell.status, "", "", "", "", "", ""]
       : [
           cell.found,
           cell.attempts.length,
-          percent(cell.rate),
+          percent(cell.score ?? cell.rate),
           `${percent(cell.interval.low)}–${percent(cell.interval.high)}`,
           cell.alone,
           cell.exact,
@@ -116,14 +129,49 @@ export function expectationTable({ expectations }: Report): Markup {
   );
 }
 
+/** RULER's effective length and the means that it is read from. */
+export function lengthTable({ effectiveLength: effective, model }: Report): Markup | null {
+  if (!effective) return null;
+  const { rows, threshold } = effective;
+  const lengths = distinct(rows.flatMap((row) => row.scores.map((each) => each.promptLen))).sort((a, b) => a - b);
+  const mean = (value: number | null): Child => (value === null ? "" : percent(value));
+  return table(
+    [
+      name("RoPE scaling"),
+      name("effective length"),
+      ...lengths.map((length) => number(String(length))),
+      ...["average", "wAvg (inc)", "wAvg (dec)"].map(number),
+    ],
+    rows.map((row): Child[] => [
+      row.scaling,
+      row.length === 0
+        ? faint(row.scores.length === 0 ? "not measured" : `below ${row.scores[0].promptLen}`)
+        : [row.open ? "≥ " : "", `${row.length} `, faint(times(row.length, model.trainedLength))],
+      ...lengths.map((length): Child => {
+        const score = row.scores.find((each) => each.promptLen === length)?.score;
+        if (score === undefined) return "";
+        return score > threshold ? el("b", {}, percent(score)) : percent(score);
+      }),
+      mean(row.average),
+      mean(row.increasing),
+      mean(row.decreasing),
+    ]),
+  );
+}
+
 /** Tokens and time by scaling. */
 export function costTable(report: Report): Markup {
+  const turns = report.cells.some((cell) => cell.computedTokens !== undefined);
   const rows = axes(report).scalings.map((scaling): Child[] => {
     const cells = report.cells.filter((cell) => cell.scaling === scaling);
     const sum = (value: "promptTokens" | "completionTokens" | "seconds"): number =>
       cells.reduce((total, cell) => total + cell[value], 0);
     const [read, written, seconds] = [sum("promptTokens"), sum("completionTokens"), sum("seconds")];
-    return [scaling, read, written, duration(seconds), seconds > 0 ? Math.round((read + written) / seconds) : ""];
+    const computed = cells.reduce((total, cell) => total + (cell.computedTokens ?? 0), 0);
+    const perSecond = seconds > 0 ? Math.round((read + written) / seconds) : "";
+    return [scaling, read, written, duration(seconds), perSecond, ...(turns ? [computed] : [])];
   });
-  return table([name("RoPE scaling"), ...["tokens read", "written", "time", "tokens per second"].map(number)], rows);
+  const columns = ["tokens read", "written", "time", "tokens per second"];
+  if (turns) columns.push("computed of conversations");
+  return table([name("RoPE scaling"), ...columns.map(number)], rows);
 }

@@ -38,12 +38,13 @@ function columns(rows: readonly (readonly TextCell[])[]): string {
 
 /** What of a report the table shows: the rest may be missing, so that a run can be shown while it goes on. */
 export type Measured = Pick<Report, "cells" | "model"> &
-  Partial<Pick<Report, "expectations" | "perplexity" | "effectiveContext">>;
+  Partial<Pick<Report, "expectations" | "effectiveLength" | "perplexity" | "effectiveContext">>;
 
 /** Everything a report measured, as tables; `paint` colours them. Ends with a line break. */
 export function terminalTable(report: Measured, paint: Paint = PLAIN): string {
   const parts = [
     ...axes(report).tasks.map((task) => taskTable(report, task, paint)),
+    lengthTable(report, paint),
     perplexityTable(report, paint),
     effectiveTable(report, paint),
     expectationTable(report, paint),
@@ -65,13 +66,37 @@ function taskTable(report: Measured, task: string, paint: Paint): string {
       const found = pool(report, task, scaling, length);
       if (!found) return { text: "" };
       if (found.noChance) return { text: "no chance", paint: paint.dim };
-      if (found.rate === null) return { text: "…", paint: paint.dim };
-      const text = `${percent(found.rate)} %`;
-      return { text, paint: found.rate >= 0.9 ? paint.good : found.rate <= 0.1 ? paint.bad : same };
+      if (found.score === null) return { text: "…", paint: paint.dim };
+      const text = `${percent(found.score)} %`;
+      return { text, paint: found.score >= 0.9 ? paint.good : found.score <= 0.1 ? paint.bad : same };
     }),
   ]);
   const head = [{ text: "prompt tokens", paint: paint.dim }, ...tokens];
   return `${paint.bold(`${task}: value found, all positions`)}\n${columns([head, [{ text: "× trained", paint: paint.dim }, ...relative], ...rows])}`;
+}
+
+/** RULER's effective length, beside the means over tasks that it is read from. */
+function lengthTable({ effectiveLength: effective }: Measured, paint: Paint): string {
+  if (!effective || effective.rows.length === 0) return "";
+  const { rows, threshold, tasks } = effective;
+  const lengths = [...new Set(rows.flatMap((row) => row.scores.map((each) => each.promptLen)))].sort((a, b) => a - b);
+  const mean = (value: number | null): TextCell => ({ text: value === null ? "" : `${percent(value)} %` });
+  const body = rows.map((row): TextCell[] => [
+    { text: row.scaling },
+    row.length === 0
+      ? { text: row.scores.length === 0 ? "…" : `< ${row.scores[0].promptLen}`, paint: paint.bad }
+      : { text: `${row.open ? "≥ " : ""}${row.length}`, paint: paint.good },
+    ...lengths.map((length): TextCell => {
+      const score = row.scores.find((each) => each.promptLen === length)?.score;
+      return score === undefined ? { text: "" } : { ...mean(score), paint: score > threshold ? paint.good : same };
+    }),
+    mean(row.average),
+    mean(row.increasing),
+    mean(row.decreasing),
+  ]);
+  const words = ["prompt tokens", "effective", ...lengths.map(String), "average", "wAvg inc", "wAvg dec"];
+  const title = `effective length: mean over ${tasks.length} tasks above ${percent(threshold)} %`;
+  return `${paint.bold(title)}\n${columns([words.map((text) => ({ text, paint: paint.dim })), ...body])}`;
 }
 
 function perplexityTable({ perplexity }: Measured, paint: Paint): string {

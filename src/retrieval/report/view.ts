@@ -2,7 +2,7 @@
 
 import type { TaskName } from "../prompts/index.ts";
 import type { Interval } from "../stats.ts";
-import { wilson } from "../stats.ts";
+import { scoreInterval } from "../stats.ts";
 import type { Report } from "../schema.ts";
 import type { Cell } from "../cell.ts";
 
@@ -12,6 +12,9 @@ export interface Pool {
   readonly exact: number;
   readonly tries: number;
   readonly rate: number | null;
+  /** Mean score; the rate, but where answers may hold parts of what was asked for. */
+  readonly score: number | null;
+  /** Of the score. */
   readonly interval: Interval;
   readonly noChance: boolean;
 }
@@ -58,12 +61,14 @@ export function pool(report: Grid, task: string, scaling: string, promptLen: num
     sum((cell) => cell.exact),
     sum((cell) => cell.attempts.length),
   ];
+  const score = sum((cell) => (cell.score ?? cell.rate ?? 0) * cell.attempts.length);
   return {
     found,
     exact,
     tries,
     rate: tries === 0 ? null : found / tries,
-    interval: wilson(found, tries),
+    score: tries === 0 ? null : score / tries,
+    interval: scoreInterval(score, tries),
     noChance: cells.every((cell) => cell.status === "no chance"),
   };
 }
@@ -71,13 +76,16 @@ export function pool(report: Grid, task: string, scaling: string, promptLen: num
 /** Rate from which a length counts as used. */
 export const GOOD = 0.9;
 
-/** The longest prompt up to which every measured length has a pooled rate of at least GOOD; 0 if not even the shortest. */
+/** From so many tasks on each is not a line, a column and a section any more, but a row and a part of one. */
+export const MANY_TASKS = 5;
+
+/** The longest prompt up to which every measured length has a mean score of at least GOOD; 0 if not even the shortest. */
 export function usedContext(report: Grid, task: string, scaling: string): number {
   let longest = 0;
   for (const length of lengthsOf(report, task)) {
-    const rate = pool(report, task, scaling, length)?.rate ?? null;
-    if (length === "whole" || (rate !== null && rate < GOOD)) break;
-    if (rate !== null) longest = length;
+    const score = pool(report, task, scaling, length)?.score ?? null;
+    if (length === "whole" || (score !== null && score < GOOD)) break;
+    if (score !== null) longest = length;
   }
   return longest;
 }
@@ -94,3 +102,12 @@ export function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** Tasks with colours of their own, and the colours that others get in turn. */
+const COLOURS = ["uuid", "passkey", "title", "needle"];
+
+/** The name of a task's colour and line style among the tasks of a report. */
+export const colourOf = (task: string, tasks: readonly string[]): string => {
+  if (tasks.every((each) => COLOURS.includes(each))) return task;
+  return COLOURS[tasks.indexOf(task) % COLOURS.length];
+};
