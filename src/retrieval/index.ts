@@ -33,6 +33,7 @@ export {
   type Question,
   type QuestionSet,
   type SeededOptions,
+  TASK_NAMES,
   type TaskName,
   type TitleOptions,
   parseQuestions,

@@ -18,6 +18,7 @@ export { DEFAULT_NEEDLE, type NeedleOptions } from "./needle.ts";
 export type { NiahName, NiahOptions } from "./niah.ts";
 export type { PasskeyOptions } from "./passkey.ts";
 export type { BuildOptions, ChatFrame, Exchange, Prompt, SeededOptions, TaskName } from "./prompt.ts";
+export { TASK_NAMES } from "./prompt.ts";
 export type { QaOptions } from "./qa.ts";
 export { type Question, type QuestionSet, parseQuestions } from "./questions.ts";
 export type { TitleOptions } from "./title.ts";

@@ -7,12 +7,15 @@
 import { LlariatError } from "../../error.ts";
 import { type Stream, stream } from "../stream.ts";
 import { fitLines, fitText } from "./fit.ts";
-import type { Prompt, SeededOptions } from "./prompt.ts";
+import type { Prompt, SeededOptions, TaskName } from "./prompt.ts";
 import { drawUnlike, exactly, framed, measured } from "./prompt.ts";
 import { interleave, sentences, singleSpaced } from "./sentences.ts";
 import { type Task, nothing } from "./task.ts";
 import { stringVerdict } from "./verdict.ts";
 import { word } from "./words.ts";
+
+/** The name of one of RULER's needle tasks. */
+export type NiahName = Extract<TaskName, `niah_${string}`>;
 
 type Kind = "words" | "numbers" | "uuids";
 
@@ -53,10 +56,7 @@ export const NIAH = {
     queries: 4,
     about: "Four numbers for four words, all asked for.",
   },
-} as const satisfies Readonly<Record<string, Setting>>;
-
-/** The name of one of RULER's needle tasks. */
-export type NiahName = keyof typeof NIAH;
+} as const satisfies Readonly<Record<NiahName, Setting>>;
 
 /** RULER's noise, that of the passkey task: Mohtashami & Jaggi 2023. */
 export const NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
