@@ -7,7 +7,7 @@ import {
   type AttentionArguments, CANDIDATE_STRIDE, type CacheFormat, type Dispatch, type Format, 
   type Linear, PAGE, SPLIT, type DeviceFacts,
   angles, append, attentionDecodeTiled, attentionDecodeShuffle, attentionMerge, attentionPrefillTiled, attentionPrefillShuffle,
-  caches, embed, formats, gather, headnorm, lanesOf, matmulTiled, matmulShuffle, matvec, matvecRows, pool, rmsnorm, rope, rowClass, swiglu,
+  caches, embed, formats, gather, headnorm, lanesOf, matmulTiled, isOfBlocks, matmulShuffle, matvec, matvecRows, matvecShuffle, pool, rmsnorm, rope, rowClass, swiglu,
   tileRows, topk,
 } from "../kernels/index.ts"; // prettier-ignore
 import { frequencies, parseRope, turns } from "../src/rope/index.ts";
@@ -108,6 +108,10 @@ function linearEntries({ bench, model, formats, rows }: Context): Entry[] {
   ];
   return formats.flatMap((format) => [
     ...layers.map((layer) => ({ kernel: "matvec", ...entry(matvec, layer, format, bench.gpu.facts, 1) })),
+    ...(lanesOf(bench.gpu.facts) && isOfBlocks(format.name) ? layers : []).map((layer) => ({
+      kernel: "matvec_shuffle",
+      ...entry(matvecShuffle, layer, format, bench.gpu.facts, 1),
+    })),
     // Few rows, through every kernel that may have them: rows of ROW_CLASSES in kernels/choose.ts, and those between.
     ...[1, 2, 4, 8, 16].flatMap((count) =>
       few.map(([kernel, linear]) => ({ kernel, ...entry(linear, layers[2], format, bench.gpu.facts, count) })),

@@ -30,6 +30,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
   const bytes = (n: number, flops = 0): Work => ({ bytes: n, flops, bound: "bytes" });
   switch (kernel) {
     case "matvec":
+    case "matvec_shuffle":
     case "matvec_rows":
     case "matmul_tiled":
     case "matmul_shuffle": {
@@ -39,7 +40,7 @@ export function work(dispatch: Dispatch, shape: StepShape, lengths: readonly num
       return {
         bytes: weightBytes() + beside(dispatch) + 4 * used * (k + n * (constants.ADD ? 2 : 1)),
         flops: 2 * used * n * k,
-        bound: kernel === "matvec" ? "bytes" : "flops",
+        bound: kernel === "matvec" || kernel === "matvec_shuffle" ? "bytes" : "flops",
       };
     }
     case "attention_prefill_tiled":

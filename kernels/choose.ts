@@ -3,6 +3,7 @@
 // needs nothing of the device, so it is what is left when others are refused.
 
 import { type DeviceFacts, lanesOf } from "./device.ts";
+import { isOfBlocks } from "./formats/index.ts";
 
 /** How a kernel adds up over the lanes of a workgroup: the part it is linked with. */
 export type Reduction = "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup";
@@ -19,6 +20,8 @@ export interface Choices {
   readonly attention_prefill: "attention_prefill_shuffle" | "attention_prefill_tiled";
   readonly attention_decode: "attention_decode_shuffle" | "attention_decode_tiled";
   readonly matvec: Reduction;
+  /** One row of a linear layer whose weight is in a format of whole numbers. */
+  readonly blocks: "matvec_shuffle" | "matvec";
   /** The gated unit: where matvec has made gate and up, or in a dispatch of its own. */
   readonly swiglu: "lib/gated" | "swiglu";
   /** The norms within a layer: half of each where the residual stream is added to, or in dispatches of their own. */
@@ -136,6 +139,20 @@ const TABLE: { readonly [K in keyof Choices]: readonly Row<Choices[K]>[] } = {
         "fill it (matvecLanes), and one round through memory joins them",
     },
     { variant: "lib/reduce_workgroup", why: "needs no subgroups" },
+  ],
+  blocks: [
+    {
+      variant: "matvec_shuffle",
+      can: (device, { rows, format }) => ofOneSize(device) && rows === 1 && isOfBlocks(format),
+      when: (device) => known(device) && lanesOf(device) >= 8,
+      why:
+        "the lanes of matvec read x besides the weights, each for itself, and where a read is dear that is as much again as four bits " +
+        "of a weight; lanes that own columns read it once for all of them. Four lanes are too few to gain by it",
+    },
+    {
+      variant: "matvec",
+      why: "neighbouring lanes read neighbouring blocks, which is how a GPU's memory wants to be read",
+    },
   ],
   swiglu: [
     {

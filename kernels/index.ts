@@ -44,6 +44,7 @@ export {
   matvecPlaced,
   matvecResidual,
 } from "./matvec.ts";
+export { matvecShuffle, matvecShuffleGated } from "./matvec_shuffle.ts";
 export { matvecRows } from "./matvec_rows.ts";
 export { pool } from "./pool.ts";
 export { quantize } from "./quantize.ts";

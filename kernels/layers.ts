@@ -17,6 +17,7 @@ import type { Linear, LinearArguments } from "./linear.ts";
 import { matmulShuffle } from "./matmul_shuffle.ts";
 import { matmulTiled, matmulTiledLow, matmulTiledTall } from "./matmul_tiled.ts";
 import { type PlacedArguments, canPlace, matvec, matvecGated, matvecPlaced, matvecResidual } from "./matvec.ts";
+import { matvecShuffle, matvecShuffleGated } from "./matvec_shuffle.ts";
 import { matvecRows } from "./matvec_rows.ts";
 import { rope } from "./rope.ts";
 import { swiglu } from "./swiglu.ts";
@@ -52,7 +53,9 @@ export function linear(args: LinearArguments & OfRows): Dispatch[] {
   const { rows: n, columns: k, format } = args.weight;
   const size = { rows: args.rows, n, k, format: format.name };
   if (args.norm) return matvec(args);
-  return LINEAR[choose("linear", size, args.device)](args);
+  const chosen = choose("linear", size, args.device);
+  if (chosen === "matvec" && choose("blocks", size, args.device) === "matvec_shuffle") return matvecShuffle(args);
+  return LINEAR[chosen](args);
 }
 
 /**
@@ -62,9 +65,11 @@ export function linear(args: LinearArguments & OfRows): Dispatch[] {
 export function normColumns(weights: readonly Matrix[], rows: number, device: DeviceFacts): 4 | 8 | undefined {
   const [{ columns: k, rows: n, format }] = weights;
   const { matvecColumns } = format;
-  const alike = weights.every(
-    ({ pieces, format: each }) => pieces.length === 1 && each.matvecColumns === matvecColumns,
-  );
+  const alike = weights.every((each) => {
+    const size = { rows, n: each.rows, k: each.columns, format: each.format.name };
+    const joinable = each.pieces.length === 1 && choose("blocks", size, device) === "matvec";
+    return joinable && each.format.matvecColumns === matvecColumns;
+  });
   const one = choose("linear", { rows, n, k, format: format.name }, device) === "matvec";
   return alike && one && choose("norm", { rows, n, k }, device) === "lib/residual" ? matvecColumns : undefined;
 }
@@ -86,8 +91,9 @@ export function queriesKeysValues(
 ): Dispatch[] {
   const { headNorm, eps, ...rest } = args;
   const { weight, y: qkv, rows, norm, heads, kvHeads, table, kv, turned, step, device } = rest;
-  const size = { rows, n: weight.rows, k: weight.columns };
-  if (!headNorm && canPlace(rest) && choose("rope", size, device) === "lib/placed") return matvecPlaced(rest);
+  const size = { rows, n: weight.rows, k: weight.columns, format: weight.format.name };
+  const joined = choose("rope", size, device) === "lib/placed" && choose("blocks", size, device) === "matvec";
+  if (!headNorm && joined && canPlace(rest)) return matvecPlaced(rest);
   const { x, bias } = rest;
   return [
     ...linear({ x, weight, bias, y: qkv, rows, norm, step, device }),
@@ -106,9 +112,12 @@ export function gatedUnit(
 ): Dispatch[] {
   const { gateUp, ...rest } = args;
   const { weight, y, rows, device } = rest;
-  const size = { rows, n: weight.rows, k: weight.columns };
+  const size = { rows, n: weight.rows, k: weight.columns, format: weight.format.name };
   // Of a weight in pieces a gate and its up are in different dispatches.
-  if (weight.pieces.length === 1 && choose("swiglu", size, device) === "lib/gated") return matvecGated(rest);
+  if (weight.pieces.length === 1 && choose("swiglu", size, device) === "lib/gated") {
+    const shuffled = !rest.norm && choose("blocks", size, device) === "matvec_shuffle";
+    return shuffled ? matvecShuffleGated(rest) : matvecGated(rest);
+  }
   return [...linear({ ...rest, y: gateUp }), swiglu({ x: gateUp, y, device })];
 }
 

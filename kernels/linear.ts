@@ -1,4 +1,4 @@
-// linear.ts — what the kernels of a linear layer (matvec, matvec_rows, matmul_tiled, matmul_shuffle) have in common.
+// linear.ts — what the kernels of a linear layer (matvec, matvec_shuffle, matvec_rows, matmul_tiled, matmul_shuffle) have in common.
 
 import { LlariatError } from "../src/error.ts";
 import { type Dispatch, type Tensor, stride } from "./dispatch.ts";
@@ -30,7 +30,7 @@ export type Linear = (args: LinearArguments) => Dispatch[];
 
 /**
  * Checks shapes and makes one dispatch per piece; `kernel` adds what is its own. `made`: columns of the result, default one per row
- * of the weight. Throws `kernel` where shapes disagree.
+ * of the weight; of others all rows are needed in one piece. Throws `kernel` where shapes disagree.
  */
 export function linearPieces(
   args: LinearArguments,
@@ -47,6 +47,7 @@ export function linearPieces(
   };
   need("columns of x", x.shape[1], weight.columns);
   need("columns of y", y.shape[1], made);
+  if (made !== weight.rows) need("pieces of the weight", weight.pieces.length, 1);
   if (bias) need("length of bias", bias.shape[0], weight.rows);
   return weight.pieces.map(({ tensors, rows, firstRow }): Dispatch => {
     const own = kernel(rows);

@@ -1,7 +1,7 @@
 // wgsl.ts — written by embed.mjs from the .wgsl files beside it; change those, then `node kernels/embed.mjs`.
 
 /** A kernel: the name of a .wgsl file in kernels/, its entry point and its GPU label. */
-export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "pool" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
+export type KernelName = "angles" | "append" | "attention_decode_shuffle" | "attention_decode_tiled" | "attention_merge" | "attention_prefill_shuffle" | "attention_prefill_tiled" | "embed" | "gather" | "headnorm" | "matmul_shuffle" | "matmul_tiled" | "matvec" | "matvec_rows" | "matvec_shuffle" | "pool" | "quantize" | "rmsnorm" | "rope" | "swiglu" | "topk";
 
 /** A part that kernels are linked with: a .wgsl file in kernels/formats, kernels/cache or kernels/lib, by folder and name. */
 export type PartName = "formats/bf16" | "formats/f16" | "formats/f32" | "formats/q4_0" | "formats/q8_0" | "cache/f16" | "cache/f32" | "cache/q8" | "lib/bias" | "lib/columns" | "lib/gated" | "lib/heads" | "lib/keys" | "lib/no_bias" | "lib/pack_q4_0" | "lib/pack_q8_0" | "lib/placed" | "lib/reduce_shuffle" | "lib/reduce_subgroups" | "lib/reduce_workgroup" | "lib/residual" | "lib/step" | "lib/stored_bf16" | "lib/stored_f16" | "lib/stored_f32" | "lib/window";
@@ -939,6 +939,68 @@ fn matvec_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
   }
 }
 `,
+  "matvec_shuffle": `// matvec_shuffle.wgsl — a linear layer for one row whose weight lies in blocks of whole numbers: lanes own columns, and hand x round.
+//   y[row, n] = SCALE · (Σ_k x[row, k] · weight[n, k]  (+ bias[n]))  (+ y[row, n] if ADD)
+//   y[row, n] = silu(gate) · up, which are columns n and n + N / 2 of that sum                   if GATED
+// x [rows, 4·K4] f32 · weight [N, 4·ROW4] · y [rows, Y_STRIDE] f32, columns COLUMN …
+// a workgroup is one subgroup of WG lanes; a lane owns two columns of one row, reads a block of each at a time, and of x what is its
+// share of a block's. matvec.wgsl reads x for every lane, which costs as much as the weights do where those are of few bits and a read
+// is dear, as on lavapipe · matvec_shuffle.ts · test/kernels/matvec_shuffle.test.ts
+override N: u32;
+override K4: u32;
+override ROW4: u32; // a weight row: K4 up to whole blocks, the rest zero
+override Y_STRIDE: u32;
+override COLUMN: u32;
+override GRID_X: u32;
+override ADD: bool;
+override SCALE: f32;
+override GATED: bool;
+override WG: u32;
+@group(1) @binding(0) var<storage, read> x: array<vec4f>;
+@group(1) @binding(1) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WG)
+fn matvec_shuffle(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let index = group.y * GRID_X + group.x;
+  let row = group.z;
+  let blocks = at_run_time(ROW4 / BLOCK4);
+  var column = vec2u(2u * index * WG + lane, (2u * index + 1u) * WG + lane);
+  if (GATED) { column = vec2u(index * WG + lane) + vec2u(0u, N / 2u); }
+  let start = min(column, vec2u(N - 1u)) * blocks; // columns beyond N repeat the last one and are not stored
+  var sum = vec2f();
+  for (var b = 0u; b < blocks; b++) {
+    var own = array<vec4f, HELD>(); // vec4 lane, lane + WG, … of the block's BLOCK4
+    for (var i = 0u; i < HELD; i++) { own[i] = x[row * K4 + min(b * BLOCK4 + i * WG + lane, K4 - 1u)]; } // beyond K4: times zero
+    let left = read_block(start.x + b);
+    let right = read_block(start.y + b);
+    let d = vec2f(block_scale(start.x + b), block_scale(start.y + b));
+    var whole = vec2f();
+    for (var j = 0u; j < BLOCK4; j++) {
+      let v = subgroupShuffle(own[j / WG], j % WG);
+      let l = block4(left, j);
+      let r = block4(right, j);
+      whole = fma(v.xx, vec2f(l.x, r.x), fma(v.yy, vec2f(l.y, r.y), fma(v.zz, vec2f(l.z, r.z), fma(v.ww, vec2f(l.w, r.w), whole))));
+    }
+    sum = fma(whole, d, sum);
+  }
+  if (GATED) {
+    if (column.x < N / 2u) {
+      let both = sum + vec2f(bias_at(column.x), bias_at(column.y));
+      y[row * Y_STRIDE + column.x] = both.x / (1.0 + exp(min(-both.x, 87.0))) * both.y; // 87 as in swiglu.wgsl
+    }
+    return;
+  }
+  for (var i = 0u; i < 2u; i++) {
+    let n = column[i];
+    if (n >= N) { break; }
+    let at = row * Y_STRIDE + COLUMN + n;
+    var value = sum[i] + bias_at(COLUMN + n);
+    if (SCALE != 1.0) { value *= SCALE; }
+    if (ADD) { value += y[at]; }
+    y[at] = value;
+  }
+}
+`,
   "pool": `// pool.wgsl — adds up neighbouring rows: what the mean of a text's hidden states is made of, step by step.
 //   y[i] = Σ x[row of output i + j], j < k of output i
 // x [rows, DIM] f32 · y [outputs, DIM] f32; an output's k is the number of its rows
@@ -1290,15 +1352,17 @@ fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 { return dot(v[0], weight4(
 @group(1) @binding(10) var<storage, read> scale: array<u32>; // of two blocks
 const BLOCK4 = 8u;
 fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
-// Numbers 4·high … 4·high + 3 of a word.
+// Numbers 4·high … 4·high + 3 of a word. One shift is of a count that varies: constant ones are cheaper on CPUs.
 fn numbers4(word: u32, high: u32) -> vec4f {
-  return vec4f(vec4<i32>(vec4<u32>(word) << (vec4<u32>(28u, 20u, 12u, 4u) - 4u * high)) >> vec4<u32>(28u));
+  return vec4f(vec4<i32>(vec4<u32>(word << (4u - 4u * high)) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(28u));
 }
+fn read_block(i: u32) -> vec4<u32> { return weight[i]; }
+fn block4(block: vec4<u32>, j: u32) -> vec4f { return numbers4(block[j / 2u], j % 2u); }
 fn weight4(i: u32) -> vec4f { return block_scale(i / 8u) * numbers4(weight[i / 8u][i / 2u % 4u], i % 2u); }
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
-  let words = weight[i];
+  let block = read_block(i);
   var sum = 0.0;
-  for (var j = 0u; j < BLOCK4; j++) { sum += dot(v[j], numbers4(words[j / 2u], j % 2u)); }
+  for (var j = 0u; j < BLOCK4; j++) { sum += dot(v[j], block4(block, j)); }
   return block_scale(i) * sum;
 }
 `,
@@ -1310,6 +1374,8 @@ fn block_scale(i: u32) -> f32 { return unpack2x16float(scale[i / 2u])[i % 2u]; }
 fn numbers4(word: u32) -> vec4f {
   return vec4f(vec4<i32>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 }
+fn read_block(i: u32) -> array<vec4<u32>, 2> { return array<vec4<u32>, 2>(weight[2u * i], weight[2u * i + 1u]); }
+fn block4(block: array<vec4<u32>, 2>, j: u32) -> vec4f { return numbers4(block[j / 4u][j % 4u]); }
 fn weight4(i: u32) -> vec4f { return block_scale(i / 8u) * numbers4(weight[i / 4u][i % 4u]); }
 fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32 {
   let low = weight[2u * i];
@@ -1824,6 +1890,7 @@ export const declarations: Readonly<
   "matmul_tiled": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","ADD","SCALE","OF_OUTPUTS"]},
   "matvec": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K","K4","ROW4","SQUARES","EPS","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","WG"]},
   "matvec_rows": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","OF_OUTPUTS","WG"]},
+  "matvec_shuffle": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["N","K4","ROW4","Y_STRIDE","COLUMN","GRID_X","ADD","SCALE","GATED","WG"]},
   "pool": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"}],"overrides":["DIM","STRIDE","WG","SPAN"]},
   "quantize": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"source"},{"group":1,"binding":1,"type":"storage","name":"weight"},{"group":1,"binding":2,"type":"storage","name":"scale"}],"overrides":["COLUMNS"]},
   "rmsnorm": {"bindings":[{"group":1,"binding":0,"type":"read-only-storage","name":"x"},{"group":1,"binding":1,"type":"storage","name":"y"},{"group":1,"binding":8,"type":"read-only-storage","name":"weight"}],"overrides":["DIM","DIM4","EPS","SQUARES","EACH4","WG"]},

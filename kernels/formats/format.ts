@@ -2,6 +2,10 @@
 //   const BLOCK4 = …u;                                        vec4 of weights that are multiplied at a time
 //   fn weight4(i: u32) -> vec4f                               four weights, vec4 i of the piece
 //   fn dot_block(i: u32, v: array<vec4f, BLOCK4>) -> f32      v · block i of the piece: Σ over BLOCK4 vec4
+// of whole numbers that share a scale, with BLOCK4 8, also (matvec_shuffle.wgsl reads a block once for all that it is needed for)
+//   fn read_block(i: u32)                                     the words of block i of the piece, of a type of its own
+//   fn block4(block, j: u32) -> vec4f                         whole numbers 4·j … 4·j + 3 of them
+//   fn block_scale(i: u32) -> f32                             what those of block i are multiplied by
 // and the declarations of its tensors: group 1, bindings from 8 on, but 9, which is the bias.
 
 import type { Tensor } from "../dispatch.ts";

@@ -14,3 +14,6 @@ export const formats = { f32, f16, bf16, q8_0, q4_0 } as const;
 
 /** The name of a weight format. */
 export type FormatName = keyof typeof formats;
+
+/** Whether a format of this name is one of whole numbers in blocks that share a scale (blocks.ts). */
+export const isOfBlocks = (name: string | undefined): boolean => name === "q8_0" || name === "q4_0";

@@ -32,8 +32,8 @@ export function deviceFacts(device: GPUDevice, asked?: AskedVariants): Promise<F
   return facts;
 }
 
-/** Rows of a step by which variants differ: one, few, many. */
-const SOME_ROWS = [1, 16, Infinity];
+/** Rows of a step by which variants differ: one, few, many; and formats of weights by which they do. */
+const SOME_SIZES = [1, 16, Infinity].flatMap((rows) => ["f32", "q4_0"].map((format) => ({ rows, n: 1, k: 1, format })));
 
 async function findFacts(device: GPUDevice, asked: AskedVariants | undefined): Promise<FoundFacts> {
   const subgroups = subgroupSizes(device);
@@ -48,7 +48,7 @@ async function findFacts(device: GPUDevice, asked: AskedVariants | undefined): P
     ...(named.length > 0 && { choices: new Map<string, string>(named) }),
   };
   for (const [kernel, variant] of named) {
-    const able = SOME_ROWS.flatMap((rows) => candidates(kernel, { rows, n: 1, k: 1 }, facts)) as string[];
+    const able = SOME_SIZES.flatMap((size) => candidates(kernel, size, facts)) as string[];
     if (able.includes(variant)) continue;
     const others = [...new Set(able)].join(", ");
     throw new LlariatError("device", `variants: ${variant} of ${kernel} cannot run on this device, only ${others} can`);

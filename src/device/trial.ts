@@ -59,6 +59,9 @@ const EPS = 1e-5;
 /** A kernel whose variants are tried. */
 export type Kernel = Exclude<keyof Choices, "elementwise">;
 
+/** The format of the weights that a kernel is tried with. */
+export const formatFor = (kernel: Kernel) => (kernel === "blocks" ? formats.q4_0 : formats.f32);
+
 /** What an element of a result should be, NaN where that is nobody's business. */
 type Want = (row: number, column: number) => number;
 
@@ -157,15 +160,11 @@ export class Trial {
       this.#gpu.write(make(made), 0, values);
       return (row, column) => values[row * stride(columns) + column];
     };
-    /** Makes a matrix in one piece whose format packs a row by itself; what it multiplies with. */
-    const pack = ({
-      rows,
-      columns,
-      format,
-      pieces: [{ tensors }],
-    }: Matrix): ((row: number, column: number) => number) => {
+    /** Makes a matrix in one piece; what it multiplies with. */
+    const pack = ({ rows, columns, format, pieces: [{ tensors }] }: Matrix): Want => {
       const [values, width] = [numbers(rows, columns), rowStride(format, columns)];
-      const bytes = { weight: new Uint8Array(tensorBytes(tensors.weight)) };
+      const list = Object.entries(tensors);
+      const bytes = Object.fromEntries(list.map(([key, each]) => [key, new Uint8Array(tensorBytes(each))]));
       const held = Array.from({ length: rows }, (_, at) => {
         const row = new Float32Array(width);
         row.set(values.subarray(at * stride(columns), at * stride(columns) + columns));
@@ -173,7 +172,7 @@ export class Trial {
         format.unpack(bytes, at, row);
         return row;
       });
-      this.#gpu.write(make(tensors.weight), 0, bytes.weight);
+      for (const [key, each] of list) this.#gpu.write(make(each), 0, bytes[key]);
       return (row, column) => held[row][column];
     };
     // The row beyond the step's holds ones, and must keep them.
@@ -194,6 +193,13 @@ export class Trial {
           y: args.y,
           want: (row, column) => sum(TERMS, (i) => xAt(row, i) * weightAt(column, i)),
         };
+      }
+      case "blocks": {
+        const x = tensor("x", ROWS, TERMS);
+        const weight = matrixOf(formatFor(kernel), `${kernel}.weight`, n, TERMS);
+        const [xAt, weightAt, y] = [fill(x), pack(weight), output(n)];
+        const want: Want = (row, column) => sum(TERMS, (i) => xAt(row, i) * weightAt(column, i));
+        return { dispatches: linear({ x, weight, y, rows: 1, step, device }), y, want };
       }
       case "swiglu": {
         const x = tensor("x", ROWS, TERMS);

@@ -5,7 +5,7 @@
 
 import { type Choices, type DeviceFacts, choose, plainVariant, variantName } from "../../kernels/index.ts";
 import { Gpu } from "./gpu.ts";
-import { type Kernel, MANY, TERMS, Trial, columnsFor } from "./trial.ts";
+import { type Kernel, MANY, TERMS, Trial, columnsFor, formatFor } from "./trial.ts";
 
 /** A variant that is not to be used. */
 export interface Refusal {
@@ -20,6 +20,7 @@ export interface Refusal {
 const KERNELS: readonly Kernel[] = [
   "linear",
   "matvec",
+  "blocks",
   "swiglu",
   "norm",
   "rope",
@@ -39,8 +40,10 @@ const JOINED: ReadonlySet<Kernel> = new Set(["swiglu", "norm", "rope"]);
 export const trialsOn = (software: boolean): readonly Kernel[] =>
   software ? KERNELS.filter((kernel) => !JOINED.has(kernel)) : KERNELS;
 
-const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] =>
-  choose(kernel, { rows: JOINED.has(kernel) ? 1 : MANY, n: columnsFor(facts), k: TERMS }, facts);
+const chosen = (kernel: Kernel, facts: DeviceFacts): Choices[Kernel] => {
+  const rows = kernel === "blocks" || JOINED.has(kernel) ? 1 : MANY;
+  return choose(kernel, { rows, n: columnsFor(facts), k: TERMS, format: formatFor(kernel).name }, facts);
+};
 
 /**
  * Runs, of each kernel, what `facts` choose if it is not the plain variant, and what is chosen in place of a variant that

@@ -53,6 +53,7 @@ const JOINED = ["swiglu with lib/gated", "norm with lib/residual", "rope with li
 /** What is used instead of a variant that is refused, when what follows it in the table is right. */
 const INSTEAD: Readonly<Record<string, string>> = {
   matmul_shuffle: "matmul_tiled",
+  matvec_shuffle: "matvec",
   attention_prefill_shuffle: "attention_prefill_tiled",
   attention_decode_shuffle: "attention_decode_tiled",
   "matvec with lib/reduce_shuffle": "matvec with lib/reduce_subgroups",
@@ -82,6 +83,14 @@ const BREAKS: readonly Break[] = [
     on: shuffling,
     refused: ["matmul_shuffle"],
     why: /^it writes beyond its rows$/,
+  },
+  {
+    file: "matvec_shuffle", // a neighbour's x
+    right: "subgroupShuffle(own[j / WG], j % WG)",
+    wrong: "subgroupShuffle(own[j / WG], (j + 1u) % WG)",
+    on: shuffling && { ...shuffling, choices: new Map([["blocks", "matvec_shuffle"]]) },
+    refused: ["matvec_shuffle"],
+    why: NUMBERS,
   },
   {
     file: "attention_prefill_shuffle",

@@ -103,6 +103,18 @@ test("units, norms and caching of one row are done by the matvec beside them", (
   }
 });
 
+test("one row of whole numbers goes through lanes that own columns where shuffles are faster", () => {
+  for (const format of ["q8_0", "q4_0"]) {
+    const one = { ...many, rows: 1, format };
+    assert.is(choose("blocks", one, sized(8, "shuffle")), "matvec_shuffle");
+    assert.is(choose("blocks", { ...one, rows: 2 }, sized(8, "shuffle")), "matvec");
+    for (const device of [none, sized(32, "tiled"), sized(4, "shuffle")]) {
+      assert.is(choose("blocks", one, device), "matvec");
+    }
+  }
+  assert.is(choose("blocks", { ...many, rows: 1, format: "f16" }, sized(8, "shuffle")), "matvec");
+});
+
 test("a step's rows are rounded up to the least class that holds them, and beyond 16 they are many", () => {
   assert.equal([0, 1, 2, 4, 5, 8, 9, 16].map(rowClass), [1, 1, 4, 4, 8, 8, 16, 16]);
   assert.is(rowClass(ROW_CLASSES.at(-1)! + 1), undefined);

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import * as kernels from "../../kernels/index.ts";
-import type { DeviceFacts, Dispatch, KernelName, Linear } from "../../kernels/index.ts";
+import type { DeviceFacts, Dispatch, Format, KernelName, Linear } from "../../kernels/index.ts";
 import { turns } from "../../src/rope/turns.ts";
 import { Case, type StepPlan, openLab, scrambled } from "../tools/harness.ts";
 import { normal } from "../tools/random.ts";
@@ -35,13 +35,14 @@ const plan: StepPlan = {
 
 type Record = (one: Case, device: DeviceFacts) => readonly Dispatch[];
 const next = normal(1);
-const weightOf = (one: Case, rows: number, columns: number) => one.matrix("weight", [rows, columns], next);
+const weightOf = (one: Case, rows: number, columns: number, format: Format = kernels.formats.f32) =>
+  one.matrix("weight", [rows, columns], next, format);
 
 const linear =
-  (make: Linear): Record =>
+  (make: Linear, format?: Format): Record =>
   (one, device) => {
     const [x, y] = [one.tensor("x", [37, 9], next), one.tensor("y", [37, WIDE])];
-    return make({ x, weight: weightOf(one, WIDE, 9), y, step: one.layout, device });
+    return make({ x, weight: weightOf(one, WIDE, 9, format), y, step: one.layout, device });
   };
 
 /** The tensors of attention; `partials` as many as rows, heads and two parts need. */
@@ -83,6 +84,7 @@ const RECORDS: Readonly<globalThis.Record<KernelName, Record>> = {
     return [kernels.headnorm({ qkv, weight, ...heads, eps: 1e-5, step: one.layout, device })];
   },
   matvec: linear(kernels.matvec),
+  matvec_shuffle: linear(kernels.matvecShuffle, kernels.formats.q8_0),
   matvec_rows: linear(kernels.matvecRows),
   matmul_tiled: linear(kernels.matmulTiled),
   matmul_shuffle: linear(kernels.matmulShuffle),

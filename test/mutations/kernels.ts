@@ -57,7 +57,7 @@ export const kernels: readonly Mutation[] = [
   ...of("kernels/embed.ts", ["kernels/embed"], [["embed: one row fewer", "workgroups: ({ rows }) => [rows, 1, 1]", "workgroups: ({ rows }) => [rows - 1, 1, 1]"]]),
   ...of("kernels/formats/bf16.wgsl", ["kernels/embed"], [["bf16: halves swapped", "pairs.x << 16u, pairs.x & 0xffff0000u", "pairs.x & 0xffff0000u, pairs.x << 16u"]]),
   ...of("kernels/formats/f16.wgsl", ["kernels/embed"], [["f16: pairs swapped", "unpack2x16float(pairs.x), unpack2x16float(pairs.y)", "unpack2x16float(pairs.y), unpack2x16float(pairs.x)"]]),
-  ...of("kernels/formats/q4_0.wgsl", ["kernels/embed"], [["q4_0: halves swapped", "- 4u * high", "- 4u * (1u - high)"]]),
+  ...of("kernels/formats/q4_0.wgsl", ["kernels/embed"], [["q4_0: halves swapped", "(4u - 4u * high)", "(4u * high)"]]),
   ...of("kernels/formats/q8_0.wgsl", ["kernels/linear"], [["q8_0: the second half with the first numbers", "dot(v[4u + j],", "dot(v[j],"]]),
   ...of(
     "kernels/formats/blocks.ts",

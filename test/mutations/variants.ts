@@ -56,6 +56,19 @@ export const variants: readonly Mutation[] = [
     ],
   ),
   ...of("kernels/matvec_rows.ts", ["kernels/linear", "kernels/grid"], [["matvec_rows: one workgroup of rows", "(args.ofOutputs ? outputs : rows) / tall", "Math.min(1, args.ofOutputs ? outputs : rows)"]]),
+  ...of(
+    "kernels/matvec_shuffle.wgsl",
+    ["kernels/matvec_shuffle"],
+    [
+      ["matvec_shuffle: a neighbour's share of x", "subgroupShuffle(own[j / WG], j % WG)", "subgroupShuffle(own[j / WG], (j + 1u) % WG)"],
+      ["matvec_shuffle: the scale of another column", "block_scale(start.y + b)", "block_scale(start.x + b)"],
+      ["matvec_shuffle: the scale of the first block", "fma(whole, d, sum)", "fma(whole, vec2f(block_scale(start.x), block_scale(start.y)), sum)"],
+      ["matvec_shuffle: columns beyond the last", "if (n >= N) { break; }", "if (n > N) { break; }"],
+      ["matvec_shuffle: the factor also of what was there", "if (SCALE != 1.0) { value *= SCALE; }\n    if (ADD) { value += y[at]; }", "if (ADD) { value += y[at]; }\n    value *= SCALE;"],
+      ["matvec_shuffle: gates beyond the last", "if (column.x < N / 2u)", "if (column.x <= N / 2u)"],
+      ["matvec_shuffle: the exponent held back too early", "min(-both.x, 87.0)", "min(-both.x, 2.0)"],
+    ],
+  ),
   ...of("kernels/matmul_shuffle.ts", ["kernels/linear"], [["shuffle: rows of a class that is too small", "rowClass(args.rows ?? Infinity) ?? Infinity", "args.rows ?? 4"]]),
   ...of("kernels/lib/columns.wgsl", ["kernels/linear"], [["matvec: no factor", "value *= SCALE;", "value *= 1.0;"]]),
   ...of(

@@ -266,8 +266,8 @@ export async function openLab(): Promise<Lab> {
     gpu,
     devices,
     differing: (kernel) => {
-      const many = { rows: Infinity, n: 1, k: 1 };
-      return [...new Map(devices.map((each) => [choose(kernel, many, each), each])).values()];
+      const size = { rows: kernel === "blocks" ? 1 : Infinity, n: 1, k: 1, format: "q4_0" };
+      return [...new Map(devices.map((each) => [choose(kernel, size, each), each])).values()];
     },
     name: ({ subgroupMin: min, subgroupMax: max, variants }) =>
       `${variants}, ${max === 0 ? "no subgroups" : `subgroups of ${min === max ? min : `${min}–${max}`}`}`,

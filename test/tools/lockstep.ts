@@ -75,6 +75,7 @@ const ROUNDINGS: Readonly<Record<KernelName, (dispatch: Dispatch) => number>> = 
   rmsnorm: ({ bind }) => 12 + Math.sqrt(bind.x.shape[1]), // half of the sum's error survives the root; WGSL gives the root 2 ulp
   headnorm: ({ bind }) => 12 + Math.sqrt(bind.weight.shape[0] / 2), // as rmsnorm
   matvec: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
+  matvec_shuffle: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
   matvec_rows: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
   matmul_tiled: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),
   matmul_shuffle: ({ bind }) => 4 + 4 * Math.sqrt(bind.x.shape[1]),

@@ -244,7 +244,7 @@ function products(call: Call, row: number): (i: number) => Scaled {
 
 function linear(call: Call): void {
   const { parts, constants } = call.dispatch;
-  if (parts.includes("lib/gated")) return gated(call);
+  if (parts.includes("lib/gated") || constants.GATED) return gated(call);
   if (parts.includes("lib/placed")) return placed(call);
   const [k, stride] = [columns(call, "x"), columns(call, "y")];
   const { COLUMN: column, ADD: add, SCALE: factor } = constants;
@@ -671,6 +671,7 @@ const kernels: Readonly<Record<KernelName, (call: Call) => void>> = {
   rmsnorm,
   headnorm,
   matvec: linear,
+  matvec_shuffle: linear,
   matvec_rows: linear,
   matmul_tiled: linear,
   matmul_shuffle: linear,
