@@ -141,7 +141,7 @@ export class Spelling extends Terminal {
   #hex(chars: number, left: number, bits: number): number {
     if (left === 0) {
       if (bits >> 10 === 0x36) return this.#pair(chars, bits, bits) ? this.#id(chars, "low", 0, bits) : -1;
-      return bits >> 10 === 0x37 ? -1 : this.#char(chars, bits);
+      return this.#char(chars, bits);
     }
     const [low, high] = [bits << (4 * left), ((bits + 1) << (4 * left)) - 1];
     const some = this.#single(chars, low, high) || this.#pair(chars, Math.max(low, 0xd800), Math.min(high, 0xdbff));

@@ -1,15 +1,20 @@
 // chat.ts — POST /v1/chat/completions: messages in, the assistant's answer out, whole or as a stream.
 
 import { z } from "zod";
-import type { Completion, GenerateOptions } from "../index.ts";
+import type { Completion, GenerateOptions, Message, Prompt } from "../index.ts";
 import { Answers } from "./answers.ts";
-import { type Core, newId, seconds } from "./core.ts";
+import { type Core, type Served, newId, seconds } from "./core.ts";
 import { HttpError } from "./error.ts";
-import { absent, flag, generateOptions, ignored, number, sampling, text, whole as wholeNumber } from "./fields.ts";
+import { absent, flag, generateOptions, number, sampling, text, whole as wholeNumber } from "./fields.ts";
+import { formatOption, responseFormat } from "./format.ts";
 import { PREFIX_HEADER, prefixName } from "./prefix.ts";
 import { chatMessages, messages } from "./prompt.ts";
 import { DONE, event, eventStream } from "./stream.ts";
 import { type TokenTexts, chatLogprobs } from "./tokens.ts";
+import { type ToolUse, toolFields, toolUse } from "./tools/choice.ts";
+import { toolForm } from "./tools/forms.ts";
+import { toolMessages } from "./tools/messages.ts";
+import { type Delta, Speech, messageOf } from "./tools/speech.ts";
 import { piecesOf, usageOf } from "./usage.ts";
 
 /** The body of a chat request. */
@@ -23,10 +28,8 @@ export const chatRequest = z.strictObject({
   add_generation_prompt: flag().nullish(),
   continue_final_message: flag().nullish(),
   chat_template_kwargs: z.record(z.string(), z.unknown(), { error: "must be an object" }).nullish(),
-  tools: absent("this server calls no tools"),
-  tool_choice: absent("this server calls no tools"),
-  parallel_tool_calls: ignored(),
-  response_format: z.strictObject({ type: z.literal("text", { error: 'must be "text"' }) }).nullish(),
+  ...toolFields,
+  response_format: responseFormat,
   audio: absent("models here write text"),
   modalities: z
     .array(text())
@@ -43,7 +46,12 @@ export const chatRequest = z.strictObject({
 export type ChatRequest = z.output<typeof chatRequest>;
 
 /** What a chat request calls options of the library. */
-export const CHAT_NAMES = { maxNewTokens: "max_tokens", prompt: "messages", topLogprobs: "top_logprobs" };
+export const CHAT_NAMES = {
+  maxNewTokens: "max_tokens",
+  prompt: "messages",
+  topLogprobs: "top_logprobs",
+  responseFormat: "response_format.json_schema",
+};
 
 /** The library's options for a chat request. */
 export function chatOptions(body: ChatRequest): GenerateOptions {
@@ -65,8 +73,42 @@ export function chatOptions(body: ChatRequest): GenerateOptions {
     ...generateOptions(body),
     ...(typeof maxNewTokens === "number" && { maxNewTokens }),
     ...(body.logprobs && { logprobs: true, topLogprobs: body.top_logprobs ?? 0 }),
+    ...formatOption(body.response_format),
     chat,
   };
+}
+
+/** What is computed for a chat request. */
+interface Asked {
+  readonly messages: Message[];
+  /** The messages, or their ids where the answer's beginning is part of them. */
+  readonly prompt: Prompt;
+  readonly options: GenerateOptions;
+  readonly use: ToolUse | undefined;
+}
+
+/** The prompt and the options, tools and their choice included. */
+function asked(body: ChatRequest, { llama }: Served): Asked {
+  const { tokenizer } = llama;
+  const use = toolUse(body, tokenizer);
+  const options = chatOptions(body);
+  if (use && options.responseFormat) {
+    const problem = "response_format: cannot be kept beside tools that may be called";
+    throw new HttpError(400, `${problem}; leave one out, or set tool_choice: "none"`, { param: "response_format" });
+  }
+  const given = chatMessages(body.messages);
+  const called = given.some(({ tool_calls }) => tool_calls !== undefined && tool_calls !== null);
+  const form = use?.form ?? (called && tokenizer?.hasChatTemplate ? toolForm(tokenizer) : undefined);
+  const messages = toolMessages(given, form);
+  const plain = { messages, prompt: messages, use };
+  if (!use) return { ...plain, options };
+  const chat = { ...options.chat, tools: [...use.tools] };
+  if (!use.forced) return { ...plain, options: { ...options, chat } };
+  const { prefix, format } = use.forced;
+  const forced = { ...options, responseFormat: format };
+  if (prefix === "") return { ...plain, options: { ...forced, chat } };
+  const text = tokenizer!.applyChatTemplate(messages, chat) + prefix;
+  return { messages, prompt: tokenizer!.encode(text, { addSpecialTokens: false }), options: forced, use };
 }
 
 /** What an answer says of itself in whole and in pieces. */
@@ -80,33 +122,53 @@ interface Head {
 export async function chat(core: Core, body: ChatRequest, request: Request): Promise<Response> {
   const served = core.model(body.model);
   const n = body.n ?? 1;
-  const asked = { prompts: [chatMessages(body.messages)], n, options: chatOptions(body) };
-  const answers = new Answers(core, served, asked, request.signal);
+  const { messages, prompt, options, use } = asked(body, served);
+  const answers = new Answers(core, served, { prompts: [prompt], n, options }, request.signal);
+  const { tokenizer } = served.llama;
+  const speeches = Array.from({ length: n }, () => new Speech(use, tokenizer));
   const head: Head = { id: newId("chatcmpl"), created: seconds(), model: served.name };
-  const headers = { [PREFIX_HEADER]: prefixName(served.name, body.rope_scaling, asked.prompts[0]) };
-  if (!body.stream) return Response.json(await whole(answers, head, body, served.texts), { headers });
+  const headers = { [PREFIX_HEADER]: prefixName(served.name, body.rope_scaling, messages) };
+  const telling = { head, body, texts: served.texts, speeches };
+  if (!body.stream) return Response.json(await whole(answers, telling), { headers });
   await answers.checked;
-  return eventStream(core, chunks(answers, head, body, served.texts), {
+  return eventStream(core, chunks(answers, telling), {
     headers,
     names: CHAT_NAMES,
     onCancel: () => answers.end(),
   });
 }
 
-async function whole(answers: Answers, head: Head, body: ChatRequest, texts: TokenTexts): Promise<object> {
+/** How answers are told. */
+interface Telling {
+  readonly head: Head;
+  readonly body: ChatRequest;
+  readonly texts: TokenTexts;
+  /** One per answer. */
+  readonly speeches: readonly Speech[];
+}
+
+/** Calls are why an answer ended, unless it was cut. */
+const finishReason = ({ finishReason }: Completion, { calls }: Speech): string =>
+  calls > 0 && finishReason === "stop" ? "tool_calls" : finishReason;
+
+async function whole(answers: Answers, { head, body, texts, speeches }: Telling): Promise<object> {
   const done: Completion[] = [];
-  for await (const { index, completion } of answers) if (completion) done[index] = completion;
+  const deltas: Delta[][] = speeches.map(() => []);
+  for await (const { index, piece, completion } of answers) {
+    deltas[index].push(...(piece ? speeches[index].take(piece) : speeches[index].end()));
+    if (completion) done[index] = completion;
+  }
   const choices = done.map((completion, index) => ({
     index,
-    message: { role: "assistant", content: completion.text, refusal: null },
+    message: messageOf(deltas[index]),
     logprobs: body.logprobs ? { content: piecesOf(completion).map((each) => chatLogprobs(texts, each)) } : null,
-    finish_reason: completion.finishReason,
+    finish_reason: finishReason(completion, speeches[index]),
   }));
   return { ...head, object: "chat.completion", choices, usage: usageOf(done, done.length), rope: done[0].rope };
 }
 
 /** The chunks of a stream: who speaks, then what comes, then how it ended; with `include_usage` a last one with the sums. */
-async function* chunks(answers: Answers, head: Head, body: ChatRequest, texts: TokenTexts): AsyncGenerator<string> {
+async function* chunks(answers: Answers, { head, body, texts, speeches }: Telling): AsyncGenerator<string> {
   const sums = body.stream_options?.include_usage ?? false;
   const chunk = (choices: readonly object[], more: object = {}): string =>
     event({ ...head, object: "chat.completion.chunk", choices, ...(sums && { usage: null }), ...more });
@@ -121,13 +183,18 @@ async function* chunks(answers: Answers, head: Head, body: ChatRequest, texts: T
   const done: Completion[] = [];
   for (let index = 0; index < n; index++) yield chunk([choice(index, { role: "assistant", content: "" })]);
   for await (const { index, piece, completion } of answers) {
-    if (completion) {
-      done.push(completion);
-      yield chunk([choice(index, {}, { finish_reason: completion.finishReason })], { rope: completion.rope });
-    } else if (body.logprobs) {
+    const speech = speeches[index];
+    const deltas: readonly Delta[] = piece ? speech.take(piece) : speech.end();
+    if (piece && body.logprobs) {
+      // Each token's come with it, whether or not it gives any text.
       const logprobs = { content: [chatLogprobs(texts, piece)] };
-      yield chunk([choice(index, { content: piece.text }, { logprobs })]);
-    } else if (piece.text !== "") yield chunk([choice(index, { content: piece.text })]);
+      const [first = { content: "" }, ...rest] = deltas;
+      yield chunk([choice(index, first, { logprobs })]);
+      for (const delta of rest) yield chunk([choice(index, delta)]);
+    } else for (const delta of deltas) yield chunk([choice(index, delta)]);
+    if (!completion) continue;
+    done.push(completion);
+    yield chunk([choice(index, {}, { finish_reason: finishReason(completion, speech) })], { rope: completion.rope });
   }
   if (sums) yield chunk([], { usage: usageOf(done, n), rope: done[0].rope });
   yield DONE;

@@ -84,7 +84,9 @@ tests("arrays: leading items, then others, between two lengths", () => {
     ['[true,"",null]'],
     ['[true,""]', '[true,"",1]'],
   );
-  check({ type: "array", prefixItems: [{ type: "null" }, false, true] }, ["[]", "[null]"], ["[null,1]"]);
+  const cut = { type: "array", prefixItems: [{ type: "null" }, false, true] };
+  check(cut, ["[]", "[null]"], ["[null,1]"]);
+  assert.is(takes(automatonOf(cut), "[null,"), undefined, "nothing begins that cannot end");
 });
 
 tests("constants, types and choices", () => {
@@ -155,6 +157,7 @@ tests("oneOf: where branches exclude one another", async () => {
   check({ oneOf: [only("x"), only("y")] }, ['{"x":1}', '{"y":1}'], ['{"x":1,"y":1}', "{}"]);
   for (const oneOf of [
     [{ type: "integer" }, { type: "number" }],
+    [{ enum: [1, 2] }, { enum: [2, 3] }],
     [{ minimum: 1 }, { maximum: 0 }],
     [tagged("a"), tagged("a")],
   ])
@@ -192,7 +195,13 @@ tests("references: recursive ones end, and what only refers to itself is refused
   // Every way of these leads on for ever.
   const endless = { type: "object", properties: { n: { $ref: "#" } }, required: ["n"] };
   await refused(async () => automatonOf(endless), "request", /^responseFormat\.schema: no value fits it$/);
-  check({ anyOf: [{ type: "array", items: endless, minItems: 1 }, { type: "null" }] }, ["null"], ["["]);
+  const loop = { $ref: "#/$defs/loop" };
+  const either = {
+    $defs: { loop: { type: "object", properties: { n: loop }, required: ["n"] } },
+    anyOf: [{ type: "array", items: loop, minItems: 1 }, { type: "null" }],
+  };
+  check(either, ["null"], []);
+  assert.is(takes(automatonOf(either), "["), undefined);
   for (const schema of [
     { $ref: "#" },
     { anyOf: [{ $ref: "#" }, { type: "null" }] },

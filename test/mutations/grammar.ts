@@ -24,7 +24,7 @@ export const grammar: readonly Mutation[] = [
     "src/grammar/chars.ts",
     ["grammar/words"],
     [
-      ["a pattern only from the beginning on", "reach([...next, first], false, false)", "reach(next, false, false)"],
+      ["a pattern only from the beginning on", "`-${[...new Set([...next, first])]", "`-${[...new Set(next)]"],
       ["^ holds everywhere", '(when === "start" ? atStart : atEnd)', '(when === "start" ? true : atEnd)'],
       [
         "a text ends before its least length",
@@ -49,11 +49,6 @@ export const grammar: readonly Mutation[] = [
     "src/grammar/spelling.ts",
     ["grammar/words"],
     [
-      [
-        "half a pair is a character",
-        "return bits >> 10 === 0x37 ? -1 : this.#char(chars, bits);",
-        "return this.#char(chars, bits);",
-      ],
       ["characters longer than they must be", "Math.max(low, LEAST[size])", "low"],
       ["controls stand for themselves", "if (byte < 0x20) return -1;", ""],
       [

@@ -6,6 +6,7 @@ import { jinja } from "./jinja.ts";
 import { kernels } from "./kernels.ts";
 import { rope } from "./rope.ts";
 import { sampling } from "./sampling.ts";
+import { tools } from "./tools.ts";
 import { variants } from "./variants.ts";
 import type { Mutation } from "./mutation.ts";
 
@@ -19,4 +20,5 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   checkpoint,
   jinja,
   grammar,
+  tools,
 };
