@@ -2,8 +2,8 @@
 
 /**
  * Limits asked for at what the adapter has. `GPUSupportedLimits` in the WebGPU specification lists the defaults, which suffice
- * for all others: workgroups have 256 lanes at most (topk), and a kernel binds 6 storage buffers at most (attention with the
- * step's; the default is 8).
+ * for all others: workgroups have 256 lanes at most (topk), and a kernel binds 8 storage buffers at most, the default, the
+ * step's among them (test/kernels/compile.test.ts).
  */
 export const LIMITS = [
   "maxBufferSize", // a weight, keys or values of a layer, beyond 256 MiB
