@@ -93,7 +93,7 @@ export function queriesKeysValues(
   const { weight, y: qkv, rows, norm, heads, kvHeads, table, kv, turned, step, device } = rest;
   const size = { rows, n: weight.rows, k: weight.columns, format: weight.format.name };
   const joined = choose("rope", size, device) === "lib/placed" && choose("blocks", size, device) === "matvec";
-  if (!headNorm && joined && canPlace(rest)) return matvecPlaced(rest);
+  if (!headNorm && canPlace(rest) && joined) return matvecPlaced(rest);
   const { x, bias } = rest;
   return [
     ...linear({ x, weight, bias, y: qkv, rows, norm, step, device }),
