@@ -138,6 +138,14 @@ export const variants: readonly Mutation[] = [
     ],
   ),
   ...of(
+    "src/device/gpu.ts",
+    ["device/replay"],
+    [
+      ["gpu: the workgroups of a step with fewer parts of attention", "  a.splits === b.splits &&\n", ""],
+      ["gpu: workgroups are counted once for all", "if (bound.shape !== this.#shape) {", "if (!bound.shape) {"],
+    ],
+  ),
+  ...of(
     "src/device/trial.ts",
     ["device/trust"],
     [
