@@ -4,6 +4,7 @@ import { engine } from "./engine.ts";
 import { grammar } from "./grammar.ts";
 import { jinja } from "./jinja.ts";
 import { kernels } from "./kernels.ts";
+import { retrieval } from "./retrieval.ts";
 import { rope } from "./rope.ts";
 import { sampling } from "./sampling.ts";
 import { tools } from "./tools.ts";
@@ -21,4 +22,5 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   jinja,
   grammar,
   tools,
+  retrieval,
 };

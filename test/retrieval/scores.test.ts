@@ -159,6 +159,13 @@ test("a lucky engine has the tries in which it was lucky, a question of a conver
   }
 });
 
+test("a conversation whose last answer alone is right is not found", async () => {
+  const last = says((answers, prompt) => (prompt.split("What is the value").length === 11 ? answers.join() : "no"));
+  const { cells } = await retrieve(last, { ...everything, tasks: ["multiturn"] });
+  assert.ok(Math.abs(cells[0].score! - 0.1) < 1e-12, `${cells[0].score}`);
+  assert.equal([cells[0].found, cells[0].alone, cells[0].exact], [0, 0, 0]);
+});
+
 test("a verbose engine has RULER's points, but not alone and not exactly", async () => {
   // Everything that the prompt holds: a title's answer may not be so long.
   const cells = byTask(

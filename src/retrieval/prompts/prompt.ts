@@ -103,9 +103,9 @@ const ATTEMPTS = 8;
  * The first prompt of `build(0)`, `build(1)`, … with exactly `tokens` tokens, else the longest of them. Where something
  * stands decides what the joints cost, so with one draw a length may come out that another does not allow.
  */
-export function exactly(tokens: number, build: (attempt: number) => Prompt): Prompt {
+export function exactly(tokens: number, build: (attempt: number) => Prompt, attempts = ATTEMPTS): Prompt {
   let best = build(0);
-  for (let attempt = 1; attempt < ATTEMPTS && best.tokens !== tokens; attempt++) {
+  for (let attempt = 1; attempt < attempts && best.tokens !== tokens; attempt++) {
     const other = build(attempt);
     if (other.tokens > best.tokens) best = other;
   }
