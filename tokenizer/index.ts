@@ -103,7 +103,7 @@ export class Tokenizer {
     if (!isObject(files)) throw wrong("files", "an object of files", files);
     const { tokenizerModel: bytes } = files;
     if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw wrong("tokenizerModel", "bytes", bytes);
-    return new Effort("reading them").run(() => new Tokenizer(files));
+    return reading("files", () => new Effort("reading them").run(() => new Tokenizer(files)), "tokenizer");
   }
 
   private constructor(files: TokenizerFiles) {
@@ -155,7 +155,7 @@ export class Tokenizer {
 
   /** The token of an id, spelt as the file spells it. */
   idToToken(id: number): string | undefined {
-    return this.#contents[id];
+    return typeof id === "number" ? this.#contents[id] : undefined;
   }
 
   /** One more than the largest id. */
@@ -169,7 +169,7 @@ export class Tokenizer {
    * depend on others.
    */
   tokenBytes(id: number): Uint8Array | undefined {
-    const token = this.#special.has(id) ? undefined : this.#written[id];
+    const token = typeof id !== "number" || this.#special.has(id) ? undefined : this.#written[id];
     return token === undefined ? undefined : this.#tokenBytes(token);
   }
 
@@ -257,7 +257,9 @@ export class Tokenizer {
   streamDecoder(options: DecodeOptions = {}): StreamDecoder {
     const { skipSpecialTokens = true } = checkOptions<DecodeOptions>(options, DECODE_OPTIONS);
     const [written, special] = [this.#written, this.#special];
-    return new StreamDecoder(this.#decoder, (id) => (skipSpecialTokens && special.has(id) ? undefined : written[id]));
+    return new StreamDecoder(this.#decoder, (id) =>
+      typeof id !== "number" || (skipSpecialTokens && special.has(id)) ? undefined : written[id],
+    );
   }
 
   /** Whether the checkpoint has a chat template, so that messages can be prompts. */

@@ -8,6 +8,7 @@
 //   fn block_scale(i: u32) -> f32                             what those of block i are multiplied by
 // and the declarations of its tensors: group 1, bindings from 8 on, but 9, which is the bias.
 
+import { LlariatError } from "../../src/error.ts";
 import type { Tensor } from "../dispatch.ts";
 import type { PartName } from "../wgsl.ts";
 
@@ -56,9 +57,16 @@ export interface Matrix {
 /** Elements from one row of a matrix to the next: whole blocks. */
 export const rowStride = ({ block }: Format, columns: number): number => Math.ceil(columns / block) * block;
 
+/** Bindings have at least 128 MiB: a matrix of the largest models has about a hundred pieces. */
+const MAX_PIECES = 2 ** 16;
+
 /** A matrix in pieces of `tall` rows, the last one of what is left; where there are several, `#i` follows the name. */
 export function matrixOf(format: Format, name: string, rows: number, columns: number, tall = rows): Matrix {
-  const pieces = Array.from({ length: Math.ceil(rows / tall) }, (_, i): Piece => {
+  const count = Math.ceil(rows / tall);
+  if (!(count <= MAX_PIECES)) {
+    throw new LlariatError("kernel", `matrix ${name}: needs at most ${MAX_PIECES} pieces, got ${count}`);
+  }
+  const pieces = Array.from({ length: count }, (_, i): Piece => {
     const own = { firstRow: i * tall, rows: Math.min(tall, rows - i * tall) };
     return { ...own, tensors: format.tensors(tall < rows ? `${name}#${i}` : name, own.rows, columns) };
   });

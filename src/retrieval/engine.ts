@@ -78,10 +78,7 @@ export function checkEngine(engine: unknown): void {
 
 /** @throws LlariatError("tokenizer") if the engine cannot count. */
 export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
-  if (count) {
-    const counted = atOnce("countTokens", count);
-    return (text) => wholeCount("countTokens", counted(text));
-  }
+  if (count) return counting("countTokens", count);
   const tokenizer = reading("engine.tokenizer", () => engine.tokenizer);
   const encode = (text: string) => reading("engine.tokenizer", () => tokenizer!.encode(text).length);
   if (tokenizer) return (text) => wholeCount("engine.tokenizer", encode(text));
@@ -89,6 +86,12 @@ export function tokenCounter(engine: Engine, count?: CountTokens): CountTokens {
     "tokenizer",
     "prompts are built to a length in tokens and this engine has no tokenizer; give countTokens, or the model's tokenizer",
   );
+}
+
+/** A counter of the caller's, whose counts are looked at. @throws LlariatError("request") naming `subject`. */
+export function counting(subject: string, count: CountTokens): CountTokens {
+  const counted = atOnce(subject, count);
+  return (text) => wholeCount(subject, counted(text));
 }
 
 function wholeCount(subject: string, count: unknown): number {

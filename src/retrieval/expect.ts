@@ -3,6 +3,7 @@
 //   uuid/none<=0.1@>1x#0.2  uuid only, all lengths beyond the trained one, only the secrets at position 0.2
 
 import { LlariatError } from "../error.ts";
+import { checkNumber, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Cell } from "./cell.ts";
 import { TASK_NAMES } from "./prompts/prompt.ts";
@@ -116,8 +117,15 @@ function concerns(cell: Cell, condition: Condition, trained: number): boolean {
 /**
  * Checks a condition: every task and length that it concerns must hold, with the tries of all positions pooled. Cells
  * without a chance that were not run do not count. Nothing left, an unfinished cell, an attempt with an error: not held.
+ * @throws LlariatError("request") for what is no condition, and cells that are none.
  */
 export function checkExpectation(condition: Condition, cells: readonly Cell[], trained: number): Expectation {
+  checkOptions({ condition, cells }, { condition: "object", cells: "list" });
+  checkNumber("trained", trained);
+  return reading("expectation", () => check(condition, cells, trained));
+}
+
+function check(condition: Condition, cells: readonly Cell[], trained: number): Expectation {
   const { text, comparison, rate } = condition;
   const matching = cells.filter((cell) => concerns(cell, condition, trained));
   const mine = matching.filter((cell) => cell.status !== "no chance");

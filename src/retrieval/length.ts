@@ -1,6 +1,7 @@
 // length.ts — the effective length as RULER defines it (Hsieh et al. 2024, table 3): how long prompts may be so that the mean
 // score over tasks still exceeds a threshold, and averages over lengths that weigh the long or the short ones more.
 
+import { checkNumber, checkOptions, reading } from "../text/options.ts";
 import { type Cell, scoreOf } from "./cell.ts";
 import type { TaskName } from "./prompts/index.ts";
 
@@ -56,6 +57,17 @@ export function summarize(
  * length counts where every task has been measured to its end; whole documents have no length.
  */
 export function effectiveLength(
+  cells: readonly Cell[],
+  of: Pick<EffectiveLength, "threshold" | "tasks">,
+): EffectiveLength {
+  checkOptions({ cells }, { cells: "list" });
+  const { threshold, tasks } = reading("options", () => ({ threshold: of.threshold, tasks: of.tasks }));
+  checkOptions({ tasks }, { tasks: "list" });
+  checkNumber("threshold", threshold);
+  return reading("cells", () => measured(cells, { threshold, tasks }));
+}
+
+function measured(
   cells: readonly Cell[],
   { threshold, tasks }: Pick<EffectiveLength, "threshold" | "tasks">,
 ): EffectiveLength {

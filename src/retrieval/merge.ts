@@ -2,7 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { isObject, show } from "../text/json.ts";
-import { reading } from "../text/options.ts";
+import { checkOptions, isWhole, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { EffectiveContext, EffectivePoint, EffectiveRow } from "./effective.ts";
 import { type Expectation, checkExpectation, parseExpectation } from "./expect.ts";
@@ -19,6 +19,7 @@ const refuse = (sentence: string): never => {
 
 /** Checks that parsed JSON is a report of this format. @throws LlariatError("request") saying what is wrong. */
 export function parseReport(json: unknown, name = "report.json"): Report {
+  checkOptions({ name }, { name: "text" });
   return reading(name, () => checkReport(json, name));
 }
 
@@ -43,7 +44,7 @@ const isAny: Is = () => true;
 const isList =
   (is: Is): Is =>
   (value) =>
-    Array.isArray(value) && value.every(is);
+    Array.isArray(value) && isWhole(value) && value.every(is);
 const isOneOf =
   (...values: readonly unknown[]): Is =>
   (value) =>
@@ -227,6 +228,7 @@ export function mergeReports(reports: readonly Report[]): Report {
 function merge(reports: readonly Report[]): Report {
   if (!Array.isArray(reports)) refuse(`merge: needs a list of reports, got ${display(reports)}`);
   if (reports.length === 0) refuse("merge: needs at least one report");
+  if (!isWhole(reports)) refuse("merge: needs a list of reports without holes");
   Array.from(reports).forEach((report, i) => parseReport(report, `report ${i + 1}`));
   const [first] = reports;
   const other = reports.find((report) => report.fingerprint !== first.fingerprint);

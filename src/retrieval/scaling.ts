@@ -3,7 +3,7 @@
 import { LlariatError } from "../error.ts";
 import type { Rope, RopeAngles, RopeChoice, RopeScaling } from "../rope/index.ts";
 import { ROPE_ANGLES, maxContext, parseRopeOption, parseRopeScaling, showOption } from "../rope/index.ts";
-import { reading } from "../text/options.ts";
+import { atOnce, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 
 /** One row of a grid: a RoPE setting, and what a length-dependent one means while generating. */
@@ -23,7 +23,8 @@ export function parseScaling(
   given: string | RopeScaling | Scaling | null,
   readFile?: (path: string) => string,
 ): Scaling {
-  return reading("ropeScalings", () => readScaling(given, readFile));
+  checkOptions({ readFile }, { readFile: "callback" });
+  return reading("ropeScalings", () => readScaling(given, readFile && atOnce("readFile", readFile)));
 }
 
 function readScaling(given: Parameters<typeof parseScaling>[0], readFile?: (path: string) => string): Scaling {

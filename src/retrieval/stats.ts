@@ -1,6 +1,8 @@
 // stats.ts — how sure a count of successes makes one: intervals, a comparison of two counts, and when to stop early.
 
 import { LlariatError } from "../error.ts";
+import { type Kinds, checkNumber, checkOptions } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 
 /** A confidence interval of a rate, both ends in [0, 1]. */
 export interface Interval {
@@ -11,10 +13,17 @@ export interface Interval {
 /** The 97.5 % quantile of the normal distribution: two-sided 95 %. */
 const Z95 = 1.959963984540054;
 
-function check(found: number, tries: number): void {
+/** What is summed try by try must end: of a million tries an interval is narrower than a thousandth, and takes seconds. */
+const MOST_TRIES = 2 ** 20;
+
+function check(found: number, tries: number, most = Number.MAX_SAFE_INTEGER): void {
   if (!(Number.isInteger(found) && Number.isInteger(tries) && found >= 0 && tries >= found)) {
-    throw new LlariatError("request", `a rate needs whole numbers 0 ≤ found ≤ tries, got ${found} of ${tries}`);
+    throw new LlariatError(
+      "request",
+      `a rate needs whole numbers 0 ≤ found ≤ tries, got ${display(found)} of ${display(tries)}`,
+    );
   }
+  if (tries > most) throw new LlariatError("request", `a rate needs at most ${most} tries here, got ${tries}`);
 }
 
 /**
@@ -23,6 +32,7 @@ function check(found: number, tries: number): void {
  */
 export function wilson(found: number, tries: number, z = Z95): Interval {
   check(found, tries);
+  checkNumber("z", z, 0);
   return scoreInterval(found, tries, z);
 }
 
@@ -75,7 +85,8 @@ function crossing(falling: (rate: number) => number, level: number): number {
  * would be rarer than `(1 - confidence) / 2`. Never too narrow, so it suits tests that must not fail by chance.
  */
 export function exactInterval(found: number, tries: number, confidence = 0.95): Interval {
-  check(found, tries);
+  check(found, tries, MOST_TRIES);
+  checkNumber("confidence", confidence, 0, 1);
   const tail = (1 - confidence) / 2;
   return {
     low: found === 0 ? 0 : crossing((rate) => binomialAtMost(found - 1, tries, rate), 1 - tail),
@@ -88,8 +99,10 @@ export function exactInterval(found: number, tries: number, confidence = 0.95): 
  * one. Small values say that the rates differ.
  */
 export function sameRate(a: { found: number; tries: number }, b: { found: number; tries: number }): number {
-  check(a.found, a.tries);
-  check(b.found, b.tries);
+  for (const [name, each] of Object.entries({ a, b })) {
+    const { found, tries } = checkOptions<typeof a>(each, { found: "any", tries: "any" }, name);
+    check(found, tries, MOST_TRIES);
+  }
   const total = a.found + b.found;
   const all = logChoose(a.tries + b.tries, total);
   const probability = (k: number) => Math.exp(logChoose(a.tries, k) + logChoose(b.tries, total - k) - all);
@@ -110,6 +123,8 @@ export interface SequentialRule {
   readonly error: number;
 }
 
+const RULE: Kinds<SequentialRule> = { fail: "any", pass: "any", error: "any" };
+
 /** One failure in two against one in ten: six successes in a row, or two failures, decide. */
 export const DEFAULT_SEQUENTIAL: SequentialRule = { fail: 0.5, pass: 0.9, error: 0.05 };
 
@@ -119,7 +134,8 @@ export const DEFAULT_SEQUENTIAL: SequentialRule = { fail: 0.5, pass: 0.9, error:
  */
 export function settled(found: number, tries: number, rule: SequentialRule): "pass" | "fail" | "open" {
   check(found, tries);
-  const { fail, pass, error } = rule;
+  const { fail, pass, error } = checkOptions<SequentialRule>(rule, RULE, "sequential");
+  for (const [name, value] of Object.entries({ fail, pass, error })) checkNumber(`sequential.${name}`, value);
   if (!(fail > 0 && fail < pass && pass < 1 && error > 0 && error < 0.5)) {
     throw new LlariatError(
       "request",

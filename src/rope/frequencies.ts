@@ -59,7 +59,7 @@ export const dependsOnLength = (rope: Rope): boolean => rope.type === "dynamic" 
  */
 export function effectiveLength(rope: Rope, n: number): number {
   if (!(Number.isSafeInteger(n) && n >= 1))
-    throw new LlariatError("rope", `length n: must be a whole number of tokens ≥ 1, got ${n}`);
+    throw new LlariatError("rope", `length n: must be a whole number of tokens ≥ 1, got ${display(n)}`);
   if (rope.type === "dynamic") return n > rope.maxPositions ? n : 1;
   if (rope.type === "longrope") return n > rope.originalMaxPositions ? rope.originalMaxPositions + 1 : 1;
   return 1;
@@ -171,10 +171,18 @@ export const describeRope = (rope: Rope): Rope & { maxContext: number } => {
 };
 
 /** Throws LlariatError "request" for what is no setting as parseRope and parseRopeScaling give it. */
+const NUMBERS = ["theta", "headDim", "factor", "attentionFactor", "maxPositions", "originalMaxPositions"];
+/** Heads have 32 to 512 elements; far more would only take time. */
+const MOST_ELEMENTS = 2 ** 16;
+
 function checkRope(rope: unknown): void {
   const isRope = reading(
     "rope",
-    () => isObject(rope) && Number.isFinite(rope["theta"]) && Number.isFinite(rope["factor"]),
+    () =>
+      isObject(rope) &&
+      NUMBERS.every((name) => Number.isFinite(rope[name])) &&
+      Number.isSafeInteger((rope["headDim"] as number) / 2) &&
+      (rope["headDim"] as number) <= MOST_ELEMENTS,
   );
   if (isRope) return;
   const problem = `must be a setting that parseRope or parseRopeScaling gave, got ${display(rope)}`;

@@ -80,6 +80,22 @@ export function checkWhole(
 }
 
 /**
+ * Refuses what is no number from `least` to `most`.
+ * @throws LlariatError("request") naming `subject`.
+ */
+export function checkNumber(
+  subject: string,
+  value: unknown,
+  least = -Number.MAX_VALUE,
+  most = Number.MAX_VALUE,
+): asserts value is number {
+  if (typeof value === "number" && value >= least && value <= most) return;
+  const from = least === -Number.MAX_VALUE ? "" : ` from ${least}`;
+  const to = most === Number.MAX_VALUE ? "" : ` to ${most}`;
+  throw new LlariatError("request", `must be a number${from}${to}, got ${display(value)}`, { subject });
+}
+
+/**
  * Runs what reads a value of the caller's, whose getters, iterators and conversions may throw anything.
  * @throws LlariatError as it comes; anything else as LlariatError `code` that names `subject`.
  */
@@ -143,8 +159,8 @@ function isOf(value: unknown, kind: Exclude<Kind, "any">): boolean {
   }
 }
 
-/** A list of holes may be of any length, and take for ever. */
-function isWhole(list: readonly unknown[]): boolean {
+/** Whether a list has no holes: one of holes may be of any length, and take for ever. */
+export function isWhole(list: readonly unknown[]): boolean {
   for (let i = 0; i < list.length; i++) if (!(i in list)) return false;
   return true;
 }

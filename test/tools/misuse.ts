@@ -19,14 +19,14 @@ import { serve } from "../../src/server/index.ts";
 import { whole } from "./random.ts";
 
 /** A wrong value and how to tell which in a failure. */
-type Bad = readonly [name: string, make: () => unknown];
+export type Bad = readonly [name: string, make: () => unknown];
 
 const boom = (): never => {
   throw new TypeError("boom");
 };
 
 /** What a callback throws is its call's error, as it is. */
-const THROWN = new Error("a callback's own");
+export const THROWN = new Error("a callback's own");
 
 const named = (name: string, value: unknown): unknown => ({ [name]: value });
 
@@ -49,7 +49,8 @@ const revoked = (): unknown => {
   return proxy;
 };
 
-const BAD: readonly Bad[] = [
+/** Wrong values of every kind. */
+export const BAD: readonly Bad[] = [
   ["null", () => null],
   ["true", () => true],
   ["false", () => false],
@@ -254,7 +255,8 @@ export async function misuse(
 /** A call that does not end in so many milliseconds hangs: a thousand times what one takes. */
 const HANGS_MS = 60_000;
 
-function ended(promise: Promise<unknown>): Promise<unknown> {
+/** The promise, or a rejection where it does not end: a call that hangs is a fault. */
+export function ended(promise: Promise<unknown>): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`did not end in ${HANGS_MS} ms`)), HANGS_MS);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -1,7 +1,8 @@
 // fixture.ts — prompts from a file instead of from a seed: for comparing with the answers another implementation gave.
 
 import { LlariatError } from "../../error.ts";
-import type { CountTokens } from "../engine.ts";
+import { checkOptions, isWhole, reading } from "../../text/options.ts";
+import { type CountTokens, counting } from "../engine.ts";
 import type { Prompt, TaskName } from "./prompt.ts";
 import { measured } from "./prompt.ts";
 
@@ -30,8 +31,13 @@ const PAIR = /'([0-9a-f]{8})' = '([0-9a-f]{4})'\n/g;
  * @throws LlariatError("request") naming the entry for a missing field, or a value that does not stand in its prompt.
  */
 export function fromFixture(json: unknown, count: CountTokens): FixturePrompt[] {
+  checkOptions({ count }, { count: "function" });
+  return reading("prompts", () => read(json, counting("count", count)));
+}
+
+function read(json: unknown, count: CountTokens): FixturePrompt[] {
   const { prompts } = (json ?? {}) as { prompts?: unknown };
-  if (!Array.isArray(prompts) || prompts.length === 0) {
+  if (!Array.isArray(prompts) || prompts.length === 0 || !isWhole(prompts)) {
     throw new LlariatError("request", 'a file of prompts must be an object with a list "prompts" that is not empty');
   }
   return prompts.map((entry: unknown, index) => {

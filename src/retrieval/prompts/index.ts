@@ -7,6 +7,7 @@ import { multiturn } from "./multiturn.ts";
 import { needle } from "./needle.ts";
 import { niah } from "./niah.ts";
 import { passkey } from "./passkey.ts";
+import { checkedBuilder } from "./prompt.ts";
 import { qa } from "./qa.ts";
 import { title } from "./title.ts";
 import { uuid } from "./uuid.ts";
@@ -26,25 +27,25 @@ export type { TitleOptions } from "./title.ts";
 /** One builder per task, and `fromFixture` for prompts that exist already. All are pure: same options, same prompt. */
 export const prompts = {
   /** One value among key/value pairs, as h2oGPT asks for it. */
-  uuid,
+  uuid: checkedBuilder(uuid),
   /** Five digits in a sea of one sentence. */
-  passkey,
+  passkey: checkedBuilder(passkey),
   /** The title of a document, from its text. */
-  title,
+  title: checkedBuilder(title),
   /** A sentence of your choice in a text of your choice. */
-  needle,
+  needle: checkedBuilder(needle),
   /** Ten questions about one list of key/value pairs. */
-  multiturn,
+  multiturn: checkedBuilder(multiturn),
   /** RULER's needles: one or several among noise, essays or others of their form. */
-  niah,
+  niah: checkedBuilder(niah),
   /** RULER's variable tracking. */
-  vt,
+  vt: checkedBuilder(vt),
   /** RULER's common words. */
-  cwe,
+  cwe: checkedBuilder(cwe),
   /** RULER's frequent words. */
-  fwe,
+  fwe: checkedBuilder(fwe),
   /** RULER's question answering. */
-  qa,
+  qa: checkedBuilder(qa),
   /** A prompt that exists already. */
   fromFixture,
 } as const;

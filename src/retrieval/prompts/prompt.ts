@@ -1,7 +1,10 @@
 // prompt.ts — what every task's prompt is: a text, the value that its answer must hold, and where the value stands.
 
 import { LlariatError } from "../../error.ts";
-import type { CountTokens } from "../engine.ts";
+import { isObject } from "../../text/json.ts";
+import { checkOptions, checkWhole, reading } from "../../text/options.ts";
+import { display } from "../../text/wording.ts";
+import { type CountTokens, MOST_TOKENS, counting } from "../engine.ts";
 
 /** The tasks of the suite: four of its own, then RULER's (Hsieh et al. 2024, arXiv 2404.06654) by their names there. */
 export const TASK_NAMES = [
@@ -79,9 +82,40 @@ export const framed = (chat: ChatFrame | undefined, question: string, reply: str
 
 /** Checks a prompt's position. @throws LlariatError("request") unless it is in [0, 1]. */
 export function checkPosition(position: number): void {
-  if (!(position >= 0 && position <= 1)) {
-    throw new LlariatError("request", `secret position: must be between 0 and 1 of the prompt, got ${position}`);
+  if (!(typeof position === "number" && position >= 0 && position <= 1)) {
+    throw new LlariatError(
+      "request",
+      `secret position: must be between 0 and 1 of the prompt, got ${display(position)}`,
+    );
   }
+}
+
+/**
+ * A builder for callers who may hand it anything; its options come last. They are read once, and what they make it throw is
+ * LlariatError("request").
+ */
+export function checkedBuilder<Build extends (...args: never[]) => Prompt>(build: Build): Build {
+  const call = (...args: unknown[]): Prompt =>
+    reading("options", () => {
+      const options = checkBuild(args.at(-1));
+      return (build as unknown as (...args: unknown[]) => Prompt)(...args.slice(0, -1), options);
+    });
+  return call as unknown as Build;
+}
+
+/** What every builder reads, checked. @throws LlariatError("request") naming the option. */
+function checkBuild(given: unknown): unknown {
+  if (!isObject(given))
+    throw new LlariatError("request", `must be an object, got ${display(given)}`, { subject: "options" });
+  const options: Record<string, unknown> = { ...given };
+  const { count, tokens, key, chat } = options;
+  checkOptions({ count, key, chat }, { count: "function", key: "list", chat: "function" });
+  if (count === undefined) throw new LlariatError("request", "must be a function, got none", { subject: "count" });
+  if (tokens !== "whole") checkWhole("tokens", tokens, -MOST_TOKENS, { most: MOST_TOKENS });
+  if (!Array.isArray(key) || !key.every((part) => typeof part === "string" || Number.isFinite(part))) {
+    throw new LlariatError("request", "must be a list of texts and numbers", { subject: "key" });
+  }
+  return { ...options, count: counting("count", count as CountTokens) };
 }
 
 /** The nearest whole number, halves to the even one: as Python rounds, so that our prompts have their secrets where theirs do. */

@@ -3,7 +3,7 @@
 
 import { LlariatError } from "../../error.ts";
 import { isObject } from "../../text/json.ts";
-import { reading } from "../../text/options.ts";
+import { checkOptions, isWhole, reading } from "../../text/options.ts";
 import { display } from "../../text/wording.ts";
 
 /** One question. Documents are named by their index in the set. */
@@ -41,7 +41,7 @@ class Reader {
   }
 
   list(where: string, value: unknown): readonly unknown[] {
-    return Array.isArray(value) ? value : this.refuse(where, "a list", value);
+    return Array.isArray(value) && isWhole(value) ? value : this.refuse(where, "a list without holes", value);
   }
 
   fields(where: string, value: unknown): Fields {
@@ -66,9 +66,10 @@ function collect(texts: readonly string[]): { documents: string[]; at: (text: st
  * @throws LlariatError("request") naming the entry that is of neither form, or for a file without a question.
  */
 export function parseQuestions(json: unknown, name = "questions.json"): QuestionSet {
+  checkOptions({ name }, { name: "text" });
   return reading(name, () => {
     const reader = new Reader(name);
-    const set = Array.isArray(json) ? hotpotqa(json, name, reader) : squad(json, name, reader);
+    const set = Array.isArray(json) ? hotpotqa(reader.list("it", json), name, reader) : squad(json, name, reader);
     if (set.questions.length === 0)
       throw new LlariatError("request", "holds no question with an answer", { subject: name });
     return set;
@@ -78,7 +79,9 @@ export function parseQuestions(json: unknown, name = "questions.json"): Question
 function squad(json: unknown, name: string, reader: Reader): QuestionSet {
   const needed = "a list, as HotpotQA's files are, or an object with a list data, as SQuAD's are";
   const data =
-    isObject(json) && Array.isArray(json["data"]) ? (json["data"] as unknown[]) : reader.refuse("it", needed, json);
+    isObject(json) && Array.isArray(json["data"])
+      ? reader.list("data", json["data"])
+      : reader.refuse("it", needed, json);
   const articles = data.map((article, i) => {
     const where = `data[${i}].paragraphs`;
     return reader.list(where, reader.fields(`data[${i}]`, article)["paragraphs"]).map((each, j) => {

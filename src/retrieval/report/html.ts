@@ -1,5 +1,7 @@
 // html.ts — report.html: the page of a retrieval report.
 
+import { reading } from "../../text/options.ts";
+import { parseReport } from "../merge.ts";
 import { curves } from "./curves.ts";
 import { failures } from "./failures.ts";
 import { hasPositions, heatmap, heatmapKey, overview, scalingMap } from "./heatmap.ts";
@@ -12,8 +14,15 @@ import { TASKS } from "../prompts/tasks.ts";
 import { cellTable, costTable, expectationTable, lengthTable, perplexityTable, usedTable } from "./tables.ts";
 import { GOOD, MANY_TASKS, axes, cellsOf, colourOf, distinct, percent } from "./view.ts";
 
-/** The report as one HTML page. Colours follow the reader's preference for light or dark. */
+/**
+ * The report as one HTML page. Colours follow the reader's preference for light or dark.
+ * @throws LlariatError("request") for what is no report.
+ */
 export function html(report: Report): string {
+  return reading("report", () => document(parseReport(report, "report")));
+}
+
+function document(report: Report): string {
   return page(`${report.model.name} · does it use its context?`, [
     hatch(),
     el(

@@ -1,5 +1,7 @@
 // junit.ts — a report as JUnit XML, for CI: every cell and every expectation is a test case.
 
+import { reading } from "../../text/options.ts";
+import { parseReport } from "../merge.ts";
 import { type Markup, el, join } from "./markup.ts";
 import type { Report } from "../schema.ts";
 import type { Cell } from "../cell.ts";
@@ -8,8 +10,13 @@ import { axes, cellsOf, percent } from "./view.ts";
 /**
  * JUnit XML: a suite per task and one for the expectations. Red are expectations that do not hold, attempts without an
  * answer and cells that were not run; a low rate alone is a measurement, not a failure.
+ * @throws LlariatError("request") for what is no report.
  */
 export function junit(report: Report): string {
+  return reading("report", () => document(parseReport(report, "report")));
+}
+
+function document(report: Report): string {
   const suites = axes(report).tasks.map((task) => cellSuite(task, cellsOf(report, task)));
   if (report.expectations.length > 0) suites.push(expectationSuite(report));
   return `<?xml version="1.0" encoding="UTF-8"?>\n${join(el("testsuites", { name: report.model.name }, suites))}\n`;

@@ -1,5 +1,6 @@
 // terminal.ts — a report for a terminal: plain text in columns.
 
+import { type Kinds, checkOptions, reading } from "../../text/options.ts";
 import type { Report } from "../schema.ts";
 import { axes, lengthsOf, percent, pool, times } from "./view.ts";
 
@@ -16,6 +17,7 @@ export interface Paint {
 }
 
 const same = (text: string): string => text;
+const PAINT: Kinds<Paint> = { good: "function", bad: "function", dim: "function", bold: "function" };
 const PLAIN: Paint = { good: same, bad: same, dim: same, bold: same };
 
 interface TextCell {
@@ -40,8 +42,20 @@ function columns(rows: readonly (readonly TextCell[])[]): string {
 export type Measured = Pick<Report, "cells" | "model"> &
   Partial<Pick<Report, "expectations" | "effectiveLength" | "perplexity" | "effectiveContext">>;
 
-/** Everything a report measured, as tables; `paint` colours them. Ends with a line break. */
+/**
+ * Everything a report measured, as tables; `paint` colours them. Ends with a line break.
+ * @throws LlariatError("request") for what is no report.
+ */
 export function terminalTable(report: Measured, paint: Paint = PLAIN): string {
+  const colours = checkOptions<Paint>(paint, PAINT, "paint");
+  return reading("report", () => {
+    const { cells, model, expectations } = report;
+    checkOptions({ cells, model, expectations }, { cells: "list", model: "object", expectations: "list" }, "report");
+    return tables(report, { ...PLAIN, ...colours });
+  });
+}
+
+function tables(report: Measured, paint: Paint): string {
   const parts = [
     ...axes(report).tasks.map((task) => taskTable(report, task, paint)),
     lengthTable(report, paint),
