@@ -28,10 +28,20 @@ export class TokenTexts {
     return text;
   }
 
-  /** The bytes of an id in UTF-8; null where they are no character alone. */
+  /** The bytes of an id, which may be part of a character; null where a token has none of its own. */
   bytes(id: number): number[] | null {
+    const bytes = this.#tokenizer?.tokenBytes(id);
+    if (bytes) return [...bytes];
     const text = this.text(id);
     return text.includes("\ufffd") ? null : [...ENCODER.encode(text)];
+  }
+
+  /** The text of an id as a key: where its bytes are no characters alone, those as OpenAI writes them, `bytes:\xe2\x82`. */
+  key(id: number): string {
+    const text = this.text(id);
+    if (!text.includes("\ufffd")) return text;
+    const bytes = this.#tokenizer?.tokenBytes(id) ?? [];
+    return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
   }
 }
 
@@ -69,15 +79,15 @@ export interface Scored {
 export function completionLogprobs(texts: TokenTexts, tokens: readonly Scored[], offset: number) {
   let at = offset;
   return {
-    tokens: tokens.map(({ id }) => texts.text(id)),
+    tokens: tokens.map(({ id }) => texts.key(id)),
     token_logprobs: tokens.map(({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: tokens.map(({ id, logprob, topLogprobs }) => {
       if (logprob === null) return null;
       // Several ids may read alike: the likeliest of them has the name. The token itself is always there.
       const all = new Map<string, number>();
       for (const each of [...topLogprobs, { id, logprob }]) {
-        const text = texts.text(each.id);
-        if (!all.has(text)) all.set(text, finite(each.logprob));
+        const key = texts.key(each.id);
+        if (!all.has(key)) all.set(key, finite(each.logprob));
       }
       return Object.fromEntries(all);
     }),
