@@ -14,8 +14,8 @@ export interface CharMachine {
   accepts(state: number): boolean;
   /** Whether any character from `low` to `high` may come. */
   admits(state: number, low: number, high: number): boolean;
-  /** A state that treats every text of up to `reach` characters alike; the state itself where none is known. */
-  alike?(state: number, reach: number): number;
+  /** Least and most characters, where any of them will do and states count them. */
+  readonly bounds?: readonly [number, number];
 }
 
 /** A text of `min` to `max` characters of any kind. */
@@ -27,10 +27,7 @@ export function anyText(min = 0, max = Infinity): CharMachine {
     next: (state) => (state < max ? Math.min(state + 1, top) : -1),
     accepts: (state) => state >= min,
     admits: (state) => state < max,
-    alike(state, reach) {
-      if (state >= min) return max === Infinity ? min : Math.max(min, max - Math.min(max - state, reach + 1));
-      return min - state > reach && max - state > reach ? 0 : state;
-    },
+    bounds: [min, max],
   };
 }
 

@@ -4,7 +4,7 @@
 
 import type { CharMachine } from "./chars.ts";
 import { LAST } from "./ranges.ts";
-import { Terminal } from "./terminal.ts";
+import { type Counted, Terminal } from "./terminal.ts";
 
 const [QUOTE, BACKSLASH, LETTER_U] = [0x22, 0x5c, 0x75];
 /** What follows a backslash, and the character that both mean. */
@@ -70,10 +70,20 @@ export class Spelling extends Terminal {
     return this.#states[state].kind !== "end";
   }
 
-  override alike(state: number, reach: number): number {
+  /** Characters that have been begun. */
+  count(state: number): number {
+    const { chars, kind } = this.#states[state];
+    return kind === "open" || kind === "text" || kind === "end" ? chars : chars + 1;
+  }
+
+  override counted(state: number): Counted | undefined {
+    const { bounds } = this.#chars;
+    if (bounds === undefined) return undefined;
     const { chars, kind, left, bits } = this.#states[state];
-    const like = this.#chars.alike?.(chars, reach) ?? chars;
-    return like === chars ? state : this.#id(like, kind, left, bits);
+    const terminal = this.#raw ? COUNTING.raw : COUNTING.ascii;
+    const [min, max] = bounds;
+    // Where there is no most, states beyond the least are one.
+    return { terminal, state: terminal.#id(0, kind, left, bits), least: min - chars, most: max - chars };
   }
 
   #id(chars: number, kind: Kind, left = 0, bits = 0): number {
@@ -178,6 +188,10 @@ export class Spelling extends Terminal {
     return left === 0 ? this.#char(chars, bits) : this.#id(chars, "utf8", 4 * size + left, bits);
   }
 }
+
+/** Any text, whose states count its characters without end. */
+const ENDLESS: CharMachine = { start: 0, next: (state) => state + 1, accepts: () => true, admits: () => true };
+const COUNTING = { raw: new Spelling(ENDLESS), ascii: new Spelling(ENDLESS, false) };
 
 const fromPair = (high: number, low: number): number => FIRST_PAIR + ((high & 0x3ff) << 10) + (low & 0x3ff);
 

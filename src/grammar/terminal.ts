@@ -2,6 +2,17 @@
 
 let terminals = 0;
 
+/** A state of a text of any length, and how many characters must and may come in truth. */
+export interface Counted {
+  readonly terminal: Terminal & {
+    /** Characters that have been begun. */
+    readonly count: (state: number) => number;
+  };
+  readonly state: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 /** A machine over bytes. States are numbers; -1 is none. A terminal takes one byte at least. */
 export abstract class Terminal {
   /** No two terminals share it. */
@@ -13,9 +24,9 @@ export abstract class Terminal {
   abstract outcome(state: number): number;
   /** Whether any byte may follow. */
   abstract goesOn(state: number): boolean;
-  /** A state that treats every run of up to `reach` bytes alike. */
-  alike(state: number, _reach: number): number {
-    return state;
+  /** The same state as one of a text of any length, where only the number of its characters counts; masks are made of that. */
+  counted(_state: number): Counted | undefined {
+    return undefined;
   }
 }
 

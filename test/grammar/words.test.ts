@@ -204,31 +204,6 @@ tests("half a character comes only if a whole one may: nothing begins that canno
   assert.is(takes(counted, '"abc'), -1);
 });
 
-tests("a state that stands for others treats every run of the reach alike", () => {
-  const next = whole(3);
-  for (const [min, max] of [
-    [0, 20],
-    [5, 9],
-    [12, Infinity],
-    [9, 40],
-    [0, Infinity],
-  ] as const) {
-    const chars = anyText(min, max);
-    for (let state = 0; state <= Math.min(max, 50); state++) {
-      const real = max === Infinity ? Math.min(state, min) : state;
-      const like = chars.alike!(real, 4);
-      let [a, b] = [real, like];
-      for (let i = 0; i < 4 && a >= 0; i++) {
-        a = chars.next(a, 97 + next(3));
-        b = chars.next(b, 97);
-        assert.is(a < 0, b < 0, `${min} ${max} ${state}`);
-        if (a >= 0) assert.is(chars.accepts(a), chars.accepts(b), `${min} ${max} ${state}`);
-      }
-      assert.is(chars.accepts(real), chars.accepts(like));
-    }
-  }
-});
-
 tests("every format is a pattern that can be read", () => {
   for (const [name, pattern] of Object.entries(FORMATS)) assert.not.ok(machine(pattern).empty, name);
 });

@@ -38,18 +38,14 @@ export const grammar: readonly Mutation[] = [
         "accepts: () => true,",
       ],
       ["a look-ahead that must not hold must", "includes(last) !== not };", "includes(last) };"],
-      [
-        "states far from a bound are one too soon",
-        "min - state > reach && max - state > reach ? 0",
-        "min - state > 1 && max - state > 1 ? 0",
-      ],
     ],
   ),
   ...of(
     "src/grammar/spelling.ts",
-    ["grammar/words"],
+    ["grammar/words", "grammar/masks"],
     [
       ["characters longer than they must be", "Math.max(low, LEAST[size])", "low"],
+      ["half a character does not count", 'kind === "end" ? chars : chars + 1;', 'kind === "end" ? chars : chars;'],
       ["controls stand for themselves", "if (byte < 0x20) return -1;", ""],
       [
         "digits that lead to no character",
@@ -120,10 +116,11 @@ export const grammar: readonly Mutation[] = [
     [
       ["tokens beyond a word's end are left out", "exits.push(node, outcome);", ""],
       [
-        "tokens of the same bytes are left out",
-        "for (let i = first[node]; i < endOfIds(first, end, node); i++) mask[ids[i] >> 5] |= 1 << (ids[i] & 31);\n      const outcome",
-        "mask[ids[first[node]] >> 5] |= 1 << (ids[first[node]] & 31);\n      const outcome",
+        "tokens that end a text too soon",
+        "fits = (count: number) => count >= least &&",
+        "fits = (count: number) => count + 1 >= least &&",
       ],
+      ["tokens with a character too many", "(count) => count <= most)", "(count) => count <= most + 1)"],
     ],
   ),
   ...of(
