@@ -67,7 +67,8 @@ export {
 } from "./effective.ts";
 export { type EffectiveLength, type EffectiveLengthRow, effectiveLength } from "./length.ts";
 export { type ClientOptions, viaUrl } from "./client.ts";
-export { type Interval, type SequentialRule, exactInterval, sameRate, settled, wilson } from "./stats.ts";
+export { type Pairing, pairings } from "./paired.ts";
+export { type Interval, type SequentialRule, exactInterval, mcnemar, sameRate, settled, wilson } from "./stats.ts";
 export { extrapolationBound, interpolationBound, statedInterpolationBound } from "./bound.ts";
 export { REPORT_FORMAT, type Report } from "./schema.ts";
 export { type Attempt, type Cell, type TurnAttempt } from "./cell.ts";

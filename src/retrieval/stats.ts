@@ -115,6 +115,16 @@ export function sameRate(a: { found: number; tries: number }, b: { found: number
   return Math.min(1, sum);
 }
 
+/**
+ * McNemar's test (McNemar 1947) of two outcomes on the same items, exact and two-sided: of the items that only one of the two
+ * found, the probability of a split at least as uneven as this one if either is as likely. 1 where there are none.
+ */
+export function mcnemar(onlyOne: number, onlyOther: number): number {
+  const discordant = onlyOne + onlyOther;
+  check(onlyOne, discordant);
+  return Math.min(1, 2 * binomialAtMost(Math.min(onlyOne, onlyOther), discordant, 0.5));
+}
+
 /** When a cell is decided early: rates of `fail` and less are to be told from rates of `pass` and more. */
 export interface SequentialRule {
   readonly fail: number;

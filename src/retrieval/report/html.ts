@@ -11,7 +11,15 @@ import { el } from "./markup.ts";
 import { page, section } from "./page.ts";
 import type { Report } from "../schema.ts";
 import { TASKS } from "../prompts/tasks.ts";
-import { cellTable, costTable, expectationTable, lengthTable, perplexityTable, usedTable } from "./tables.ts";
+import {
+  cellTable,
+  costTable,
+  expectationTable,
+  lengthTable,
+  pairTable,
+  perplexityTable,
+  usedTable,
+} from "./tables.ts";
 import { GOOD, MANY_TASKS, axes, cellsOf, colourOf, distinct, percent } from "./view.ts";
 
 /**
@@ -33,6 +41,7 @@ function document(report: Report): string {
       overviewSection(report),
       report.cells.length > 0 && used(report),
       curveSection(report),
+      pairSection(report),
       effectiveSection(report),
       taskSections(report),
       report.expectations.length > 0 && section("Expectations", null, expectationTable(report)),
@@ -110,6 +119,17 @@ function overviewSection(report: Report): Child {
       { class: "panels" },
       scalings.map((scaling) => overview(report, scaling)),
     ),
+  );
+}
+
+/** Settings two by two. */
+function pairSection(report: Report): Child {
+  const pairs = pairTable(report);
+  if (!pairs) return null;
+  return section(
+    "Settings side by side",
+    "What one setting finds and another does not, of the prompts that both answered, over all tasks and lengths. p: how likely so uneven a split is if neither is better (McNemar's exact test).",
+    pairs,
   );
 }
 

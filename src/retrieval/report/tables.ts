@@ -2,6 +2,7 @@
 
 import type { Child, Markup } from "./markup.ts";
 import { el } from "./markup.ts";
+import { pairingSentence, pairings } from "../paired.ts";
 import { counted } from "../expect.ts";
 import { TASKS } from "../prompts/tasks.ts";
 import type { Report } from "../schema.ts";
@@ -158,6 +159,18 @@ export function lengthTable({ effectiveLength: effective, model }: Report): Mark
     ]),
   );
 }
+
+/** Every two scalings on the prompts that both answered. */
+export function pairTable(report: Report): Markup | null {
+  const rows = pairings(report.cells).map((pair): Child[] => [
+    pairingSentence(pair),
+    pair.onlyOne + pair.onlyOther === 0 ? "" : probability(pair.p),
+  ]);
+  return rows.length === 0 ? null : table([name("on the same prompts"), number("p")], rows);
+}
+
+/** A probability, as small as it is worth saying. */
+const probability = (p: number): string => (p < 0.0001 ? "< 0.0001" : String(Number(p.toPrecision(2))));
 
 /** Tokens and time by scaling. */
 export function costTable(report: Report): Markup {

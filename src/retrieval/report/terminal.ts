@@ -1,6 +1,7 @@
 // terminal.ts — a report for a terminal: plain text in columns.
 
 import { type Kinds, checkOptions, reading } from "../../text/options.ts";
+import { pairingSentence, pairings } from "../paired.ts";
 import type { Report } from "../schema.ts";
 import { axes, lengthsOf, percent, pool, times } from "./view.ts";
 
@@ -59,6 +60,7 @@ function tables(report: Measured, paint: Paint): string {
   const parts = [
     ...axes(report).tasks.map((task) => taskTable(report, task, paint)),
     lengthTable(report, paint),
+    pairLines(report, paint),
     perplexityTable(report, paint),
     effectiveTable(report, paint),
     expectationTable(report, paint),
@@ -111,6 +113,15 @@ function lengthTable({ effectiveLength: effective }: Measured, paint: Paint): st
   const words = ["prompt tokens", "effective", ...lengths.map(String), "average", "wAvg inc", "wAvg dec"];
   const title = `effective length: mean over ${tasks.length} tasks above ${percent(threshold)} %`;
   return `${paint.bold(title)}\n${columns([words.map((text) => ({ text, paint: paint.dim })), ...body])}`;
+}
+
+/** The first scaling beside each of the others, on the same prompts; the report page has every two. */
+function pairLines(report: Measured, paint: Paint): string {
+  const [first] = axes(report).scalings;
+  const lines = pairings(report.cells)
+    .filter((pair) => pair.one === first)
+    .map((pair) => `${pairingSentence(pair)}${paint.dim(pair.p < 1 ? ` (p = ${pair.p.toPrecision(2)})` : "")}`);
+  return lines.length === 0 ? "" : [paint.bold("on the same prompts"), ...lines].join("\n");
 }
 
 function perplexityTable({ perplexity }: Measured, paint: Paint): string {
