@@ -40,8 +40,8 @@ export class Model implements Engine, Disposable {
   }
 
   /** Loads models/NAME. */
-  static async load(name: "kv-llama" | "kv-llama-pi"): Promise<Model> {
-    return new Model(name, await Llama.load(folder(`/models/${name}`)));
+  static async load(name: "kv-llama" | "kv-llama-pi", options?: Parameters<typeof Llama.load>[1]): Promise<Model> {
+    return new Model(name, await Llama.load(folder(`/models/${name}`), options));
   }
 
   get tokenizer(): NonNullable<Llama["tokenizer"]> {

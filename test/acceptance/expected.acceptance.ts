@@ -4,16 +4,21 @@
 // each prompt and each cell of setting, length and position comes twice.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { judge, parseScaling, prompts } from "../../src/retrieval/index.ts";
+import { judge, prompts } from "../../src/retrieval/index.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
 import { firstDifference } from "../tools/models.ts";
 import { Model, TRAINED, everything, withoutScaling } from "./bundled.ts";
-import { type Recorded, type RecordedPrompt, type Result, recorded } from "./recorded.ts";
+import {
+  TIE,
+  type Recorded,
+  type RecordedPrompt,
+  type Result,
+  greedy as options,
+  recorded,
+  settings,
+} from "./recorded.ts";
 
 const test = suite("expected answers");
-
-/** Logits of two float32 engines differ by at most 0.0012 (expected.test.ts), so a smaller lead than twice that may turn. */
-const TIE = 0.0024;
 
 /** A recorded answer, how we are asked for it, and in which column of the file it stands. */
 interface Asked {
@@ -22,23 +27,6 @@ interface Asked {
   readonly options: CompleteOptions;
   readonly want: Omit<Result, "cached">;
 }
-
-/** Settings of a column: which of ours must give which of the recorded answers. */
-function settings(rope: string): { scaling: string; of: (result: Result) => Omit<Result, "cached"> }[] {
-  const whole = (result: Result): Result => result;
-  const factor = rope.replace(/^\D+/, "");
-  if (rope === "own" || rope === "none") return [{ scaling: rope, of: whole }];
-  if (rope.startsWith("frozen")) return [{ scaling: `dynamic:${factor}/planned`, of: whole }];
-  if (rope.startsWith("dynamic")) {
-    return [{ scaling: `dynamic:${factor}/as-inserted`, of: (result) => result.cached ?? result }];
-  }
-  return [{ scaling: rope.replace(/(\d)$/, ":$1"), of: whole }];
-}
-
-const options = (scaling: string, maxNewTokens: number): CompleteOptions => {
-  const { label: _, ...rope } = parseScaling(scaling);
-  return { ...rope, maxNewTokens, temperature: 0, allowBeyond: true };
-};
 
 /** Columns that are asked in full: those of the rule below, and short ones. */
 const WHOLE = new Set(["kv-far none", "kv-far yarn4", "kv-pi own", "title none", "title dynamic2", "title yarn2"]);

@@ -1,5 +1,6 @@
 // recorded.ts — what transformers gave: counts of cells (test/fixtures/measured.json) and single answers (…/expected).
 import { readFileSync } from "node:fs";
+import { type CompleteOptions, parseScaling } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
 import type { Count } from "./compare.ts";
 import { TRAINED } from "./bundled.ts";
@@ -31,6 +32,27 @@ export interface Recorded {
   readonly max_new_tokens: number;
   readonly prompts: readonly RecordedPrompt[];
 }
+
+/** Logits of two float32 engines differ by at most 0.0012 (expected.test.ts), so a smaller lead than twice that may turn. */
+export const TIE = 0.0024;
+
+/** Settings of a column of recorded answers: which of ours must give which of them. */
+export function settings(rope: string): { scaling: string; of: (result: Result) => Omit<Result, "cached"> }[] {
+  const whole = (result: Result): Result => result;
+  const factor = rope.replace(/^\D+/, "");
+  if (rope === "own" || rope === "none") return [{ scaling: rope, of: whole }];
+  if (rope.startsWith("frozen")) return [{ scaling: `dynamic:${factor}/planned`, of: whole }];
+  if (rope.startsWith("dynamic")) {
+    return [{ scaling: `dynamic:${factor}/as-inserted`, of: (result) => result.cached ?? result }];
+  }
+  return [{ scaling: rope.replace(/(\d)$/, ":$1"), of: whole }];
+}
+
+/** How an answer is asked for: greedily, under a scaling, also beyond the trained context. */
+export const greedy = (scaling: string, maxNewTokens: number): CompleteOptions => {
+  const { label: _, ...rope } = parseScaling(scaling);
+  return { ...rope, maxNewTokens, temperature: 0, allowBeyond: true };
+};
 
 const files = new Map<string, Recorded>();
 
