@@ -93,7 +93,9 @@ tests("memory as reported is the buffers that exist", async () => {
   using llama = await Llama.load(sweep, { device });
   await llama.complete(ids(70), { allowBeyond: true, maxNewTokens: 5 });
   const bytes = { weights: 0, kv: 0, activations: 0, other: 0 };
-  const activations = new Set("x h qkv attended gateUp gated picked final logits candidates partials table".split(" "));
+  const activations = new Set(
+    "x h ahead qkv attended gateUp gated picked final logits candidates partials table".split(" "),
+  );
   for (const { label, size } of calls.alive) {
     if (/^(keys|values)\.\d+$/.test(label)) bytes.kv += size;
     else if (activations.has(label)) bytes.activations += size;
