@@ -21,7 +21,7 @@ const MAX_DEPTH = 32;
 /** Of a repetition; each turn is a copy. */
 const MAX_COUNT = 1000;
 /** Looking through all of Unicode. */
-const PROPERTY_STEPS = 2_000_000;
+const PROPERTY_STEPS = 1_000_000;
 
 const of = (...pairs: [number, number][]): Ranges => rangesOf(pairs);
 const char = (code: number): Ranges => [code, code];

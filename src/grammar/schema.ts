@@ -13,9 +13,9 @@ import { Typed } from "./typed.ts";
 import { Work, refuse } from "./work.ts";
 
 /** Steps for a set of conditions: 2,500 of them are all that one schema may come to. */
-const SHAPE_STEPS = 20_000;
+const SHAPE_STEPS = 8000;
 /** For two branches of a oneOf. */
-const PAIR_STEPS = 1000;
+const PAIR_STEPS = 400;
 const NEVER: Shape = { kind: "choice", branches: [] };
 
 /** Reads one schema. */

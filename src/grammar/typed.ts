@@ -26,6 +26,7 @@ export class Typed {
   readonly #reader: SchemaReader;
   /** See Spelling. */
   readonly #raw: boolean;
+  readonly #words = new Map<string, Shape | undefined>();
 
   constructor(reader: SchemaReader, raw: boolean) {
     this.#reader = reader;
@@ -43,7 +44,7 @@ export class Typed {
     const shapes: (Shape | undefined)[] = [];
     if (types.has("null")) shapes.push(word(NULL));
     if (types.has("boolean")) shapes.push(word(BOOLEAN));
-    if (types.has("integer")) shapes.push(number(parts, !types.has("number")));
+    if (types.has("integer")) shapes.push(this.#number(parts, !types.has("number")));
     if (types.has("string")) shapes.push(this.#text(parts));
     if (types.has("array")) shapes.push(this.#array(parts));
     if (types.has("object")) shapes.push(this.#object(parts));
@@ -78,10 +79,32 @@ export class Typed {
     return true;
   }
 
+  #number(parts: readonly Part[], whole: boolean): Shape | undefined {
+    const bounds = boundsOf(parts, whole);
+    const { min, max, above, below } = bounds;
+    if (min === -Infinity && max === Infinity) return word(bounds.whole ? INTEGER : NUMBER);
+    return this.#once(`${bounds.whole} ${min} ${max} ${above} ${below}`, () => {
+      this.#reader.work.spend(NUMBER_STEPS, parts[0].path);
+      return numbers(bounds);
+    });
+  }
+
   #text(parts: readonly Part[]): Shape | undefined {
-    const machine = this.#machine(parts);
-    if (machine === undefined) return undefined;
-    return word(machine === PLAIN ? ANY_TEXT[this.#raw ? "raw" : "ascii"] : new Spelling(machine, this.#raw));
+    const said = ["minLength", "maxLength", "pattern", "format"].map((name) => all(parts, name));
+    if (said.every(({ length }) => length === 0)) return word(ANY_TEXT[this.#raw ? "raw" : "ascii"]);
+    return this.#once(JSON.stringify(said), () => {
+      const machine = this.#machine(parts);
+      return machine && new Spelling(machine, this.#raw);
+    });
+  }
+
+  /** A word that is asked for again and again, made once: so are its masks. */
+  #once(name: string, make: () => Terminal | undefined): Shape | undefined {
+    if (!this.#words.has(name)) {
+      const terminal = make();
+      this.#words.set(name, terminal && word(terminal));
+    }
+    return this.#words.get(name);
   }
 
   /** The machine of the texts that meet the conditions; undefined where there is none. */
@@ -98,7 +121,7 @@ export class Typed {
         return [{ at, table: matching(parsePattern(name === "format" ? FORMATS[value] : value, at, work), at, work) }];
       }),
     );
-    if (tables.length === 0) return min === 0 && max === Infinity ? PLAIN : anyText(min, max);
+    if (tables.length === 0) return anyText(min, max);
     const { at } = tables[0];
     const counted = min > 0 || max < Infinity ? [{ at, table: lengths(min, max, at) }] : [];
     const { table } = [...tables, ...counted].reduce((a, b) => ({ at, table: both(a.table, b.table, at, work) }));
@@ -154,8 +177,8 @@ export class Typed {
   }
 }
 
-/** The machine of every text. */
-const PLAIN = anyText();
+/** For a machine of numbers between two bounds. */
+const NUMBER_STEPS = 80_000;
 
 /** Keywords that a value of an enum would have to be checked against as a whole. */
 const OF_ARRAYS = ["items", "prefixItems", "minItems", "maxItems"];
@@ -174,13 +197,6 @@ function boundsOf(parts: readonly Part[], whole: boolean): Bounds {
     above: above >= least && above > -Infinity,
     below: below <= most && below < Infinity,
   };
-}
-
-function number(parts: readonly Part[], whole: boolean): Shape | undefined {
-  const bounds = boundsOf(parts, whole);
-  if (bounds.min === -Infinity && bounds.max === Infinity) return word(bounds.whole ? INTEGER : NUMBER);
-  const table = numbers(bounds);
-  return table && word(table);
 }
 
 /** How many properties there must and may be besides the listed ones, where that can be said without counting those. */

@@ -2,8 +2,8 @@
 
 import { LlariatError } from "../error.ts";
 
-/** Steps for one schema, each a few nanoseconds: about a second at most. Published schemas take under 1 % of it. */
-const MAX_STEPS = 50_000_000;
+/** Steps for one schema, each 20 nanoseconds or so: half a second at most. A pattern as people write them takes under 0.1 million. */
+const MAX_STEPS = 20_000_000;
 
 /** The option that a schema comes by, for the names in errors. */
 export const OPTION = "responseFormat";

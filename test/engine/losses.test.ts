@@ -4,7 +4,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DeviceHandle } from "../../src/device/handle.ts";
-import { Llama, LlariatError, type Reload } from "../../src/node/index.ts";
+import { Llama, LlariatError, type Reload, type TokenMask } from "../../src/node/index.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
 import { sourceFiles } from "../../src/node/sources.ts";
 import { usePlatform } from "../../src/platform.ts";
@@ -86,11 +86,30 @@ const text = async (llama: Llama, length: number, options: object): Promise<numb
   ...(await llama.complete(prompt(length, length), { ...long, ...options })).ids,
 ];
 
+/** A mask that lets every third id through, and the next third after each token. */
+function thirds(): TokenMask {
+  let count = 0;
+  return {
+    complete: false,
+    over: false,
+    allowed() {
+      const mask = new Uint32Array(Math.ceil(SHAPES.tiny.vocab / 32));
+      for (let id = count % 3; id < SHAPES.tiny.vocab; id += 3) mask[id >> 5] |= 1 << (id & 31);
+      return mask;
+    },
+    accept(id) {
+      assert.is(id % 3, count++ % 3);
+    },
+  };
+}
+
 /** Everything a model computes, by kind: what comes of it is the same with and without losses. */
 const kinds: Readonly<Record<string, (llama: Llama) => Promise<unknown>>> = {
   greedy: (llama) => text(llama, 30, {}),
   sampled: (llama) => text(llama, 9, { temperature: 1, topK: 40, seed: 7 }),
   "of all logits": (llama) => text(llama, 12, { temperature: 0.9, topK: 0, seed: 3, repetitionPenalty: 1.2 }),
+  "of a form": (llama) =>
+    text(llama, 15, { responseFormat: { type: "mask", start: thirds }, temperature: 1, topK: 0, seed: 5 }),
   speculating: (llama) =>
     // The prompt has runs of itself, so that there is something to guess.
     llama
