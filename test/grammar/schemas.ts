@@ -1,7 +1,6 @@
 // schemas.ts — random JSON schemas from a seed, each with a maker of random values that meet it; and what the tests of the grammar share.
 import { readFileSync } from "node:fs";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { folder } from "../tools/models.ts";
 
 /** A whole number from 0 on, below the one that is given. */
 export type Next = (below: number) => number;
@@ -179,7 +178,8 @@ export function written(value: unknown, next: Next): string {
 
 /** A tokenizer of test/fixtures/tokenizers. */
 export function tokenizerOf(name: string): Tokenizer {
-  const text = (file: string) => readFileSync(`${folder(`tokenizers/${name}`)}/${file}`, "utf8");
+  const text = (file: string) =>
+    readFileSync(new URL(`../fixtures/tokenizers/${name}/${file}`, import.meta.url), "utf8");
   return Tokenizer.fromFiles({ tokenizerJson: text("tokenizer.json"), tokenizerConfig: text("tokenizer_config.json") });
 }
 

@@ -3,16 +3,17 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Tokenizer } from "../../src/node/index.ts";
+import { Tokenizer } from "../../tokenizer/index.ts";
 import { type FormName, type ToolForm, toolForm } from "../../src/server/tools/forms.ts";
 import { members } from "../../src/server/tools/members.ts";
 import { toolMessages } from "../../src/server/tools/messages.ts";
 import { type Spoken, ToolParser } from "../../src/server/tools/parser.ts";
 import { HttpError } from "../../src/server/error.ts";
-import { folder } from "../tools/models.ts";
 import { whole } from "../tools/random.ts";
 
 const test = suite("server: tools");
+
+const fixture = (path: string): string => readFileSync(new URL(`../fixtures/${path}`, import.meta.url), "utf8");
 
 interface Recorded {
   readonly templates: readonly {
@@ -21,9 +22,9 @@ interface Recorded {
     readonly special: Record<string, string>;
   }[];
 }
-const recorded = JSON.parse(readFileSync(folder("tokenizers/templates.json"), "utf8")) as Recorded;
-const cases = JSON.parse(readFileSync(folder("jinja/cases.json"), "utf8")) as readonly { readonly template: string }[];
-const json = readFileSync(`${folder("tokenizers/llama3")}/tokenizer.json`, "utf8");
+const recorded = JSON.parse(fixture("tokenizers/templates.json")) as Recorded;
+const cases = JSON.parse(fixture("jinja/cases.json")) as readonly { readonly template: string }[];
+const json = fixture("tokenizers/llama3/tokenizer.json");
 
 const withTemplate = (chatTemplate: string, special: Record<string, string> = {}): Tokenizer =>
   Tokenizer.fromFiles({ tokenizerJson: json, tokenizerConfig: special, chatTemplate });

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { folder } from "../tools/models.ts";
 import { whole } from "../tools/random.ts";
 
 const tests = suite("tokenbytes");
@@ -19,7 +18,8 @@ const NAMES = [
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const read = (name: string): Tokenizer => {
-  const text = (file: string) => readFileSync(`${folder(`tokenizers/${name}`)}/${file}`, "utf8");
+  const text = (file: string) =>
+    readFileSync(new URL(`../fixtures/tokenizers/${name}/${file}`, import.meta.url), "utf8");
   return Tokenizer.fromFiles({ tokenizerJson: text("tokenizer.json"), tokenizerConfig: text("tokenizer_config.json") });
 };
 
