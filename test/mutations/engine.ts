@@ -17,13 +17,19 @@ export const engine: readonly Mutation[] = [
     ["scheduler: promised pages are promised twice", "memory.fits(sequence.tokens.length, this.#promised())", "memory.fits(sequence.tokens.length, 0 * this.#promised())"],
     ["scheduler: who rests keeps its pages", "const resting = able.findLast(({ turn }) => !turn);", "const resting = able.findLast(({ turn }) => turn === null);"],
     ["scheduler: one that gave way goes on without pages", "    entry.started = false;\n", ""],
-    ["scheduler: hidden rows of one step only, after a loss", 'outputs.length * (turn.want === "hidden" ? segment.k : 1)', "outputs.length"],
-    ["scheduler: hidden rows always before logits", "this.#pooling = !this.#pooling;", "this.#pooling = true;"],
     ["scheduler: outputs go to the neighbour", "outputs.slice(first, (first += each.segment.outputs.length))", "outputs.slice(0, (first += each.segment.outputs.length))"],
     ["scheduler: closed sequences keep their pages", "    this.engine.memory.release(sequence);\n", ""],
     ["scheduler: closed sequences keep their turns", "    [entry.turn, entry.started] = [undefined, false];\n", ""],
     ["scheduler: work between two steps waits for the end of all", "if (this.#between.waits) await this.#between.run(", "if (this.#between.waits && this.#active().length === 0) await this.#between.run("],
     ["scheduler: progress counts from the beginning of the text", "const done = sequence.length - entry.from;", "const done = sequence.length - 0 * entry.from;"],
+  ]),
+  ...of("src/engine/scheduler.ts", ["generate/embed"], [
+    ["scheduler: hidden rows of a step count as one, and come again after a loss", 'outputs.length * (turn.want === "hidden" ? segment.k : 1)', "outputs.length"],
+    ["scheduler: hidden rows always before logits", "this.#pooling = !this.#pooling;", "this.#pooling = true;"],
+    ["scheduler: logits and hidden rows in one step", "if (hidden.length === 0 || hidden.length === active.length) return active;", "return active;"],
+  ]),
+  ...of("src/engine/entry.ts", ["generate/embed"], [
+    ["entry: hidden rows from the first of each chunk", "count > first ? [first] : [], k: count - first }", "count > first ? [0] : [], k: count }"],
   ]),
   ...of("src/engine/entry.ts", LOOP, [
     ["scheduler: of all rows only the last", 'turn.rows === "all" ? from : end - 1 - drafted', "end - 1 - drafted"],

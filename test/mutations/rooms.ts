@@ -8,6 +8,7 @@ import { retrieval } from "./retrieval.ts";
 import { rope } from "./rope.ts";
 import { sampling } from "./sampling.ts";
 import { tools } from "./tools.ts";
+import { server } from "./server.ts";
 import { variants } from "./variants.ts";
 import type { Mutation } from "./mutation.ts";
 
@@ -23,4 +24,5 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   grammar,
   tools,
   retrieval,
+  server,
 };

@@ -17,6 +17,7 @@ const shown = (text: string): string => markdown(text).map(line).join(" ");
 const CASES: readonly (readonly [text: string, tree: string])[] = [
   ["a **b** *c* ***d*** __e__ _f_ ~~g~~", 'p("a " strong("b") " " em("c") " " strong(em("d")) " " strong("e") " " em("f") " " del("g"))'],
   ["snake_case_name 2 * 3 * 4 **open *too", 'p("snake_case_name 2 * 3 * 4 **open *too")'],
+  ["a_b_ c _d_e", 'p("a_b_ c _d_e")'],
   ["\\*no\\* `**x**` ``a ` b`` `open", 'p("*no* " code("**x**") " " code("a ` b") " `open")'],
   ["# T ##\nText\nmore", 'h3("T") p("Text" br() "more")'],
   ["- a\n- b\n  - c\n- d\n\n3) e\n4) f", 'ul(li("a") li("b" ul(li("c"))) li("d")) ol[start=3](li("e") li("f"))'],
