@@ -24,6 +24,7 @@ export { gather } from "./gather.ts";
 export { headnorm } from "./headnorm.ts";
 export {
   type DecodeArguments,
+  type OfRows,
   attentionDecode,
   attentionPrefill,
   gatedUnit,

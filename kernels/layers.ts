@@ -43,7 +43,7 @@ const DECODE: Readonly<Record<Choices["attention_decode"], (args: DecodeArgument
 };
 
 /** Rows that a layer has at most, and the norm that is still to be done of its `x`: of one row only, see `normColumns`. */
-interface OfRows {
+export interface OfRows {
   readonly rows: number;
   readonly norm?: Ahead;
 }
