@@ -1,6 +1,7 @@
 // paired.ts — two settings on the same prompts: what one finds and the other does not. Prompts that both find, or neither, say
 // nothing about which is better, and so need not blur the comparison as two rates side by side do.
 
+import { checkOptions, reading } from "../text/options.ts";
 import type { Cell } from "./cell.ts";
 import { mcnemar } from "./stats.ts";
 
@@ -17,8 +18,16 @@ export interface Pairing {
   readonly p: number;
 }
 
-/** Every two scalings of a grid that answered a prompt in common, in the grid's order. */
+/**
+ * Every two scalings of a grid that answered a prompt in common, in the grid's order.
+ * @throws LlariatError("request") for what is no list of cells.
+ */
 export function pairings(cells: readonly Cell[]): Pairing[] {
+  checkOptions({ cells }, { cells: "list" });
+  return reading("cells", () => paired(cells));
+}
+
+function paired(cells: readonly Cell[]): Pairing[] {
   const found = new Map<string, Map<string, boolean>>();
   for (const { scaling, attempts } of cells) {
     const mine = found.get(scaling) ?? new Map<string, boolean>();

@@ -118,10 +118,13 @@ export function sameRate(a: { found: number; tries: number }, b: { found: number
 /**
  * McNemar's test (McNemar 1947) of two outcomes on the same items, exact and two-sided: of the items that only one of the two
  * found, the probability of a split at least as uneven as this one if either is as likely. 1 where there are none.
+ * @throws LlariatError("request") unless both are whole numbers ≥ 0.
  */
 export function mcnemar(onlyOne: number, onlyOther: number): number {
+  check(onlyOne, Number.MAX_SAFE_INTEGER);
+  check(onlyOther, Number.MAX_SAFE_INTEGER);
   const discordant = onlyOne + onlyOther;
-  check(onlyOne, discordant);
+  check(onlyOne, discordant, MOST_TRIES);
   return Math.min(1, 2 * binomialAtMost(Math.min(onlyOne, onlyOther), discordant, 0.5));
 }
 

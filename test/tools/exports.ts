@@ -156,6 +156,8 @@ const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   "prompts.fwe": [seeded],
   "prompts.qa": [{ ...seeded, tokens: 400, index: 0, questions: retrieval.parseQuestions(squad, "q") }],
   parseQuestions: [squad, "q"],
+  pairings: [report.cells],
+  mcnemar: [3, 4],
   effectiveLength: [report.cells, { threshold: 0.5, tasks: ["uuid"] }],
   "prompts.fromFixture": [{ prompts: [{ id: "a", task: "kv", prompt: "p 'ab'", value: "ab", prompt_len: 8, rel_secret_pos: 0.5 }] }, count], // prettier-ignore
   angles: [{ table: tensor("table", 64, 8), step }],
