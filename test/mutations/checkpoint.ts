@@ -119,7 +119,6 @@ export const checkpoint: readonly Mutation[] = [
     ["layers: those without RoPE rotate", "turned ? [rope(", "rows > 0 ? [rope("],
     ["layers: heads of Qwen3 are not normalised", "headNorm ? [headnorm(", "headNorm && rows < 0 ? [headnorm("],
     ["layers: heads of Qwen3 are placed as they are", "if (!headNorm && canPlace(", "if (canPlace("],
-    ["layers: norms are done ahead of several rows", "const one = choose(\"linear\", { rows, n, k, format: format.name }, device) === \"matvec\";", "const one = true;"],
   ]),
   ...of("src/model/config.ts", ["model/config"], [
     ["config: any architecture without a type", "type === undefined ? says(fields, name) : name === type", "type === undefined || name === type"],
