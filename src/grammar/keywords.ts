@@ -93,6 +93,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
 /** Whether a value may be a schema at all. */
 export const isSchema = (value: Json): value is Schema => typeof value === "boolean" || isObject(value);
 
+/** Whether a schema says nothing about values. */
+export const saysNothing = (schema: JsonObject): boolean => Object.keys(schema).every((name) => ANNOTATIONS.has(name));
+
 /** Throws LlariatError "request" naming the first keyword that is unknown, not supported, or of a wrong form. */
 export function checkKeywords(schema: JsonObject, path: string): void {
   for (const [name, value] of Object.entries(schema)) {

@@ -5,7 +5,7 @@ import { type Json, type JsonObject, isObject } from "../text/json.ts";
 import { display } from "../text/wording.ts";
 import { pointer } from "./copy.ts";
 import { disjoint, withoutChoices } from "./disjoint.ts";
-import { type Schema, checkKeywords, isSchema } from "./keywords.ts";
+import { type Schema, checkKeywords, isSchema, saysNothing } from "./keywords.ts";
 import type { Located, Part, SchemaReader } from "./parts.ts";
 import { settle } from "./settle.ts";
 import type { ChoiceShape, Shape } from "./shape.ts";
@@ -80,7 +80,9 @@ export class Reader implements SchemaReader {
       const longer = [...chain, schema];
       if ($ref !== undefined) add(...this.#resolve($ref as string, path), longer);
       for (const [i, each] of ((allOf ?? []) as Schema[]).entries()) add(each, `${path}/allOf/${i}`, longer);
-      found.set(this.#reduced(this.#reduced(schema, "$ref"), "allOf"), path);
+      const rest = this.#reduced(this.#reduced(schema, "$ref"), "allOf");
+      // So that two references to one schema are the same.
+      if (!saysNothing(rest)) found.set(rest, path);
     };
     for (const [schema, path] of schemas) add(schema, path, []);
     if (never) return undefined;

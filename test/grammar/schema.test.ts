@@ -235,6 +235,14 @@ tests("ways that stand before the same word are one: nesting costs no more than 
   assert.ok(state?.complete);
   assert.is(takes(automaton, "[[1,2]]"), true);
   assert.is(takes(automaton, "[[], 2]"), true);
+  // The same list within two objects: what follows it is either's.
+  const list = { $ref: "#/$defs/list" };
+  const object = (key: string) => ({ type: "object", properties: { a: list, [key]: true }, required: ["a", key] });
+  check(
+    { $defs: { list: { type: "array", items: { type: "null" } } }, anyOf: [object("b"), object("c")] },
+    ['{"a":[null],"b":1}', '{"a":[],"c":1}'],
+    ['{"a":[]}', '{"b":1}'],
+  );
 });
 
 tests("every keyword that is not kept is refused by name, and every other for its form", async () => {

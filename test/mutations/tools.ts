@@ -21,11 +21,6 @@ export const tools: readonly Mutation[] = [
         "...this.#text(before), ...this.#called",
       ],
       ["arguments in a string stay one", "given.startsWith('\"') ?", 'given.startsWith("\'") ?'],
-      [
-        "an object in the midst of a text is a call",
-        'if (this.#form.name === "llama" && start.startsWith("{"))',
-        'if (this.#form.name === "llama" && start.includes("{"))',
-      ],
     ],
   ),
   ...of(
