@@ -2,7 +2,7 @@
 // model.
 // Opens a device in child processes and in a browser.
 // Left out of samples: programs over what other tests run.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -82,6 +82,19 @@ test("rope.mjs: beyond the trained context yarn and dynamic find the value, no s
   for (const row of rows) assert.is(row.includes(`'${value}'`), row.includes(": found: "), row);
 });
 
+test("server.mjs answers a request to itself, listens, and ends at Ctrl-C", async () => {
+  const child = spawn(process.execPath, ["examples/server.mjs"], { cwd: folder, env: { ...process.env, PORT: "0" } });
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (data) => (stderr += String(data)));
+  child.stdout.on("data", (data) => {
+    stdout += String(data);
+    if (/listening on/.test(stdout)) child.kill("SIGINT");
+  });
+  const code = await new Promise((resolve) => child.on("close", resolve));
+  assert.is(code, 0, stderr);
+  assert.match(stdout, /^yarn 2: .*072b.*\nlistening on http:\/\/127\.0\.0\.1:\d+\n$/);
+});
+
 test("the demo of npm start answers inside the trained context, and beyond it with RoPE scaling", () => {
   const stdout = run("dist/src/cli/demo.js");
   const [head, ...scenes] = stdout.split(/\n\n/);
@@ -147,7 +160,7 @@ test("README's other snippets are what a user's compiler accepts", () => {
     const body = text.replace(/^import .*\n/gm, "");
     return `export async function snippet${index}(): Promise<unknown> {\n${body}\nreturn [${declared(body).join(", ")}];\n}\n`;
   });
-  const head = 'import { Llama } from "llariat";\ndeclare const llama: Llama, prompt: string, longPrompt: string;\n';
+  const head = 'import { Llama } from "llariat";\nimport { serve } from "llariat/server";\ndeclare const llama: Llama, prompt: string, longPrompt: string;\n';
   writeFileSync(join(folder, "readme.mts"), head + functions.join(""));
   const compilerOptions = { module: "nodenext", target: "es2023", strict: true, noEmit: true, noUnusedLocals: true };
   const environment = { lib: ["es2023"], types: ["node", "@webgpu/types"], skipLibCheck: true };
