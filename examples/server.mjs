@@ -3,6 +3,9 @@
 import { Llama } from "llariat";
 import { serve } from "llariat/server";
 
+const PAIRS = "'6ceaa6c1' = 'b93d' '25bae397' = '072b' 'cdf2859e' = '07b3'";
+const QUESTION = `## UUID key/value pairs to remember: ${PAIRS} What is the value of the key '25bae397'?`;
+
 const llama = await Llama.load(process.argv[2] ?? "models/kv-llama", { onDeviceLost: "reload" });
 const server = serve({ models: { llama }, maxConcurrent: 8 });
 const address = await server.listen({ port: Number(process.env.PORT ?? 8080) });
@@ -12,16 +15,16 @@ const response = await fetch(`${address}/v1/chat/completions`, {
   method: "POST",
   headers: { "content-type": "application/json" },
   body: JSON.stringify({
-    messages: [{ role: "user", content: "Remember: '25bae397' = '072b'. What is the value of the key '25bae397'?" }],
+    messages: [{ role: "user", content: QUESTION }],
     rope_scaling: { rope_type: "yarn", factor: 2 },
     temperature: 0,
   }),
 });
 const { choices, rope } = await response.json();
 console.log(`${rope.type} ${rope.factor}: ${choices[0].message.content}`);
-console.log(`listening on ${address}`);
 
 process.once("SIGINT", async () => {
   await server.close();
   llama.close();
 });
+console.log(`listening on ${address}`);

@@ -160,7 +160,8 @@ test("README's other snippets are what a user's compiler accepts", () => {
     const body = text.replace(/^import .*\n/gm, "");
     return `export async function snippet${index}(): Promise<unknown> {\n${body}\nreturn [${declared(body).join(", ")}];\n}\n`;
   });
-  const head = 'import { Llama } from "llariat";\nimport { serve } from "llariat/server";\ndeclare const llama: Llama, prompt: string, longPrompt: string;\n';
+  const head =
+    'import { Llama } from "llariat";\nimport { serve } from "llariat/server";\ndeclare const llama: Llama, prompt: string, longPrompt: string;\n';
   writeFileSync(join(folder, "readme.mts"), head + functions.join(""));
   const compilerOptions = { module: "nodenext", target: "es2023", strict: true, noEmit: true, noUnusedLocals: true };
   const environment = { lib: ["es2023"], types: ["node", "@webgpu/types"], skipLibCheck: true };
@@ -174,7 +175,7 @@ test("README's other snippets are what a user's compiler accepts", () => {
 });
 
 /** Names that a snippet declares and may not use. */
-const declared = (text: string): string[] => [...text.matchAll(/^const (?:\{ )?(\w+)/gm)].map(([, name]) => name);
+const declared = (text: string): string[] => [...text.matchAll(/^const (?:\{ |\[)?(\w+)/gm)].map(([, name]) => name);
 
 test("README's command lines name commands and options that exist", () => {
   const lines =
