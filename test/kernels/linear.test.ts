@@ -22,6 +22,7 @@ import {
   matvecPlaced,
   matvecResidual,
   matvecRows,
+  queriesKeysValues,
   rmsnorm,
   rmsnormAhead,
   swiglu,
@@ -288,6 +289,11 @@ test("what matvec cannot join is refused by name", () => {
   const placed = { ...args, table: tensor("table", 1, 8), heads: 1, kvHeads: 1, turned: true };
   const kv = kvLayer(caches.f32, 0, 32, 8);
   assert.is(matvecPlaced({ ...placed, weight, kv }).length, 1);
+  const kernels = (more: { headNorm?: Tensor; rows: number }) =>
+    queriesKeysValues({ ...placed, weight, kv, eps: 0, ...more }).map(({ kernel }) => kernel);
+  assert.equal(kernels({ rows: 1 }), ["matvec"]);
+  assert.equal(kernels({ rows: 1, headNorm: tensor("headNorm", 16) }), ["matvec", "headnorm", "rope", "append"]);
+  assert.equal(kernels({ rows: 2 }).slice(1), ["rope", "append"]);
   assert.throws(() => matvecPlaced({ ...placed, weight, kv: kvLayer(caches.q8, 0, 32, 8) }), /w: got .* cache in q8/);
   assert.throws(() => matvecPlaced({ ...placed, weight: matrixOf(formats.f32, "w", 24, 8), kv }), /weights in f32/);
   assert.throws(() => matvecPlaced({ ...placed, weight: matrixOf(formats.f16, "w", 24, 8, 8), kv }), /3 pieces/);

@@ -115,10 +115,10 @@ export const checkpoint: readonly Mutation[] = [
     ["forward: the window of the first layer in all", "config.windows?.[i] ??", "config.windows?.[0] ??"],
     ["forward: a layer's norm is done ahead of the one after it", "layers[i + 1]?.inputNorm ?? weights.norm", "layers[i].inputNorm"],
   ]),
+  ...of("kernels/layers.ts", ["kernels/linear"], [["layers: heads of Qwen3 are placed as they are", "if (!headNorm && canPlace(", "if (canPlace("]]),
   ...of("kernels/layers.ts", ["model/families", "model/goldens"], [
     ["layers: those without RoPE rotate", "turned ? [rope(", "rows > 0 ? [rope("],
     ["layers: heads of Qwen3 are not normalised", "headNorm ? [headnorm(", "headNorm && rows < 0 ? [headnorm("],
-    ["layers: heads of Qwen3 are placed as they are", "if (!headNorm && canPlace(", "if (canPlace("],
   ]),
   ...of("src/model/config.ts", ["model/config"], [
     ["config: any architecture without a type", "type === undefined ? says(fields, name) : name === type", "type === undefined || name === type"],
