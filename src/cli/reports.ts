@@ -1,6 +1,6 @@
 // reports.ts — a report as a folder: report.json (resumable), report.html, junit.xml.
 
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LlariatError } from "../error.ts";
 import { readText } from "./files.ts";
@@ -38,6 +38,11 @@ export async function takeFolder(folder: string): Promise<() => Promise<void>> {
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "EEXIST") {
         throw new LlariatError("source", `${lock} cannot be written: ${(cause as Error).message}`, { cause });
+      }
+      const isFile = (await lstat(lock).catch(() => undefined))?.isFile();
+      if (isFile === false) {
+        const advice = "remove it, or choose another folder";
+        throw new LlariatError("source", `${lock}: got no regular file, needed the lock of a run`, { advice });
       }
       const holder = Number(await readFile(lock, "utf8").catch(() => ""));
       // One that is there again after it was taken away belongs to a run that begins just now.
@@ -91,7 +96,7 @@ export const hasReport = (folder: string): Promise<boolean> =>
 /** Reads a report from its folder, or from the file itself. @throws LlariatError: "source" or "request". */
 export async function readReport(path: string): Promise<Report> {
   const file = path.endsWith(".json") ? path : join(path, JSON_FILE);
-  const text = readText(file, "the report of an earlier run");
+  const text = readText(file, "the report of an earlier run", { regular: true });
   let json: unknown;
   try {
     json = JSON.parse(text);

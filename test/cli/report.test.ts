@@ -1,14 +1,27 @@
 // `llariat report` on files that are no reports, and beside reports that it must not touch.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readArguments } from "../../src/cli/command.ts";
+import { readText } from "../../src/cli/files.ts";
 import { report } from "../../src/cli/report.ts";
+import { takeFolder } from "../../src/cli/reports.ts";
 import { REPORT_FORMAT, type Report } from "../../src/retrieval/index.ts";
 import { standIn, usageSentence } from "../tools/cli.ts";
 import { refused } from "../tools/refused.ts";
+import { root } from "../tools/source.ts";
 
 const test = suite("cli report");
 const scratch = mkdtempSync(join(tmpdir(), "llariat-report-"));
@@ -56,6 +69,35 @@ test("a report of another name is not written over report.json", async () => {
   await draw(own);
   await draw(other, "--out", join(base, "drawn"));
   assert.ok(existsSync(join(base, "drawn", "report.html")));
+});
+
+test("pipes, devices and folders in the place of a report or its lock are refused, and nobody waits for them", async () => {
+  if (process.platform === "win32") return console.log("note: no pipes and devices among the files of Windows");
+  const pipe = join(folder("pipe"), "report.json");
+  execFileSync("mkfifo", [pipe]);
+  await refused(() => draw(pipe), "source", /report\.json: got no regular file, needed the report of an earlier run$/);
+  const endless = join(folder("endless"), "report.json");
+  symlinkSync("/dev/zero", endless);
+  await refused(() => draw(endless), "source", /report\.json: got no regular file/);
+  assert.throws(() => readText("/dev/zero"), /^\/dev\/zero: got more than \d+ bytes, needed a text file in UTF-8$/);
+  // What `<(command)` names is read, as a pipe is.
+  const given = `import { readText } from "./src/cli/files.ts"; console.log(readText(process.argv[1]));`;
+  const command = `"$0" --import tsx --input-type=module -e '${given}' <(echo a text)`;
+  assert.is(execFileSync("bash", ["-c", command, process.execPath], { cwd: root, encoding: "utf8" }), "a text\n\n");
+  for (const [name, make] of [
+    ["lock-pipe", (lock: string) => execFileSync("mkfifo", [lock])],
+    ["lock-folder", (lock: string) => mkdirSync(lock)],
+    ["lock-link", (lock: string) => symlinkSync("/dev/zero", lock)],
+  ] as const) {
+    const lock = join(folder(name), "report.lock");
+    make(lock);
+    await refused(
+      takeFolder(folder(name)),
+      "source",
+      /report\.lock: got no regular file, needed the lock of a run; remove it/,
+    );
+    assert.ok(lstatSync(lock));
+  }
 });
 
 test.run();
