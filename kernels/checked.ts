@@ -80,6 +80,7 @@ export const {
 function checked(name: string, make: (...args: never[]) => unknown): typeof make {
   return (...args) => {
     try {
+      checkPieces(name, args[0]);
       const made = make(...args);
       checkNumbers(name, made);
       return made;
@@ -89,6 +90,16 @@ function checked(name: string, make: (...args: never[]) => unknown): typeof make
       throw new LlariatError("kernel", `${name}: got arguments that are none of its kind: ${why}`, { cause });
     }
   };
+}
+
+/** A list of pieces that are not there may be of any length, and take for ever. */
+function checkPieces(
+  name: string,
+  args: { readonly weight?: { readonly pieces?: readonly unknown[] } } | undefined,
+): void {
+  const pieces = args?.weight?.pieces;
+  if (!Array.isArray(pieces) || pieces.length === 0 || 0 in pieces) return;
+  throw new LlariatError("kernel", `${name}: needs a weight in pieces, got a list of ${pieces.length} holes`);
 }
 
 /** A step of one of each, for grids. */
