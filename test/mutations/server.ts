@@ -82,4 +82,25 @@ export const server: readonly Mutation[] = [
       ["markdown: a list goes on as another kind", "kind(item) !== kind(head) ||", ""],
     ],
   ),
+  ...of(
+    "src/server/guard.ts",
+    ["server/guard"],
+    [
+      ["guard: any name of a host", "if (!hosts.includes(host)) return", "if (host === undefined) return"],
+      ["guard: any key opens", "found |= Number(differs === 0);", "found |= 1;"],
+    ],
+  ),
+  ...of(
+    "src/server/body.ts",
+    ["server/guard"],
+    [
+      ["body: a length that is not said has no bound", "if (bytes > maxBytes) {", "if (bytes > 1e9) {"],
+      ["body: forms are taken", 'if (name.trim() === "application/json" && utf8) return;', "if (utf8) return;"],
+    ],
+  ),
+  ...of(
+    "src/server/score.ts",
+    ["server/completion"],
+    [["score: the likeliest are not asked for", "...(top > 0 && { onLogits })", "...(top > 1 && { onLogits })"]],
+  ),
 ];
