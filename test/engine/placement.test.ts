@@ -300,7 +300,7 @@ test("the first load: a loss is tried again, what else fails is thrown as it is"
   const again = await words.scheduler();
   words.lose();
   assert.equal(await generate(again.scheduler, kinds[0]).done, expected(kinds[0]));
-  assert.is(words.reloads.at(-1)!.reason, String.raw`no\x1bwords`);
+  assert.is(words.reloads.at(-1)!.reason, String.raw`"no\u001bwords"`);
   const lost = new Devices();
   lost.moment = () => lost.fail();
   const placement = new Placement({ ...lost.way, onReload: undefined });
