@@ -25,7 +25,7 @@ export interface ScoreOptions extends Omit<LogitsOptions, "rows" | "positions"> 
 }
 
 const COMMON: Kinds<Omit<LogitsOptions, "rows" | "positions">> = { ropeScaling: "any", signal: "signal" };
-const SCORE_OPTIONS: Kinds<ScoreOptions> = { ...COMMON, onLogits: "function" };
+const SCORE_OPTIONS: Kinds<ScoreOptions> = { ...COMMON, onLogits: "callback" };
 const LOGITS_OPTIONS: Kinds<LogitsOptions> = { ...COMMON, rows: ["all", "last"], positions: "any" };
 
 /**

@@ -8,7 +8,7 @@ import { display, nearest } from "../text/wording.ts";
 import type { CountTokens, Engine } from "./engine.ts";
 import { MOST_TOKENS, trainedLength } from "./engine.ts";
 import type { ChatFrame, Document, FixturePrompt, Needle, QuestionSet, TaskName } from "./prompts/index.ts";
-import { TASK_NAMES } from "./prompts/prompt.ts";
+import { TASK_NAMES, framing } from "./prompts/prompt.ts";
 import type { Materials } from "./prompts/materials.ts";
 import { TASKS } from "./prompts/tasks.ts";
 import type { Scaling } from "./scaling.ts";
@@ -285,7 +285,7 @@ function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
     filler,
     needle: given.needle,
     questions: oneOfEach(given.questions ?? []),
-    chat: given.chat,
+    chat: given.chat && framing(given.chat),
   };
   if (!fixture) {
     for (const task of tasks) {

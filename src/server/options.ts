@@ -51,7 +51,7 @@ const KINDS: Kinds<ServeOptions> = {
   cors: "any",
   hosts: "any",
   maxFailures: "any",
-  onError: "function",
+  onError: "callback",
 };
 
 /**
@@ -81,7 +81,13 @@ export function readLimits(options: Omit<ServeOptions, "models">): Omit<Settings
     maxFailures,
     cors: cors === true ? true : cors === false ? [] : texts("cors", cors),
     hosts: hosts === undefined ? undefined : texts("hosts", hosts).map((host) => host.toLowerCase()),
-    onError: options.onError ?? ((error) => console.error(error)),
+    onError: (error) => {
+      try {
+        (options.onError ?? console.error)(error);
+      } catch (own) {
+        console.error(own); // the answer is on its way, and must not be lost by this
+      }
+    },
   };
 }
 

@@ -35,13 +35,18 @@ export const thenable = (then: (resolve: unknown, reject: (reason: unknown) => v
   named("then", then);
 
 /** A proxy that throws at every touch. */
-const hostile = (): unknown =>
+const hostile = (thrower = boom): unknown =>
   new Proxy(
     {},
     Object.fromEntries(
-      ["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor"].map((trap) => [trap, boom]),
+      ["get", "has", "ownKeys", "getPrototypeOf", "getOwnPropertyDescriptor"].map((trap) => [trap, thrower]),
     ),
   );
+
+/** What a function of the caller's gives is as much the caller's as what it throws. */
+const throwing = (): never => {
+  throw THROWN;
+};
 
 const revoked = (): unknown => {
   const { proxy, revoke } = Proxy.revocable({}, {});
@@ -85,10 +90,10 @@ export const BAD: readonly Bad[] = [
   ["a function", () => () => undefined],
   ["a function that throws", () => () => { throw THROWN; }], // prettier-ignore
   ["an async function", () => async () => undefined],
-  ["an async function that rejects", () => async () => Promise.reject(new TypeError("boom"))],
+  ["an async function that rejects", () => async () => Promise.reject(THROWN)],
   ["a function that promises without end", () => () => new Promise(() => {})],
-  ["a function that gives what cannot be read", () => hostile],
-  ["a function that gives no promise", () => () => thenable(boom)],
+  ["a function that gives what cannot be read", () => () => hostile(throwing)],
+  ["a function that gives no promise", () => () => thenable(throwing)],
   ["a class", () => EventTarget],
   ["a date of nothing", () => new Date(NaN)],
   ["an expression", () => /x/],
@@ -98,7 +103,7 @@ export const BAD: readonly Bad[] = [
   ["a view", () => new DataView(new ArrayBuffer(8))],
   ["a buffer", () => new ArrayBuffer(8)],
   ["a revoked proxy", revoked],
-  ["a hostile proxy", hostile],
+  ["a hostile proxy", () => hostile()],
   ["a circle", () => { const list: unknown[] = []; list.push(list); return list; }], // prettier-ignore
   ["a deep object", () => { let deep: object = {}; for (let i = 0; i < 20_000; i++) deep = { deep }; return deep; }], // prettier-ignore
   ["half a signal", () => ({ aborted: false, addEventListener() {} })],

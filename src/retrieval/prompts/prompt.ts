@@ -2,7 +2,7 @@
 
 import { LlariatError } from "../../error.ts";
 import { isObject } from "../../text/json.ts";
-import { checkOptions, checkWhole, reading } from "../../text/options.ts";
+import { atOnce, checkOptions, checkWhole, reading } from "../../text/options.ts";
 import { display } from "../../text/wording.ts";
 import { type CountTokens, MOST_TOKENS, counting } from "../engine.ts";
 
@@ -76,6 +76,16 @@ export type Exchange = readonly [question: string, reply: string];
  */
 export type ChatFrame = (exchanges: readonly Exchange[]) => string;
 
+/** A chat format of the caller's, whose answers are looked at. @throws LlariatError("request") where one is no text. */
+export function framing(chat: ChatFrame): ChatFrame {
+  const frame = atOnce("chat", chat);
+  return (exchanges) => {
+    const text: unknown = frame(exchanges);
+    if (typeof text === "string") return text;
+    throw new LlariatError("request", `must return a text, got ${display(text)}`, { subject: "chat" });
+  };
+}
+
 /** The text of a question with the beginning of its answer: in the model's chat format, else one after the other. */
 export const framed = (chat: ChatFrame | undefined, question: string, reply: string): string =>
   chat ? chat([[question, reply]]) : question + reply;
@@ -115,7 +125,11 @@ function checkBuild(given: unknown): unknown {
   if (!Array.isArray(key) || !key.every((part) => typeof part === "string" || Number.isFinite(part))) {
     throw new LlariatError("request", "must be a list of texts and numbers", { subject: "key" });
   }
-  return { ...options, count: counting("count", count as CountTokens) };
+  return {
+    ...options,
+    count: counting("count", count as CountTokens),
+    ...(chat !== undefined && { chat: framing(chat as ChatFrame) }),
+  };
 }
 
 /** The nearest whole number, halves to the even one: as Python rounds, so that our prompts have their secrets where theirs do. */
