@@ -1,6 +1,6 @@
 // files.ts — a checkpoint folder (or one file of weights with its config beside it) as a FileSet.
 
-import { open, readdir, realpath, stat } from "node:fs/promises";
+import { lstat, open, readdir, realpath, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { byteSource, checkName } from "../checkpoint/bytes.ts";
@@ -87,8 +87,12 @@ async function folder(full: string, describe: string, single?: { name: string; a
         target = await realpath(join(root, stored));
       } catch (cause) {
         const error = cause as NodeJS.ErrnoException;
-        if (error.code === "ENOENT") return undefined;
-        throw new LlariatError("source", `${join(describe, stored)}: ${reason(error)}`, { cause });
+        const shown = join(describe, stored);
+        if (error.code !== "ENOENT") throw new LlariatError("source", `${shown}: ${reason(error)}`, { cause });
+        // A link to nothing is no absence: what a cache has lost would go unnoticed, settings and tokenizer with it.
+        if (!(await lstat(join(root, stored)).catch(() => undefined))?.isSymbolicLink()) return undefined;
+        const problem = `${shown}: got a symbolic link to a file that is not there, needed the file`;
+        throw new LlariatError("source", problem, { advice: "download it again", cause });
       }
       if (!isInside(target)) {
         throw new LlariatError(
