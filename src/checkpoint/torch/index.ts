@@ -101,7 +101,8 @@ function viewsOf(state: unknown, bad: (rest: string) => LlariatError): Map<strin
 function stored(name: string, view: View, start: number, source: ByteSource): StoredTensor {
   const { dtype, shape, strides, offset } = view;
   const width = BITS[dtype] / 8;
-  const count = shape.reduce((product, size) => product * size, 1);
+  // Of none, however large the others are: their product may be infinite.
+  const count = shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
   // Row-major: along an axis of one element, and where there are none, the stride says nothing.
   let next = 1;
   const plain = shape.every((_, i) => {

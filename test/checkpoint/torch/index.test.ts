@@ -226,6 +226,9 @@ const four = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
 const simple = state(P.text("a"), P.tensor(P.storage("0", 4), 0, [2, 2], [2, 1]));
 const byHand = (bytes: Uint8Array) => readTorch(memorySource("x.bin", bytes));
 
+/** Sizes whose product is infinite as a number. */
+const HUGE = Array.from({ length: 40 }, () => 2 ** 31 - 1);
+
 tests("views of one storage: offsets, axes of one element, scalars, strides that say nothing", async () => {
   const views: [number, number[], number[], number[] | undefined][] = [
     [0, [4], [1], [1, 2, 3, 4]],
@@ -235,6 +238,7 @@ tests("views of one storage: offsets, axes of one element, scalars, strides that
     [2, [2, 1], [1, 7], [3, 4]],
     [4, [0], [1], []],
     [0, [2, 0, 3], [0, 0, 0], []],
+    [0, [...HUGE, 0], [...HUGE, 1], []],
     [0, [2, 2], [1, 2], undefined],
     [0, [2], [2], undefined],
     [1, [3], [0], undefined],
