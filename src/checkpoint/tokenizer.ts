@@ -1,7 +1,7 @@
 // tokenizer.ts — the files of a checkpoint that make its tokenizer, and the tokenizer they make.
 
 import { Tokenizer } from "../../tokenizer/index.ts";
-import { LlariatError } from "../error.ts";
+import { LlariatError, printable } from "../error.ts";
 import { type FileSet, readWhole } from "./bytes.ts";
 import { MAX_TEXT_BYTES, textOf } from "./shards.ts";
 
@@ -100,5 +100,5 @@ export function tokenizerNotes(
       ([name, token]) =>
         `the ${name} ${token} has the id ${tokenizer.tokenToId(token)}, but the model has ${vocab} tokens; do not use it in a prompt`,
     ),
-  ];
+  ].map(printable); // they quote pieces and tokens
 }

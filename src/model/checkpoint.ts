@@ -10,6 +10,7 @@ import type { StoredTensor } from "../checkpoint/safetensors.ts";
 import { readTexts } from "../checkpoint/tokenizer.ts";
 import type { CheckpointTexts } from "../checkpoint/tokenizer.ts";
 import { readTable, textOf } from "../checkpoint/shards.ts";
+import { printable } from "../error.ts";
 import { maxContext } from "../rope/index.ts";
 import { type Json, parsePythonJson } from "../text/json.ts";
 import { parseConfig } from "./config.ts";
@@ -87,6 +88,6 @@ export async function openCheckpoint(
     parameters: all.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
     bytes: all.reduce((sum, { start, end }) => sum + end - start, 0),
     texts,
-    notes: Object.freeze(notes),
+    notes: Object.freeze(notes.map(printable)), // they quote names of tensors
   });
 }

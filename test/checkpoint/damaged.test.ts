@@ -89,6 +89,7 @@ tests("what holds or says more than the model needs loads, with a note where som
     if (note === undefined) assert.equal(notes, [], name);
     else assert.match(notes.join("\n"), note, name);
     assert.ok(notes.length <= 1 && notes.join().length < 400, `${name}: ${notes.join("\n")}`);
+    assert.not.match(notes.join(), /[\p{Cc}\p{Bidi_Control}]/u);
     const bytes = await load(memoryFiles(files));
     assert.ok(less ? bytes < whole : bytes === whole, `${name}: ${bytes} bytes of ${whole}`);
     count++;

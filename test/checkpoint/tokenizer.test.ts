@@ -77,6 +77,8 @@ test("a special token that the model has no row for is noted", async () => {
     "the pad_token <pad> has the id 768, but the model has 768 tokens; do not use it in a prompt",
   ]);
   assert.equal(tokenizerNotes(tokenizerOf(texts), texts, 769), []);
+  const hostile = { ...texts, tokenizerConfig: JSON.stringify({ pad_token: "\u001b[2J" }) };
+  assert.match(tokenizerNotes(tokenizerOf(hostile), hostile, 768).join(), /the pad_token \\x1b\[2J has the id 768/);
 });
 
 test.run();

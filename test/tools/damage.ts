@@ -236,7 +236,7 @@ export function* surpluses(good: { single: Files; sharded: Files }, seed: number
   for (const [name, dtype, shape, bytes] of [
     [`${layer}.q_norm.weight`, "F32", [2], 8], [`${layer}.k_scale`, "F32", [], 4], [`${layer}.masked_bias`, "F16", [1], 2],
     [`${layer}.bias`, "BOOL", [1, 2, 2], 4], ["position_ids", "I64", [1], 8], ["model.layers.9.mlp.up_proj.weight", "F8_E4M3", [3], 3],
-    ["", "U8", [0], 0], ["__proto__", "U8", [1], 1],
+    ["", "U8", [0], 0], ["__proto__", "U8", [1], 1], ["\u001b[2J\u202e", "U8", [1], 1],
   ] as const) {
     yield { name: `the tensor ${name}`, files: more(name, dtype, [...shape], bytes), note: /is not read: a LlamaForCausalLM of this config\.json has no such tensor/ };
   } // prettier-ignore
