@@ -2,7 +2,8 @@
 //   node --import tsx test/run.ts [part of a path ...] [--adapter NAME] [--host | --device] [--all] [--jobs N] [--acceptance]
 // NAME as in LLARIAT_ADAPTER. --host runs the files that open no device, --device the others. On SwiftShader the big
 // matrices of cases are sampled (tools/sample.ts) unless --all is given. --acceptance runs the *.acceptance.ts files
-// instead, which take minutes: the real small models against transformers. test/README.md has the rest.
+// instead, which take minutes: the real small models against transformers; with --all everything that is recorded, which
+// takes much longer. test/README.md has the rest.
 // A file with a comment line that begins with `Runs last` waits until all others have ended; one with a line that begins with
 // `Left out of samples` runs on SwiftShader only where --all or its name is given.
 // uvu alone exits 0 when a file forgot run() or kept an `.only`; here a file without a summary, without a test or
@@ -34,6 +35,7 @@ const environment: NodeJS.ProcessEnv = {
   ...process.env,
   FORCE_COLOR: "0",
   ...(values.adapter !== undefined && { LLARIAT_ADAPTER: values.adapter }),
+  ...(values.acceptance && values.all && { LLARIAT_ALL: "1" }),
 };
 
 const ending = values.acceptance ? ".acceptance.ts" : ".test.ts";

@@ -1,10 +1,13 @@
-// bundled.ts — the two small models of models/ as engines to be accepted, and engines that are broken on purpose.
+// bundled.ts — the small models of models/ as engines to be accepted, and engines that are broken on purpose.
 import { type Completion, Llama } from "../../src/node/index.ts";
 import { inFlight } from "../../src/retrieval/ask.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
 
-/** Tokens both were trained for at first; kv-llama-pi then for four times as many, with its linear scaling 4. */
+/** The models of models/. */
+export type Bundled = "kv-llama" | "kv-llama-pi" | "kv-llama-4k";
+
+/** Tokens the first two were trained for at first; kv-llama-pi then for four times as many, with its linear scaling 4. */
 export const TRAINED = 512;
 
 /** Everything there is to compare with, instead of what fits a few minutes. */
@@ -40,7 +43,7 @@ export class Model implements Engine, Disposable {
   }
 
   /** Loads models/NAME. */
-  static async load(name: "kv-llama" | "kv-llama-pi", options?: Parameters<typeof Llama.load>[1]): Promise<Model> {
+  static async load(name: Bundled, options?: Parameters<typeof Llama.load>[1]): Promise<Model> {
     return new Model(name, await Llama.load(folder(`/models/${name}`), options));
   }
 

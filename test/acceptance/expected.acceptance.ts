@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { judge, prompts } from "../../src/retrieval/index.ts";
 import type { CompleteOptions, Engine } from "../../src/retrieval/index.ts";
 import { firstDifference } from "../tools/models.ts";
-import { Model, TRAINED, everything, withoutScaling } from "./bundled.ts";
+import { type Bundled, Model, TRAINED, everything, withoutScaling } from "./bundled.ts";
 import {
   TIE,
   type Recorded,
@@ -62,7 +62,7 @@ async function compare(engine: Engine, asked: readonly Asked[]): Promise<{ wrong
 }
 
 const loaded = new Map<string, Promise<Model>>();
-function model(name: "kv-llama" | "kv-llama-pi"): Promise<Model> {
+function model(name: Bundled): Promise<Model> {
   const known = loaded.get(name) ?? Model.load(name);
   loaded.set(name, known);
   return known;

@@ -1,5 +1,5 @@
 // Sliding-window perplexity of models/train/heldout.txt under every setting and window that transformers measured, and a
-// model whose scaling is ignored does not pass.
+// model whose scaling is ignored does not pass. Of kv-llama-4k the window of 512; LLARIAT_ALL=1 takes all of them.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import type { Perplexity, ScoringEngine } from "../../src/retrieval/index.ts";
 import { perplexity } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
-import { Model } from "./bundled.ts";
+import { Model, everything } from "./bundled.ts";
 import { forget, save } from "./parts.ts";
 import { Scores } from "./scores.ts";
 
@@ -31,6 +31,11 @@ forget("perplexity-kv-llama", "perplexity-kv-llama-pi");
 const text = readFileSync(folder("/models/train/heldout.txt"), "utf8");
 const recorded = (name: string): Recorded =>
   JSON.parse(readFileSync(folder(`expected/${name}.json`), "utf8")) as Recorded;
+/** A table's first window alone: the long ones of kv-llama-4k take minutes. */
+const shortest = ({ ppl, ...rest }: Recorded): Recorded => {
+  const first = (rows: Recorded["ppl"][string]) => Object.fromEntries(Object.entries(rows).slice(0, 1));
+  return { ...rest, ppl: Object.fromEntries(Object.entries(ppl).map(([rope, rows]) => [rope, first(rows)])) };
+};
 const label = (rope: string): string => rope.replace(/(\d)$/, ":$1");
 
 /** The whole table, on an engine and on what it is compared with. */
@@ -56,10 +61,11 @@ function compare(table: Perplexity, { ppl }: Recorded): { wrong: string[]; worst
 for (const [name, file] of [
   ["kv-llama", "ppl"],
   ["kv-llama-pi", "ppl-pi"],
+  ["kv-llama-4k", "ppl-4k"],
 ] as const) {
   test(`${name}: every window and setting as transformers measured it`, async () => {
     using model = await Model.load(name);
-    const want = recorded(file);
+    const want = name === "kv-llama-4k" && !everything ? shortest(recorded(file)) : recorded(file);
     const ids = model.tokenizer.encode(text);
     assert.is(ids.length, want.n_ids);
     assert.is(createHash("sha256").update(ids.join()).digest("hex"), want.ids_sha256);
@@ -67,7 +73,7 @@ for (const [name, file] of [
     const started = performance.now();
     const table = await scores.run((engine) => measure(engine, want));
     const seconds = (performance.now() - started) / 1000;
-    save(`perplexity-${name}`, table);
+    if (name !== "kv-llama-4k") save(`perplexity-${name}`, table);
     const { wrong, worst } = compare(table, want);
     assert.is(wrong.length, 0, wrong.join("\n"));
     console.log(

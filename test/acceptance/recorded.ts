@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { type CompleteOptions, parseScaling } from "../../src/retrieval/index.ts";
 import { folder } from "../tools/models.ts";
 import type { Count } from "./compare.ts";
-import { TRAINED } from "./bundled.ts";
+import { type Bundled, TRAINED } from "./bundled.ts";
 import type { TaskPrompt } from "./tasks.ts";
 
 const json = (path: string): unknown => JSON.parse(readFileSync(folder(path), "utf8"));
@@ -11,6 +11,7 @@ const json = (path: string): unknown => JSON.parse(readFileSync(folder(path), "u
 /** An answer of transformers 5.12.1. */
 export interface Result {
   readonly ids: readonly number[];
+  readonly text: string;
   readonly found: boolean;
   /** Smallest difference of the two best logits over the generated tokens. */
   readonly min_gap: number;
@@ -28,7 +29,7 @@ export interface RecordedPrompt extends TaskPrompt {
 
 /** A file of test/fixtures/expected. */
 export interface Recorded {
-  readonly model: "kv-llama" | "kv-llama-pi";
+  readonly model: Bundled;
   readonly max_new_tokens: number;
   readonly prompts: readonly RecordedPrompt[];
 }
@@ -77,6 +78,9 @@ export const measured = json("measured.json") as {
   readonly cells: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>>;
   readonly k_max: Readonly<Record<string, KMax>>;
 };
+
+/** test/fixtures/measured-4k.json: cells of kv-llama-4k, lengths in tokens. */
+export const measured4k = (json("measured-4k.json") as { cells: (typeof measured)["cells"][string] }).cells;
 
 /** How transformers generated. */
 export type How = "cached" | "no_cache";
