@@ -1,21 +1,25 @@
-// A real device that is lost at random moments: while a model is loaded, its kernels are compiled, in prompts, answers, logits
-// and scores, alone and together, at rest, and while it is being opened again. Everybody ends with what it has without a loss.
+// A real device that is lost at random moments: while a model is loaded, its kernels are compiled, in prompts, answers, logits,
+// scores and embeddings, alone and together, at rest, and while it is being opened again, in formats and caches of several kinds.
+// Everybody ends with what it has without a loss.
 // `npm run test:losses` has 150 moments; here it is a share. LLARIAT_LOSSES and LLARIAT_SEED choose others.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { FileSet } from "../../src/checkpoint/bytes.ts";
+import { memoryFiles } from "../../src/checkpoint/memory.ts";
 import type { DeviceHandle } from "../../src/device/handle.ts";
-import { Llama, LlariatError, type Reload, type TokenMask } from "../../src/node/index.ts";
+import { Llama, LlariatError, type LoadOptions, type Reload, type TokenMask } from "../../src/node/index.ts";
 import { requestDevice } from "../../src/node/gpu.ts";
 import { sourceFiles } from "../../src/node/sources.ts";
 import { usePlatform } from "../../src/platform.ts";
 import { SHAPES, randomFiles } from "../tools/checkpoint.ts";
+import { collect } from "../tools/damage.ts";
 import { ids } from "../tools/models.ts";
 import { whole } from "../tools/random.ts";
 import { refused } from "../tools/refused.ts";
 import { nothingHeld } from "../tools/steps.ts";
 
 const tests = suite("losses");
-const count = Number(process.env["LLARIAT_LOSSES"] ?? 12);
+const count = Number(process.env["LLARIAT_LOSSES"] ?? 16);
 const first = Number(process.env["LLARIAT_SEED"] ?? 1);
 const unhandled: unknown[] = [];
 process.on("unhandledRejection", (reason) => unhandled.push(reason));
@@ -80,6 +84,24 @@ function losable(device: GPUDevice): () => void {
 }
 
 const files = randomFiles({ shape: SHAPES.tiny, dtype: "f32" });
+
+/** The same weights in a model whose every layer has a window: pages before it are given back while it runs. */
+async function windowed(): Promise<FileSet> {
+  const bytes = await collect(files);
+  const { attention_bias: _, mlp_bias: __, ...config } = JSON.parse(new TextDecoder().decode(bytes["config.json"]));
+  const mistral = { ...config, architectures: ["MistralForCausalLM"], model_type: "mistral", sliding_window: 24 };
+  return memoryFiles({ ...bytes, "config.json": new TextEncoder().encode(JSON.stringify(mistral)) });
+}
+
+/** How models are loaded: the first until a load is the moment, then one by chance. */
+const settings: readonly { readonly options: LoadOptions; readonly source?: FileSet }[] = [
+  { options: {} },
+  { options: { quantize: "q4_0", kvCache: "q8" } },
+  { options: { quantize: { weights: "q8_0", embedding: "f16" }, kvCache: "f16" } },
+  { options: {}, source: await windowed() },
+  { options: { kvCache: "q8" }, source: await windowed() },
+  { options: { maxKvBytes: 1 << 18, variants: "tiled" } },
+];
 const long = { ignoreEos: true, allowBeyond: true, maxNewTokens: 24 } as const;
 const prompt = (length: number, seed = 1): number[] => ids(length, SHAPES.tiny.vocab, seed);
 const text = async (llama: Llama, length: number, options: object): Promise<number[]> => [
@@ -127,6 +149,21 @@ const kinds: Readonly<Record<string, (llama: Llama) => Promise<unknown>>> = {
       positions: Array.from({ length: 50 }, (_, i) => i + 40 * Math.floor(i / 20)),
     })),
   ],
+  embed: async (llama) => [...(await llama.embed([prompt(70)]))[0]],
+  "several of a form": async (llama) => {
+    const options = {
+      ...long,
+      n: 3,
+      seed: 5,
+      responseFormat: { type: "mask", start: thirds },
+      temperature: 1,
+    } as const;
+    return (await llama.completions(prompt(20), options)).map((done) => [...done.ids]);
+  },
+  "several speculating": async (llama) => {
+    const options = { ...long, n: 3, temperature: 0, speculate: true } as const;
+    return (await llama.completions([...prompt(20), ...prompt(20)], options)).map((done) => [...done.ids]);
+  },
   score: async (llama) => [...(await llama.score(prompt(80)))],
   "read slowly": async (llama) => {
     const own: number[] = [];
@@ -139,23 +176,46 @@ const kinds: Readonly<Record<string, (llama: Llama) => Promise<unknown>>> = {
   trim: (llama) => llama.trim().then(() => text(llama, 30, {})),
 };
 const names = Object.keys(kinds);
-const controls = new Map<string, unknown>();
-const load = (onReload?: (reload: Reload) => void): Promise<Llama> =>
-  Llama.load(files, { onDeviceLost: "reload", onReload, chunkRows: 24, idleKvBytes: 1 << 16 });
+const controls = new Map<string, { result: unknown; calls: number }>();
+const load = (onReload?: (reload: Reload) => void, { source = files, options } = settings[0]): Promise<Llama> =>
+  Llama.load(source, { onDeviceLost: "reload", onReload, chunkRows: 24, idleKvBytes: 1 << 16, ...options });
+
+/** What comes of `work` without a loss, and the calls it takes; worked out once by name. */
+async function control(name: string, work: () => Promise<unknown>): Promise<{ result: unknown; calls: number }> {
+  const known = controls.get(name);
+  if (known) return known;
+  plan.calls = 1e9;
+  const result = await work();
+  const found = { result, calls: 1e9 - plan.calls };
+  plan.calls = Infinity;
+  controls.set(name, found);
+  return found;
+}
 
 tests(`${count} losses at random moments: the same tokens, nothing held, nobody hangs`, async () => {
   let reloads = 0;
   let onReload = (): void => {};
+  let chosen = 0;
   let llama = await load(() => onReload());
-  for (const name of names) {
-    plan.calls = 1e9;
-    controls.set(name, await kinds[name](llama));
-    controls.set(`${name}: calls`, 1e9 - plan.calls);
-  }
   for (let seed = first; seed < first + count; seed++) {
     const below = whole(seed);
     const name = names[(seed - first) % names.length];
-    const what = `seed ${seed}, ${name}`;
+    const loads = seed % 7 === 0;
+    if (loads) {
+      llama.close();
+      chosen = below(settings.length);
+    }
+    const setting = settings[chosen];
+    const what = `seed ${seed}, ${name}, setting ${chosen}`;
+    // The calls of a load are counted without a loss, and a model whose load is the moment has its control before.
+    const loading = loads
+      ? await control(`${chosen}: load`, async () => (await load(undefined, setting)).close())
+      : undefined;
+    const { result, calls } = await control(`${chosen}: ${name}`, async () => {
+      if (!loads) return kinds[name](llama);
+      using clean = await load(undefined, setting);
+      return await kinds[name](clean);
+    });
     plan.told = (["destroyed", "before", "after"] as const)[below(3)];
     plan.refused = 0;
     plan.calls = Infinity;
@@ -166,16 +226,15 @@ tests(`${count} losses at random moments: the same tokens, nothing held, nobody 
       onReload = () => void reloads++;
       plan.calls = below(3) === 0 ? 1 + below(500) : Infinity;
     };
-    if (seed % 7 === 0) {
-      llama.close();
-      plan.calls = 1 + below(600); // in the load, or after it
-      llama = await load(() => onReload());
+    if (loading) {
+      plan.calls = 1 + below(loading.calls + 100); // in the load, or after it
+      llama = await load(() => onReload(), setting);
     } else if (below(4) === 0) lose(); // at rest
-    else plan.calls = 1 + below(Number(controls.get(`${name}: calls`)));
+    else plan.calls = 1 + below(calls);
     const before = reloads;
     plan.refused = fails;
     const running = kinds[name](llama);
-    assert.equal(await running, controls.get(name), what);
+    assert.equal(await running, result, what);
     plan.calls = Infinity;
     plan.refused = 0;
     nothingHeld(llama.engine.memory, what);
