@@ -58,6 +58,15 @@ export function inUsage<T>(read: () => T): T {
 /** Was this error made by `usageError` or marked by `inUsage`? */
 export const isUsageError = (error: unknown): boolean => typeof error === "object" && error !== null && USAGE in error;
 
+const UNDECIDED = Symbol("undecided");
+
+/** Marks an error that says no more than that tries were too few: the command ends with exit code 3. */
+export const asUndecided = (error: LlariatError): LlariatError => Object.assign(error, { [UNDECIDED]: true });
+
+/** Was this error marked by `asUndecided`? */
+export const isUndecided = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && UNDECIDED in error;
+
 /** Arguments that were given, by option name, with their kinds checked. */
 export class Arguments {
   readonly #values: ReadonlyMap<string, readonly string[]>;

@@ -3,7 +3,16 @@
 
 import { LlariatError, printable } from "../error.ts";
 import { type Colors, colorsOf } from "./colors.ts";
-import { type Command, type Terminal, commandHelp, isUsageError, readArguments, table, usageError } from "./command.ts";
+import {
+  type Command,
+  type Terminal,
+  commandHelp,
+  isUndecided,
+  isUsageError,
+  readArguments,
+  table,
+  usageError,
+} from "./command.ts";
 import { effectiveContext } from "./effective-context.ts";
 import { generate } from "./generate.ts";
 import { info } from "./info.ts";
@@ -61,6 +70,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
       return INTERRUPTED;
     }
     stderr.write(`${colors.red("llariat:")} ${sentence(error, command)}\n`);
+    if (isUndecided(error)) return 3;
     if (!isUsageError(error)) return 1;
     stderr.write(`see: llariat ${command ? `${command.name} ` : ""}--help\n`);
     return 2;

@@ -2,6 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { type Report, checkExpectation, effectiveLength, mergeReports, parseExpectation } from "../retrieval/index.ts";
+import { isSequential } from "../retrieval/merge.ts";
 import { hasReport, readReport } from "./reports.ts";
 import type { Command, Option } from "./command.ts";
 import { inUsage, usageError } from "./command.ts";
@@ -25,7 +26,8 @@ export const report: Command = {
   summary: "draw a saved report again, check other conditions, or merge shards",
   usage: ["DIR [--expect dynamic:2>=0.9@1.5x]", "--merge DIR DIR… --out DIR"],
   options,
-  notes: "The exit code is 0 only if every cell is finished, every prompt got an answer and every expectation holds.",
+  notes:
+    "The exit code is 0 only if every cell is finished, every prompt got an answer and every expectation holds;\n3 if none fails but tries are too few to decide all.",
   async run(args, terminal) {
     const paths = args.rest;
     if (paths.length === 0) throw usageError("needs the folder of a report");
@@ -50,7 +52,9 @@ export const report: Command = {
         ? whole
         : {
             ...whole,
-            expectations: conditions.map((each) => checkExpectation(each, whole.cells, whole.model.trainedLength)),
+            expectations: conditions.map((each) =>
+              checkExpectation(each, whole.cells, whole.model.trainedLength, isSequential(whole)),
+            ),
           };
     await finish(checked, { out: folder, json: args.has("json"), shard: false, terminal });
     const open = checked.cells.filter((cell) => cell.status === "pending" || cell.status === "partial");

@@ -22,7 +22,7 @@ import { TASKS } from "../retrieval/prompts/tasks.ts";
 import { resolveSettings } from "../retrieval/settings.ts";
 import { hasReport, readReport, saveReport, takeFolder, writeReport } from "./reports.ts";
 import type { Command, Option, Terminal } from "./command.ts";
-import { Arguments, inUsage, table, usageError } from "./command.ts";
+import { Arguments, asUndecided, inUsage, table, usageError } from "./command.ts";
 import { paintOf, startLive } from "./live.ts";
 import { readText } from "./files.ts";
 import {
@@ -54,7 +54,11 @@ const options = {
     multiple: true,
     help: "where the secret stands, 0 to 1 (default 0.2,0.5,0.8)",
   },
-  tries: { kind: "integer", value: "N", help: "prompts per cell (default 10)" },
+  tries: {
+    kind: "integer",
+    value: "N",
+    help: "prompts per cell (default 10; with --sequential and --expect at most 200)",
+  },
   ...promptOptions,
   document: {
     kind: "text",
@@ -102,7 +106,7 @@ const options = {
   "max-new-tokens": { kind: "integer", value: "N", help: "most tokens of an answer" },
   fit: { kind: "text", value: "HOW", help: "exact or whole: whether passkey's filler may be cut (default exact)" },
   "run-hopeless": { help: "also run cells beyond trained length × factor" },
-  sequential: { help: "end a cell as soon as its outcome is settled" },
+  sequential: { help: "end cells as soon as their outcome is settled, or what --expect says of them is decided" },
   expect: {
     kind: "text",
     value: "COND",
@@ -143,7 +147,7 @@ export const retrieve: Command = {
   options,
   notes:
     "Ctrl-C saves what is done; --resume DIR alone goes on with the same arguments. The exit code is 0 only if every prompt\n" +
-    "got an answer and every --expect holds. A key for --via is taken from LLARIAT_API_KEY.",
+    "got an answer and every --expect holds, 3 if none fails but tries are too few to decide all. A key for --via is taken from LLARIAT_API_KEY.",
   async run(given, terminal) {
     if (given.has("list-tasks")) {
       terminal.stdout.write(taskTable());
@@ -360,8 +364,16 @@ export async function finish(report: Report, { out, json, shard, terminal }: Fin
     throw new LlariatError("request", `${errors} prompts got no answer, the first: ${first.error}`);
   }
   if (shard) return;
-  const missed = report.expectations.filter((each) => !each.held);
-  if (missed.length > 0) {
-    throw new LlariatError("request", `${missed.length} of ${report.expectations.length} expectations do not hold`);
+  const { expectations } = report;
+  const missed = expectations.filter((each) => !each.held && !each.undecided).length;
+  if (missed > 0) throw new LlariatError("request", `${missed} of ${expectations.length} expectations do not hold`);
+  const open = expectations.filter((each) => each.undecided).length;
+  if (open > 0) {
+    throw asUndecided(
+      new LlariatError(
+        "request",
+        `${open} of ${expectations.length} expectations are undecided at this number of tries`,
+      ),
+    );
   }
 }

@@ -65,8 +65,8 @@ export interface Cell {
   readonly score?: number | null;
   /** 95 % Wilson interval of the score. */
   readonly interval: { readonly low: number; readonly high: number };
-  /** Present if a sequential test ended the cell. */
-  readonly settled?: "pass" | "fail";
+  /** Present if a sequential test ended the cell; "decided": the expectations about it are. */
+  readonly settled?: "pass" | "fail" | "decided";
   /** Cost. Prompt tokens are counted in full also where the engine shared prefixes. */
   readonly promptTokens: number;
   readonly completionTokens: number;

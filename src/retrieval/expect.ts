@@ -1,4 +1,5 @@
-// expect.ts — conditions on rates: what must hold for a run to be called good.
+// expect.ts — conditions on rates: what must be shown for a run to be called good. Few tries may show neither a condition nor
+// its contrary; then it is undecided.
 //   dynamic:2>=0.9@1.5x     pooled over positions, each task's rate (its mean score) at 1.5 × the trained length is at least 0.9
 //   uuid/none<=0.1@>1x#0.2  uuid only, all lengths beyond the trained one, only the secrets at position 0.2
 
@@ -6,6 +7,7 @@ import { LlariatError } from "../error.ts";
 import { checkNumber, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Cell } from "./cell.ts";
+import { type Interval, anytimeInterval, scoreInterval } from "./stats.ts";
 import { TASK_NAMES } from "./prompts/prompt.ts";
 
 /** How a measured rate or a length is compared with a stated one. */
@@ -28,6 +30,8 @@ export interface Condition {
 export interface Expectation {
   readonly text: string;
   readonly held: boolean;
+  /** It does not hold only because there are too few tries: neither it nor its contrary is shown with 95 %. */
+  readonly undecided?: true;
   /** Per task and length: what was counted. Empty if nothing matched, which is not holding. */
   readonly groups: readonly {
     readonly task: string;
@@ -37,6 +41,11 @@ export interface Expectation {
     readonly score?: number;
     readonly tries: number;
     readonly held: boolean;
+    /** What was compared: 95 % Wilson, or of a sequential run the interval that holds at every number of tries. */
+    readonly interval?: Interval;
+    readonly undecided?: true;
+    /** Tries, those made among them, that would decide if the rate stayed as it is; absent where no number would. */
+    readonly enough?: number;
   }[];
   /** Why it does not hold, in a sentence. */
   readonly reason?: string;
@@ -114,20 +123,96 @@ function concerns(cell: Cell, condition: Condition, trained: number): boolean {
   );
 }
 
-/**
- * Checks a condition: every task and length that it concerns must hold, with the tries of all positions pooled. Cells
- * without a chance that were not run do not count. Nothing left, an unfinished cell, an attempt with an error: not held.
- * @throws LlariatError("request") for what is no condition, and cells that are none.
- */
-export function checkExpectation(condition: Condition, cells: readonly Cell[], trained: number): Expectation {
-  checkOptions({ condition, cells }, { condition: "object", cells: "list" });
-  checkNumber("trained", trained);
-  return reading("expectation", () => check(condition, cells, trained));
+/** The cells a condition is about. */
+export const concerned = (condition: Condition, cells: readonly Cell[], trained: number): Cell[] =>
+  cells.filter((cell) => concerns(cell, condition, trained));
+
+type Outcome = "held" | "failed" | "undecided";
+
+/** "=", or a rate that only all tries or none can have, is about the tries themselves, not about what they are drawn from. */
+const isCount = ({ comparison, rate }: Condition): boolean =>
+  comparison === "=" || (comparison === ">=" && rate === 1) || (comparison === "<=" && rate === 0);
+
+const between = (sequential: boolean): typeof scoreInterval => (sequential ? anytimeInterval : scoreInterval);
+
+function outcomeOf({ comparison, rate }: Condition, { low, high }: Interval): Outcome {
+  const [worst, best] = comparison === ">=" || comparison === ">" ? [low, high] : [high, low];
+  return compare(worst, comparison, rate) ? "held" : compare(best, comparison, rate) ? "undecided" : "failed";
 }
 
-function check(condition: Condition, cells: readonly Cell[], trained: number): Expectation {
-  const { text, comparison, rate } = condition;
-  const matching = cells.filter((cell) => concerns(cell, condition, trained));
+/** What a pool of tries says, their scores summing up to `found`. */
+function judged(condition: Condition, found: number, tries: number, sequential: boolean): Outcome {
+  if (tries === 0) return "undecided";
+  if (isCount(condition)) return compare(found / tries, condition.comparison, condition.rate) ? "held" : "failed";
+  return outcomeOf(condition, between(sequential)(found, tries));
+}
+
+/**
+ * Do these tries decide a condition whatever further ones bring? What is about the tries themselves is decided by the first
+ * that breaks it, or by the last.
+ */
+export function isDecided(condition: Condition, found: number, tries: number): boolean {
+  if (!isCount(condition)) return judged(condition, found, tries, true) !== "undecided";
+  return condition.comparison !== "=" && judged(condition, found, tries, true) === "failed";
+}
+
+/** More tries than this nobody makes. */
+const MOST_TRIES = 2 ** 30;
+
+/** The fewest tries that decide at the rate of those there are; an interval narrows as they grow. */
+function enoughTries(condition: Condition, found: number, tries: number, sequential: boolean): number | undefined {
+  const decides = (count: number): boolean =>
+    judged(condition, (found / tries) * count, count, sequential) !== "undecided";
+  let [short, enough] = [tries, 2 * tries];
+  for (; enough > 0 && !decides(enough); enough *= 2) {
+    if (enough > MOST_TRIES) return undefined;
+    short = enough;
+  }
+  while (enough - short > 1) {
+    const middle = Math.floor((short + enough) / 2);
+    if (decides(middle)) enough = middle;
+    else short = middle;
+  }
+  return enough > 0 ? enough : undefined;
+}
+
+/** Why a group is undecided, in words. */
+function doubt(group: Expectation["groups"][number]): string {
+  const { task, promptLen, interval, enough, tries } = group;
+  if (!interval || tries === 0) return `${task} at ${promptLen}: nothing was tried`;
+  const [low, high] = [interval.low, interval.high].map((end) => Math.round(end * 1000) / 10);
+  const more = enough === undefined ? "no number of tries" : `${enough} tries`;
+  return (
+    `${task} at ${promptLen}: ${counted(group)} found, so with 95 % a rate from ${low} to ${high} %; ` +
+    `${more} would decide at the rate seen`
+  );
+}
+
+/**
+ * Checks a condition: every task and length that it concerns must hold with 95 % certainty, the tries of all positions
+ * pooled. The whole 95 % Wilson interval on the right side of the rate: held; on the wrong side: not held; else undecided.
+ * ">=1", "<=0" and "=" are about the tries themselves. With `sequential`, where the tries themselves said when to end, the
+ * interval is one that allows it; by default where a cell was ended so. Cells without a chance that were not run do not
+ * count. Nothing left, an unfinished cell, an attempt with an error: not held.
+ * @throws LlariatError("request") for what is no condition, and cells that are none.
+ */
+export function checkExpectation(
+  condition: Condition,
+  cells: readonly Cell[],
+  trained: number,
+  sequential?: boolean,
+): Expectation {
+  checkOptions({ condition, cells, sequential }, { condition: "object", cells: "list", sequential: "flag" });
+  checkNumber("trained", trained);
+  return reading("expectation", () => {
+    const free = sequential ?? cells.some((cell) => cell.settled !== undefined);
+    return check(condition, cells, trained, free);
+  });
+}
+
+function check(condition: Condition, cells: readonly Cell[], trained: number, sequential: boolean): Expectation {
+  const { text } = condition;
+  const matching = concerned(condition, cells, trained);
   const mine = matching.filter((cell) => cell.status !== "no chance");
   const failed = (reason: string, groups: Expectation["groups"] = []): Expectation => ({
     text,
@@ -142,16 +227,31 @@ function check(condition: Condition, cells: readonly Cell[], trained: number): E
     const group = mine.filter((cell) => `${cell.task}/${cell.promptLen}` === name);
     const found = group.reduce((sum, cell) => sum + cell.found, 0);
     const tries = group.reduce((sum, cell) => sum + cell.attempts.length, 0);
-    const score = group.reduce((sum, cell) => sum + (cell.score ? cell.score * cell.attempts.length : cell.found), 0);
-    const held = tries > 0 && compare(score / tries, comparison, rate);
+    const sum = group.reduce((total, cell) => total + (cell.score ? cell.score * cell.attempts.length : cell.found), 0);
+    // A product of quotients may lie a last bit beside all or none, where an interval ends at 0 or 1.
+    const score = Math.abs(sum - found) < HAIR ? found : sum;
+    const outcome = judged(condition, score, tries, sequential);
     const { task, promptLen } = group[0];
-    return { task, promptLen, found, ...(Math.abs(score - found) < HAIR ? {} : { score: score / tries }), tries, held };
+    const enough = outcome === "undecided" ? enoughTries(condition, score, tries, sequential) : undefined;
+    return {
+      task,
+      promptLen,
+      found,
+      ...(score === found ? {} : { score: score / tries }),
+      tries,
+      held: outcome === "held",
+      interval: between(sequential)(score, tries),
+      ...(outcome === "undecided" ? { undecided: true as const } : {}),
+      ...(enough === undefined ? {} : { enough }),
+    };
   });
   const unrun = mine.find((cell) => cell.status !== "done");
   if (unrun) return failed(`${unrun.id} is ${unrun.status}`, groups);
   const broken = mine.find((cell) => cell.errors > 0);
   if (broken) return failed(`${broken.id} has ${broken.errors} attempts without an answer`, groups);
-  const missed = groups.find((group) => !group.held);
+  const missed = groups.find((group) => !group.held && !group.undecided);
   if (missed) return failed(`${missed.task} at ${missed.promptLen}: ${counted(missed)} found`, groups);
+  const open = groups.find((group) => group.undecided);
+  if (open) return { ...failed(doubt(open), groups), undecided: true };
   return { text, held: true, groups };
 }

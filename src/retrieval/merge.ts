@@ -86,6 +86,8 @@ const isAttempt = isShape<Attempt>({
   error: optional(isText),
 });
 
+const isInterval = isShape<Cell["interval"]>({ low: isNumber, high: isNumber });
+
 const isCell = isShape<Cell>({
   id: isText,
   task: isText,
@@ -103,8 +105,8 @@ const isCell = isShape<Cell>({
   errors: isNumber,
   rate: either(isNumber, isOneOf(null)),
   score: optional(either(isNumber, isOneOf(null))),
-  interval: isShape<Cell["interval"]>({ low: isNumber, high: isNumber }),
-  settled: isOneOf("pass", "fail", undefined),
+  interval: isInterval,
+  settled: isOneOf("pass", "fail", "decided", undefined),
   promptTokens: isNumber,
   completionTokens: isNumber,
   computedTokens: optional(isNumber),
@@ -123,8 +125,12 @@ const isExpectation = isShape<Expectation>({
       score: optional(isNumber),
       tries: isNumber,
       held: isFlag,
+      interval: optional(isInterval),
+      undecided: isOneOf(true, undefined),
+      enough: optional(isNumber),
     }),
   ),
+  undecided: isOneOf(true, undefined),
   reason: optional(isText),
 });
 
@@ -252,12 +258,18 @@ function merge(reports: readonly Report[]): Report {
     complete: cells.every((cell) => cell.status === "done" || cell.status === "no chance"),
     cells,
     prompts: Object.assign({}, ...reports.map((report) => report.prompts)) as Report["prompts"],
-    expectations: conditions.map((text) => checkExpectation(parseExpectation(text), cells, first.model.trainedLength)),
+    expectations: conditions.map((text) =>
+      checkExpectation(parseExpectation(text), cells, first.model.trainedLength, isSequential(first)),
+    ),
     ...(first.effectiveLength ? { effectiveLength: effectiveLength(cells, first.effectiveLength) } : {}),
     ...(perplexity ? { perplexity } : {}),
     ...(effectiveContext ? { effectiveContext } : {}),
   };
 }
+
+/** Could tries decide when this run's cells ended? */
+export const isSequential = ({ settings, cells }: Pick<Report, "settings" | "cells">): boolean =>
+  (settings["sequential"] ?? null) !== null || cells.some((cell) => cell.settled !== undefined);
 
 /** The same cell from several reports: done wins, attempts are united. */
 function mergeCell(versions: readonly Cell[]): Cell {

@@ -1,22 +1,19 @@
 // run.ts — runs a grid on an engine: several prompts of a cell at a time, saved as it goes, resumable, splittable.
 
-import { checkAborted } from "../error.ts";
 import { parseRopeScaling } from "../rope/index.ts";
 import { type Kinds, checkOptions } from "../text/options.ts";
-import { ask, inFlight } from "./ask.ts";
 import type { Engine } from "./engine.ts";
 import { checkEngine, tokenCounter } from "./engine.ts";
 import { checkExpectation, parseExpectation } from "./expect.ts";
-import type { PlannedCell } from "./grid.ts";
 import { echo, plan, tally } from "./grid.ts";
 import { effectiveLength } from "./length.ts";
 import { checkSaved } from "./merge.ts";
 import type { Report } from "./schema.ts";
-import type { Attempt, Cell } from "./cell.ts";
+import type { Cell } from "./cell.ts";
 import { REPORT_FORMAT } from "./schema.ts";
-import type { ResolvedSettings, RetrievalSettings } from "./settings.ts";
+import type { RetrievalSettings } from "./settings.ts";
 import { resolveSettings } from "./settings.ts";
-import { settled } from "./stats.ts";
+import { runTogether, together } from "./together.ts";
 import { fnv1a } from "./stream.ts";
 
 /** How far a run is. */
@@ -91,7 +88,9 @@ export async function retrieve(engine: Engine, given: RetrievalSettings, also: R
     fingerprint,
     cells: [...grid],
     prompts: failed(grid, texts),
-    expectations: conditions.map((condition) => checkExpectation(condition, grid, settings.trained)),
+    expectations: conditions.map((each) =>
+      checkExpectation(each, grid, settings.trained, settings.sequential !== null),
+    ),
     ...(settings.effective ? { effectiveLength: effectiveLength(grid, settings.effective) } : {}),
     ...(resume?.perplexity ? { perplexity: resume.perplexity } : {}),
     ...(resume?.effectiveContext ? { effectiveContext: resume.effectiveContext } : {}),
@@ -99,15 +98,19 @@ export async function retrieve(engine: Engine, given: RetrievalSettings, also: R
 
   // Cells without a chance cost nothing, so they belong to no shard.
   const { index: shard, count: shards } = settings.shard;
-  const toRun = planned.flatMap(({ cell }, i) => (cell.status === "no chance" ? [] : [i]));
+  const toRun = together(grid, settings, conditions);
   const mine = toRun.filter((_, i) => i % shards === shard - 1);
-  const clock = progressClock(mine, grid, options.onProgress);
-  for (const index of mine) {
-    const cell = grid[index];
-    if (cell.status === "done") continue;
+  const clock = progressClock(
+    mine.flatMap(({ cells }) => cells),
+    grid,
+    options.onProgress,
+  );
+  for (const { cells, rule } of mine) {
+    const members = cells.map((index) => ({ planned: planned[index], start: grid[index] }));
+    if (members.every(({ start }) => start.status === "done" && (start.settled === undefined || !rule))) continue;
     try {
-      await runCell(planned[index], cell, { engine, settings, count, signal, texts }, (changed) => {
-        grid[index] = changed;
+      await runTogether(members, rule, { engine, settings, count, signal, texts }, (changed, member) => {
+        grid[cells[member]] = changed;
         clock(changed);
       });
     } catch (error) {
@@ -140,74 +143,6 @@ function restored(cell: Cell, saved: Cell | undefined): Cell {
     ...(whole && outcome ? { settled: outcome } : {}),
     status: whole ? "done" : attempts.length > 0 ? "partial" : "pending",
   };
-}
-
-interface Bench {
-  readonly engine: Engine;
-  readonly settings: ResolvedSettings;
-  readonly count: (text: string) => number;
-  readonly signal: AbortSignal | undefined;
-  /** Prompts of failures, by name: filled here. */
-  readonly texts: Record<string, string>;
-}
-
-/** Runs what a cell still lacks, `batch` prompts at a time, and reports it after every attempt. */
-async function runCell(planned: PlannedCell, start: Cell, bench: Bench, changed: (cell: Cell) => void): Promise<void> {
-  const { settings, signal, texts } = bench;
-  const { sequential } = settings;
-  const attempts = new Map(start.attempts.map((attempt) => [attempt.try, attempt]));
-  const begun = performance.now();
-  let rope = start.rope;
-  let cell = start;
-  const update = (status: Cell["status"]): void => {
-    const upto = sequential ? firstSettled([...attempts.values()], start.tries, sequential) : undefined;
-    // Attempts after the deciding one are dropped: how many there are depends on the batch, and a result must not.
-    const kept = [...attempts.values()]
-      .filter((each) => each.try <= (upto?.try ?? Infinity))
-      .sort((a, b) => a.try - b.try);
-    cell = {
-      ...tally(start, kept),
-      seconds: start.seconds + (performance.now() - begun) / 1000,
-      ...(rope === undefined ? {} : { rope }),
-      ...(upto ? { settled: upto.outcome } : {}),
-      status: upto ? "done" : status,
-    };
-    changed(cell);
-  };
-  function* missing(): Generator<number> {
-    for (let i = 0; i < start.tries && cell.status !== "done"; i++) if (!attempts.has(i)) yield i;
-  }
-  update("partial");
-  await inFlight(settings.batch, missing(), async (index) => {
-    checkAborted(signal, "the run was under way; resume it from its report");
-    const prompt = planned.prompt(index, bench.count);
-    const { scaling, maxNewTokens } = planned;
-    const name = planned.promptName(index);
-    const { attempt, answer } = await ask(bench.engine, prompt, { index, name, scaling, maxNewTokens, signal });
-    rope ??= answer?.rope;
-    attempts.set(index, attempt);
-    if (!attempt.found) texts[attempt.prompt] = prompt.text;
-    update("partial");
-  });
-  update("done");
-}
-
-/** The first try at which the tries up to it, all present, settle the outcome. */
-function firstSettled(
-  attempts: readonly Attempt[],
-  tries: number,
-  rule: NonNullable<ResolvedSettings["sequential"]>,
-): { try: number; outcome: "pass" | "fail" } | undefined {
-  const byTry = new Map(attempts.map((attempt) => [attempt.try, attempt]));
-  let found = 0;
-  for (let i = 0; i < tries; i++) {
-    const attempt = byTry.get(i);
-    if (!attempt) return undefined;
-    found += Number(attempt.found);
-    const outcome = settled(found, i + 1, rule);
-    if (outcome !== "open") return { try: i, outcome };
-  }
-  return undefined;
 }
 
 /** Reports progress; the time left is that of the tokens left, at the pace of this run. */

@@ -29,7 +29,10 @@ export interface RetrievalSettings {
    * conversations the seed says where.
    */
   readonly positions?: readonly number[];
-  /** Prompts per cell, 10 by default; with titles "own" no more than there are documents. */
+  /**
+   * Prompts per cell, 10 by default; with titles "own" no more than there are documents. With `sequential` and `expect` at
+   * most as many, 200 by default.
+   */
   readonly tries?: number;
   readonly seed?: number | string;
   /** Tokens the model was trained for. Default: what its config says. */
@@ -47,7 +50,10 @@ export interface RetrievalSettings {
   readonly batch?: number;
   /** Also run cells that have no chance, to see them fail. */
   readonly runHopeless?: boolean;
-  /** Stop a cell when its outcome is settled. true: tells 0.5 from 0.9 with 5 % error. */
+  /**
+   * Stop a cell when its outcome is settled. true: tells 0.5 from 0.9 with 5 % error. Cells that `expect` is about, the
+   * positions of one task, scaling and length together, stop when that is decided instead.
+   */
   readonly sequential?: boolean | SequentialRule;
   /** Run only every `count`-th of the cells to be run, from `index` (1 to count) on. */
   readonly shard?: { readonly index: number; readonly count: number };
@@ -317,7 +323,7 @@ function resolve(engine: Engine, given: RetrievalSettings): ResolvedSettings {
     ),
     promptLengths,
     positions,
-    tries: whole("tries", given.tries ?? 10, 1),
+    tries: whole("tries", given.tries ?? (rule && given.expect?.length ? 200 : 10), 1),
     seed: given.seed ?? 0,
     trained,
     roomGiven: given.answerRoom !== undefined,

@@ -49,6 +49,35 @@ export function scoreInterval(found: number, tries: number, z = Z95): Interval {
   return { low: found === 0 ? 0 : middle - half, high: found === tries ? 1 : middle + half };
 }
 
+/** ln Γ(x) for x ≥ 1 by Stirling's series from 10 on, where its first four terms leave less than 1e-12. */
+function logGamma(x: number): number {
+  let product = 1;
+  for (; x < 10; x++) product *= x;
+  const series = 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5) - 1 / (1680 * x ** 7);
+  return (x - 0.5) * Math.log(x) - x + Math.log(2 * Math.PI) / 2 + series - Math.log(product);
+}
+
+/** k · ln p, where nothing to explain costs nothing, whatever p. */
+const logPower = (k: number, p: number): number => (k === 0 ? 0 : k * Math.log(p));
+
+/**
+ * An interval of a mean score that holds at every number of tries at once with 95 %, so that one may look after each and
+ * stop: the rates against which the tries weigh less than 20 to 1, all other rates being as likely beforehand (Robbins 1970,
+ * "Statistical methods related to the law of the iterated logarithm", section 2; Ville's inequality). For scores between 0
+ * and 1 too, for the weight of such a one is at most its mean between those of 0 and 1. [0, 1] when nothing was tried.
+ */
+export function anytimeInterval(found: number, tries: number): Interval {
+  if (tries === 0) return { low: 0, high: 1 };
+  const [rate, missed] = [found / tries, tries - found];
+  const mixed = logGamma(found + 1) + logGamma(missed + 1) - logGamma(tries + 2);
+  const against = (p: number): number => mixed - logPower(found, p) - logPower(missed, 1 - p);
+  const level = Math.log(20);
+  return {
+    low: found === 0 ? 0 : rate * crossing((share) => against(rate * share), level),
+    high: missed === 0 ? 1 : 1 - (1 - rate) * crossing((share) => against(1 - (1 - rate) * share), level),
+  };
+}
+
 const logFactorials = [0];
 function logFactorial(n: number): number {
   for (let i = logFactorials.length; i <= n; i++) logFactorials.push(logFactorials[i - 1] + Math.log(i));

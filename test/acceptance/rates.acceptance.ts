@@ -3,7 +3,7 @@
 // LLARIAT_ALL=1 asks ten prompts of every cell instead of two, or four where transformers found some but not all.
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Engine, checkExpectation, parseExpectation } from "../../src/retrieval/index.ts";
+import { type Engine, type Expectation, checkExpectation, parseExpectation } from "../../src/retrieval/index.ts";
 import { type Pair, disagreements, power } from "./compare.ts";
 import { Model, TRAINED, broken, withoutScaling } from "./bundled.ts";
 import { forget, save } from "./parts.ts";
@@ -75,9 +75,19 @@ test("the whole picture is that of RESULTS.md", () => {
   const report = joined([...ROWS, ...PASSKEY_ROWS].map((row) => outcomes.get(row)!.report));
   const expectations = EXPECTATIONS.map((text) => checkExpectation(parseExpectation(text), report.cells, TRAINED));
   save("rates-kv-llama", { ...report, expectations });
-  const missed = expectations.filter(({ held }) => !held).map(({ text, reason }) => `${text}: ${reason}`);
+  // What these tries leave undecided must still be so of the tries themselves, as of all the others.
+  const missed = expectations
+    .filter((each) => !each.held && !isSeen(each))
+    .map(({ text, reason }) => `${text}: ${reason}`);
   assert.is(missed.length, 0, missed.join("\n"));
 });
+
+/** Is an undecided expectation met by the rates of its tries? */
+function isSeen({ text, undecided, groups }: Expectation): boolean {
+  const { comparison, rate } = parseExpectation(text);
+  const seen = groups.map((group) => (group.score ?? group.found / group.tries) - rate);
+  return undecided === true && seen.every((above) => (comparison === ">=" ? above >= -1e-9 : above <= 1e-9));
+}
 
 /** The disagreements of an engine. Nearly all that it answers was asked before, under another setting. */
 async function judged(row: Row, engine: Engine): Promise<string[]> {

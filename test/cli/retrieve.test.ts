@@ -71,10 +71,16 @@ test("a run: table, folder, exit code by expectation", async () => {
   const again = await llariat(["retrieve", ...GRID, "--out", folder("a")]);
   assert.is(again.code, 2);
   assert.match(again.stderr, /holds a report already; --resume .* goes on with it/);
-  const other = await llariat(["report", folder("a"), "--expect", "none<=0.5@0.3x"]);
+  const other = await llariat(["report", folder("a"), "--expect", "none<=0.3@0.3x"]);
   assert.is(other.code, 1);
   assert.match(other.stderr, /1 of 1 expectations do not hold/);
   assert.match(readFileSync(join(folder("a"), "junit.xml"), "utf8"), /<failure message="uuid at 153: 2 of 2 found">/);
+  // Two of two show a rate from 34.2 % on: too few to tell whether it is more than a half.
+  const few = await llariat(["report", folder("a"), "--expect", "none>=0.5@0.3x", "--expect", "none>=0.3@0.3x"]);
+  assert.is(few.code, 3);
+  assert.match(few.stderr, /1 of 2 expectations are undecided at this number of tries/);
+  assert.match(few.stdout, /undecided {2}none>=0\.5@0\.3x: uuid at 153: 2 of 2 found, .* 4 tries would decide/);
+  assert.is((await llariat(["report", folder("a"), "--expect", "none>=0.5", "--expect", "none<=0.3@0.3x"])).code, 1);
 });
 
 test("Ctrl-C saves, --resume alone goes on; shards make the same whole", async () => {

@@ -80,6 +80,45 @@ export const retrieval: readonly Mutation[] = [
     ],
   ),
   ...of(
+    "src/retrieval/expect.ts",
+    ["retrieval/expect"],
+    [
+      ["expectation: looks are free with Wilson", "(sequential ? anytimeInterval : scoreInterval)", "scoreInterval"],
+      [
+        "expectation: the best end is enough",
+        "return compare(worst, comparison, rate)",
+        "return compare(best, comparison, rate)",
+      ],
+      [
+        "expectation: one that decides is doubled",
+        "if (decides(middle)) enough = middle;",
+        "if (decides(middle)) break;",
+      ],
+      [
+        "expectation: all of few are all",
+        "isDecided(condition: Condition, found: number, tries: number): boolean {",
+        "isDecided(condition: Condition, found: number, tries: number): boolean {\n  if (found === tries) return true;",
+      ],
+      ["expectation: what is undecided hides what fails", "!group.held && !group.undecided", "!group.held"],
+    ],
+  ),
+  ...of(
+    "src/retrieval/stats.ts",
+    ["retrieval/expect"],
+    [
+      ["anytime: 10 to 1 is enough", "const level = Math.log(20);", "const level = Math.log(10);"],
+      ["anytime: the mixture is not weighed", "- logGamma(tries + 2);", "- logGamma(tries + 1);"],
+    ],
+  ),
+  ...of(
+    "src/retrieval/together.ts",
+    ["retrieval/expect"],
+    [
+      ["together: positions apart", "`${cell.task}/${cell.scaling}/${cell.promptLen}`", "cell.id"],
+      ["together: one expectation is enough", "const open = conditions.some(", "const open = conditions.every("],
+    ],
+  ),
+  ...of(
     "src/retrieval/length.ts",
     ["retrieval/scores"],
     [

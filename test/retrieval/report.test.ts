@@ -280,6 +280,12 @@ test("JUnit: a case per cell and expectation, red where it should be", () => {
   assert.ok(failed > 0);
   assert.is(elements.filter(({ name }) => name === "failure").length, failed);
   assert.is(Number(suites[2].attributes.failures), failed);
+  const [open, group] = [{ text: "a>=0.9", held: false, undecided: true as const, groups: [] }, "why"];
+  const undecided = { ...report, expectations: [{ ...open, reason: group }] };
+  assert.match(junit(undecided), /<failure type="undecided" message="why"/);
+  assert.match(html(undecided), /<strong>undecided<\/strong>/);
+  assert.match(html(undecided), /Not passed.*0 of 1 expectations held, 1 undecided/);
+  assert.match(terminalTable(undecided), /^undecided {2}a>=0\.9: why$/m);
   const [first] = report.cells;
   const broken = { ...first, errors: 1, attempts: [{ ...first.attempts[0], error: "a < b\u0007" }] };
   const red = wellFormed(junit({ ...report, cells: [broken, { ...first, status: "pending" }] }), true);

@@ -70,11 +70,13 @@ function hatch(): Markup {
 function opening(report: Report): Child {
   const { model, expectations, cells, complete } = report;
   const held = expectations.filter((each) => each.held).length;
+  const undecided = expectations.filter((each) => each.undecided).length;
   const attempts = cells.reduce((sum, cell) => sum + cell.attempts.length, 0);
   const errors = cells.reduce((sum, cell) => sum + cell.errors, 0);
   const good = held === expectations.length && complete && errors === 0;
   const words = [
     expectations.length > 0 && `${held} of ${expectations.length} expectations held`,
+    undecided > 0 && `${undecided} undecided`,
     !complete && "the run is not complete",
     errors > 0 && `${errors} prompts got no answer`,
   ].filter((word) => word !== false);

@@ -8,7 +8,7 @@ import type { Cell } from "../cell.ts";
 import { axes, cellsOf, percent } from "./view.ts";
 
 /**
- * JUnit XML: a suite per task and one for the expectations. Red are expectations that do not hold, attempts without an
+ * JUnit XML: a suite per task and one for the expectations. Red are expectations that do not hold or are undecided (type undecided), attempts without an
  * answer and cells that were not run; a low rate alone is a measurement, not a failure.
  * @throws LlariatError("request") for what is no report.
  */
@@ -65,11 +65,11 @@ function reason(cell: Cell): string {
 }
 
 function expectationSuite({ expectations }: Report): Markup {
-  const cases = expectations.map(({ text, held, reason: why }) =>
+  const cases = expectations.map(({ text, held, undecided, reason: why }) =>
     el(
       "testcase",
       { classname: "expectations", name: text },
-      !held && el("failure", { message: why ?? "does not hold" }),
+      !held && el("failure", { ...(undecided ? { type: "undecided" } : {}), message: why ?? "does not hold" }),
     ),
   );
   return suite("expectations", cases, { failures: expectations.filter((each) => !each.held).length });

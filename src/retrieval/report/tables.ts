@@ -124,7 +124,9 @@ export function expectationTable({ expectations }: Report): Markup {
     [name("condition"), name("outcome"), name("counted")],
     expectations.map((each) => [
       el("code", {}, each.text),
-      el("span", { class: each.held ? "yes" : "no" }, each.held ? "held" : "not held"),
+      each.undecided
+        ? el("strong", {}, "undecided")
+        : el("span", { class: each.held ? "yes" : "no" }, each.held ? "held" : "not held"),
       faint(each.reason ?? counts(each)),
     ]),
   );

@@ -153,8 +153,9 @@ function effectiveTable({ effectiveContext: effective }: Measured, paint: Paint)
 
 function expectationTable({ expectations = [] }: Measured, paint: Paint): string {
   if (expectations.length === 0) return "";
-  const lines = expectations.map(({ text, held, reason }) =>
-    held ? `${paint.good("held")}  ${text}` : `${paint.bad("NOT HELD")}  ${text}: ${reason}`,
-  );
+  const lines = expectations.map(({ text, held, undecided, reason }) => {
+    if (held) return `${paint.good("held")}  ${text}`;
+    return `${undecided ? paint.bold("undecided") : paint.bad("NOT HELD")}  ${text}: ${reason}`;
+  });
   return [paint.bold("expectations"), ...lines].join("\n");
 }
