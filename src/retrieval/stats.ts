@@ -1,7 +1,8 @@
 // stats.ts — how sure a count of successes makes one: intervals, a comparison of two counts, and when to stop early.
 
 import { LlariatError } from "../error.ts";
-import { type Kinds, checkNumber, checkOptions } from "../text/options.ts";
+import { isObject } from "../text/json.ts";
+import { type Kinds, checkNumber, checkOptions, reading } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 
 /** A confidence interval of a rate, both ends in [0, 1]. */
@@ -127,11 +128,11 @@ export function exactInterval(found: number, tries: number, confidence = 0.95): 
  * Fisher's exact test, two-sided: the probability, if both counts had the same rate, of a split at least as uneven as this
  * one. Small values say that the rates differ.
  */
-export function sameRate(a: { found: number; tries: number }, b: { found: number; tries: number }): number {
-  for (const [name, each] of Object.entries({ a, b })) {
-    const { found, tries } = checkOptions<typeof a>(each, { found: "any", tries: "any" }, name);
-    check(found, tries, MOST_TRIES);
-  }
+export function sameRate(
+  one: { readonly found: number; readonly tries: number },
+  other: { readonly found: number; readonly tries: number },
+): number {
+  const [a, b] = [rateOf("a", one), rateOf("b", other)];
   const total = a.found + b.found;
   const all = logChoose(a.tries + b.tries, total);
   const probability = (k: number) => Math.exp(logChoose(a.tries, k) + logChoose(b.tries, total - k) - all);
@@ -142,6 +143,16 @@ export function sameRate(a: { found: number; tries: number }, b: { found: number
     if (p <= seen * (1 + 1e-9)) sum += p; // equal splits on the other side differ in their last bits
   }
   return Math.min(1, sum);
+}
+
+/** The two numbers of a rate, read once; a cell of a report has more. */
+function rateOf(subject: string, given: unknown): { readonly found: number; readonly tries: number } {
+  return reading(subject, () => {
+    if (!isObject(given)) throw new LlariatError("request", `must be an object, got ${display(given)}`, { subject });
+    const { found, tries } = given;
+    check(found as number, tries as number, MOST_TRIES);
+    return { found: found as number, tries: tries as number };
+  });
 }
 
 /**

@@ -71,6 +71,8 @@ test("Fisher's exact test", () => {
   near(sameRate({ found: 3, tries: 4 }, { found: 1, tries: 4 }), 34 / 70, 1e-12); // the lady tasting tea
   near(sameRate({ found: 1, tries: 12 }, { found: 9, tries: 12 }), 0.002759, 1e-6); // Wikipedia's example
   assert.is(sameRate({ found: 0, tries: 10 }, { found: 0, tries: 10 }), 1);
+  const cell = { found: 3, tries: 4, failures: [], exact: 2 }; // a cell of a report is a rate and more
+  near(sameRate(cell, { found: 1, tries: 4 }), 34 / 70, 1e-12);
   near(sameRate({ found: 5, tries: 10 }, { found: 50, tries: 100 }), 1, 1e-9);
 });
 
