@@ -147,7 +147,8 @@ export const retrieve: Command = {
   options,
   notes:
     "Ctrl-C saves what is done; --resume DIR alone goes on with the same arguments. The exit code is 0 only if every prompt\n" +
-    "got an answer and every --expect holds, 3 if none fails but tries are too few to decide all. A key for --via is taken from LLARIAT_API_KEY.",
+    "got an answer and every --expect holds, 3 if none fails but tries are too few to decide all.\n" +
+    "A key for --via is taken from LLARIAT_API_KEY.",
   async run(given, terminal) {
     if (given.has("list-tasks")) {
       terminal.stdout.write(taskTable());
