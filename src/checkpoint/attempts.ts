@@ -1,7 +1,7 @@
 // attempts.ts — requests over a network that fails now and then: tried again after a pause, ended when nothing comes.
 
 import { LlariatError, checkAborted } from "../error.ts";
-import { MAX_TIMER_MS, wait } from "../text/later.ts";
+import { unlessStalled, wait } from "../text/later.ts";
 
 /** How patient requests are. */
 export interface Patience {
@@ -43,7 +43,7 @@ export async function answered<T>(
   for (let tries = 1; ; tries++) {
     checkAborted(signal, doing);
     try {
-      return await once(signal, stallMs, attempt);
+      return await unlessStalled(signal, stallMs, attempt);
     } catch (cause) {
       checkAborted(signal, doing);
       if (cause instanceof LlariatError) throw cause;
@@ -55,36 +55,6 @@ export async function answered<T>(
       }
     }
     await wait(pauseMs * 2 ** (tries - 1), signal, doing);
-  }
-}
-
-/** One try, ended by the caller's signal or when nothing comes. */
-async function once<T>(
-  signal: AbortSignal | undefined,
-  stallMs: number,
-  attempt: (signal: AbortSignal, came: () => void) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController();
-  let end: (error: Error) => void = () => {};
-  const ended = new Promise<never>((_, reject) => (end = reject));
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const quit = (error: Error) => {
-    end(error);
-    stop.abort(error);
-  };
-  const came = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => quit(new Error(`nothing came for ${stallMs} ms`)), Math.min(stallMs, MAX_TIMER_MS));
-  };
-  const aborted = () => quit(new Error("aborted"));
-  signal?.addEventListener("abort", aborted);
-  came();
-  try {
-    // whoever passed a fetch of their own may not look at its signal
-    return await Promise.race([attempt(stop.signal, came), ended]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", aborted);
   }
 }
 

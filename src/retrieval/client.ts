@@ -2,7 +2,7 @@
 
 import { LlariatError, checkAborted } from "../error.ts";
 import { isObject } from "../text/json.ts";
-import { LATER, wait, withoutSecrets } from "../text/later.ts";
+import { LATER, unlessStalled, wait, withoutSecrets } from "../text/later.ts";
 import { type Kinds, checkOptions } from "../text/options.ts";
 import { display } from "../text/wording.ts";
 import type { Answer, CompleteOptions, Engine } from "./engine.ts";
@@ -22,6 +22,11 @@ export interface ClientOptions {
   readonly retries?: number;
   /** First pause in milliseconds. Default 500. */
   readonly pauseMs?: number;
+  /**
+   * A request to which nothing comes for so many milliseconds counts as a broken connection. An answer comes as a whole, so this
+   * is the longest that one may take. Default 300,000, where Node's fetch gives up as well.
+   */
+  readonly stallMs?: number;
   /** Default: the platform's. */
   readonly fetch?: typeof fetch;
 }
@@ -34,6 +39,7 @@ const KINDS: Kinds<ClientOptions> = {
   rope: "object",
   retries: "any",
   pauseMs: "any",
+  stallMs: "any",
   fetch: "function",
 };
 
@@ -71,6 +77,7 @@ export function viaUrl(given: ClientOptions): Engine {
   for (const [subject, value] of [
     ["retries", options.retries],
     ["pauseMs", options.pauseMs],
+    ["stallMs", options.stallMs],
   ] as const) {
     if (value === undefined || (typeof value === "number" && value >= 0 && value < Infinity)) continue;
     throw new LlariatError("request", `must be a number ≥ 0, got ${display(value)}`, { subject });
@@ -104,7 +111,7 @@ export function viaUrl(given: ClientOptions): Engine {
 }
 
 async function post(url: string, body: string, options: ClientOptions, { signal }: CompleteOptions): Promise<unknown> {
-  const { fetch: send = fetch, retries = 3, pauseMs = 500, key } = options;
+  const { fetch: send = fetch, retries = 3, pauseMs = 500, stallMs = 300_000, key } = options;
   // Servers that refuse a key like to repeat it, and so does fetch where it is no header.
   const quoted = (text: string): string => (key ? text.replaceAll(key, "…") : text);
   const headers = {
@@ -114,8 +121,11 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
   for (let attempt = 0; ; attempt++) {
     let problem: string;
     try {
-      const response = await send(url, { method: "POST", headers, body, ...(signal ? { signal } : {}) });
-      const text = await readText(response, url);
+      const { response, text } = await unlessStalled(signal, stallMs, async (stop, came) => {
+        const response = await send(url, { method: "POST", headers, body, signal: stop });
+        came();
+        return { response, text: await readText(response, url, came) };
+      });
       if (response.ok) return parse(text, url, quoted);
       problem = `status ${response.status}: ${quoted(text).slice(0, 300)}`;
       if (!LATER.has(response.status)) throw new LlariatError("request", `${url}: ${problem}`);
@@ -131,7 +141,7 @@ async function post(url: string, body: string, options: ClientOptions, { signal 
 }
 
 /** The body of an answer. Throws LlariatError "request" for one above 16 MiB, of which no more is read. */
-async function readText(response: Response, url: string): Promise<string> {
+async function readText(response: Response, url: string, came: () => void): Promise<string> {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
@@ -139,6 +149,7 @@ async function readText(response: Response, url: string): Promise<string> {
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
     if (done) return text + decoder.decode();
+    came();
     bytes += value.byteLength;
     if (bytes > MAX_BODY_BYTES) {
       await reader?.cancel();

@@ -126,6 +126,25 @@ test("later is tried again, no is not", async () => {
   );
 });
 
+test("a server that falls silent, before its headers or within its answer, ends by the limit that was set", async () => {
+  let calls = 0;
+  const silent: Reply = (_, response) => {
+    calls++;
+    if (calls % 2 === 0) response.write('{"choices":');
+  };
+  await withServer(silent, async (url) => {
+    const engine = viaUrl({ url, stallMs: 30, pauseMs: 1, retries: 1 });
+    await refused(engine.complete("x", asked), "request", /nothing came for 30 ms; tried 2 times$/);
+    assert.is(calls, 2);
+    const stop = new AbortController();
+    const waiting = viaUrl({ url }).complete("x", { ...asked, signal: stop.signal });
+    setTimeout(() => stop.abort(), 5);
+    await refused(waiting, "aborted", /^aborted while waiting for /);
+  });
+  for (const stallMs of [-1, NaN, Infinity, "1"])
+    await refused(async () => viaUrl({ url: "http://x", stallMs: stallMs as number }), "request", /^stallMs: must be/);
+});
+
 test("no server, no JSON, no text: each says so", async () => {
   await refused(
     viaUrl({ url: "http://127.0.0.1:9", retries: 1, pauseMs: 1 }).complete("x", asked),

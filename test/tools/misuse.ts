@@ -169,7 +169,7 @@ function targets(llama: Llama, device: GPUDevice, folder: string): readonly Targ
     { name: "perplexity, its run", args: () => [{ score: boomed }, { text: [1, 2, 3], windows: [2] }, {}], options: 2, names: ["onProgress", "signal"], call: (e, s, o) => perplexity(e, s, o), weight: 1 },
     { name: "effectiveContext", args: () => [engine, { window: 200, points: 2, tries: 1 }], options: 1, names: "window points tries least ropeScalings answerRoom fit seed batch countTokens".split(" "), call: (e, o) => effectiveContext(e, o), weight: 2 },
     { name: "serve", args: () => [{ models: { m: llama } }], options: 0, names: "models apiKey maxConcurrent queue maxBodyBytes keepAliveMs cors hosts maxFailures onError".split(" "), call: (o) => serve(o), weight: 2 },
-    { name: "viaUrl", args: () => [{ url: "http://127.0.0.1:1" }], options: 0, names: "url model key tokenizer rope retries pauseMs fetch".split(" "), call: (o) => viaUrl(o), weight: 1 },
+    { name: "viaUrl", args: () => [{ url: "http://127.0.0.1:1" }], options: 0, names: "url model key tokenizer rope retries pauseMs stallMs fetch".split(" "), call: (o) => viaUrl(o), weight: 1 },
     { name: "urlFiles", args: () => ["http://127.0.0.1:1", {}], options: 1, names: ["headers", "names", "fetch"], call: (u, o) => urlFiles(u, o), weight: 1 },
     { name: "memoryFiles", args: () => [{ a: "x" }], options: 0, names: ["a"], call: (o) => memoryFiles(o), weight: 1 },
     { name: "folderFiles", args: () => [folder], call: async (path) => (await folderFiles(path)).close(), weight: 1 },
