@@ -120,12 +120,11 @@ function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<strin
         `${file}: ${short(name)}: got the file ${show(shard)}, needed a ${suffix} file directly in the folder`,
       );
     }
-    if (shards.size > MAX_SHARDS) {
+    const names = shards.get(shard) ?? new Set();
+    if (names.size === 0 && shards.size === MAX_SHARDS) {
       throw new LlariatError("checkpoint", `${file}: got more than ${MAX_SHARDS} files, needed fewer`);
     }
-    const names = shards.get(shard);
-    if (names) names.add(name);
-    else shards.set(shard, new Set([name]));
+    shards.set(shard, names.add(name));
   }
   return shards;
 }
