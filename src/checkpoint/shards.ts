@@ -48,8 +48,8 @@ const PAUSE_AFTER = 64;
 export interface Table {
   /** By the name in the file. */
   readonly stored: Map<string, StoredTensor>;
-  /** Why a name is missing or in doubt: a sentence for whoever needs it. */
-  readonly problems: ReadonlyMap<string, string>;
+  /** Why a name is missing or in doubt: what makes a sentence of the name for whoever needs it, one for all of a shard. */
+  readonly problems: ReadonlyMap<string, (name: string) => string>;
   /** The file that holds or lists them. */
   readonly where: string;
 }
@@ -76,7 +76,8 @@ export async function readTable(files: FileSet, signal?: AbortSignal): Promise<T
 async function readShards(files: FileSet, format: Format, indexText: string, signal?: AbortSignal): Promise<Table> {
   const { index, read } = format;
   const stored = new Map<string, StoredTensor>();
-  const [absent, doubled] = [new Map<string, string>(), new Map<string, string>()];
+  const absent = new Map<string, (name: string) => string>();
+  const doubled = new Map<string, (name: string) => string>();
   let count = 0;
   for (const [shard, names] of shardsOf(indexText, format)) {
     // files in memory take no turn of their own
@@ -84,17 +85,15 @@ async function readShards(files: FileSet, format: Format, indexText: string, sig
     checkAborted(signal, `opening ${shard}`);
     const source = await files.open(shard, signal);
     const tensors: ReadonlyMap<string, StoredTensor> = source ? await read(source, signal) : new Map();
-    for (const name of names) {
-      if (tensors.has(name)) continue;
-      const problem = source
-        ? `${shard}: got no tensor ${short(name)}, needed what ${index} says it holds`
-        : `${index}: got no file ${shard}, needed it for ${short(name)}${others(names.size)}; download it`;
-      absent.set(name, problem);
-    }
+    const problem = source
+      ? (name: string) => `${shard}: got no tensor ${short(name)}, needed what ${index} says it holds`
+      : (name: string) =>
+          `${index}: got no file ${shard}, needed it for ${short(name)}${others(names.length)}; download it`;
+    for (const name of names) if (!tensors.has(name)) absent.set(name, problem);
     for (const [name, tensor] of tensors) {
       const before = stored.get(name)?.source.name;
       if (before !== undefined)
-        doubled.set(name, `${short(name)}: got it in ${before} and in ${shard}, needed it once`);
+        doubled.set(name, () => `${short(name)}: got it in ${before} and in ${shard}, needed it once`);
       stored.set(name, tensor);
     }
     if (stored.size > MAX_TENSORS) {
@@ -106,13 +105,13 @@ async function readShards(files: FileSet, format: Format, indexText: string, sig
 }
 
 /** Shard → names of its tensors, from the index; every shard a plain name, so that nothing outside the folder is opened. */
-function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<string, Set<string>> {
+function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<string, string[]> {
   const index = parsePythonJson(text, file, "checkpoint");
   const map = isObject(index) ? index["weight_map"] : undefined;
   if (!isObject(map)) {
     throw new LlariatError("checkpoint", `${file}: weight_map: got ${show(map)}, needed an object from tensor to file`);
   }
-  const shards = new Map<string, Set<string>>();
+  const shards = new Map<string, string[]>();
   for (const [name, shard] of Object.entries(map)) {
     if (typeof shard !== "string" || !isPlainName(shard) || !shard.endsWith(suffix)) {
       throw new LlariatError(
@@ -120,11 +119,10 @@ function shardsOf(text: string, { index: file, suffix }: WeightFiles): Map<strin
         `${file}: ${short(name)}: got the file ${show(shard)}, needed a ${suffix} file directly in the folder`,
       );
     }
-    const names = shards.get(shard) ?? new Set();
-    if (names.size === 0 && shards.size === MAX_SHARDS) {
-      throw new LlariatError("checkpoint", `${file}: got more than ${MAX_SHARDS} files, needed fewer`);
-    }
-    shards.set(shard, names.add(name));
+    const names = shards.get(shard);
+    if (names) names.push(name);
+    else if (shards.size < MAX_SHARDS) shards.set(shard, [name]);
+    else throw new LlariatError("checkpoint", `${file}: got more than ${MAX_SHARDS} files, needed fewer`);
   }
   return shards;
 }

@@ -52,7 +52,7 @@ export function matchConfig(
   const missing = [...needed.keys()].filter((name) => !held.has(name));
   for (const [name, shape] of needed) {
     const tensor = held.get(name);
-    const problem = problems.get(name);
+    const problem = problems.get(name)?.(name);
     if (problem !== undefined) throw unfit(problem);
     if (!tensor) {
       const hint = name === HEAD ? ", or tie_word_embeddings true in config.json if the head is the embedding" : "";
