@@ -51,6 +51,50 @@ test("plain Node imports the entry points by name, and the command runs", () => 
   });
 });
 
+interface Locked {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+}
+
+test("README counts the packages that an install brings, as the lock has them", () => {
+  const { packages } = JSON.parse(read("package-lock.json")) as { packages: Readonly<Record<string, Locked>> };
+  const brought = new Set<string>();
+  const add = (at: string): void => {
+    const { dependencies, optionalDependencies, peerDependencies = {}, peerDependenciesMeta = {} } = packages[at];
+    const peers = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+    for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers]) {
+      // As Node looks for it: in the package's own folder, then in those above it.
+      let above = at;
+      while (above !== "" && !(`${above}/node_modules/${name}` in packages))
+        above = above.slice(0, Math.max(0, above.lastIndexOf("/node_modules/")));
+      const found = `${above === "" ? "" : `${above}/`}node_modules/${name}`;
+      if (brought.has(found)) continue;
+      brought.add(found);
+      add(found);
+    }
+  };
+  add("");
+  const numbers = [
+    "no",
+    "One",
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+  ];
+  const said = /^## What `npm install` brings\n\n(\w+) packages besides llariat, /m.exec(read("README.md"))?.[1];
+  assert.is(said, numbers[brought.size], [...brought].sort().join(", "));
+});
+
 test("a user's compiler accepts the types, for a browser and for Node, and finds a wrong use", () => {
   writeFileSync(
     join(folder, "user.mts"),
