@@ -6,7 +6,7 @@ import { blobFiles } from "../src/browser/files.ts";
 import { requestDevice as browserDevice } from "../src/browser/gpu.ts";
 import { Llama, Tokenizer, describeRope, frequencies, maxContext } from "../src/node/index.ts";
 import { misuse, thenable } from "./tools/misuse.ts";
-import { effectiveContext, perplexity, retrieve } from "../src/retrieval/index.ts";
+import { type Paint, effectiveContext, perplexity, retrieve, terminalTable } from "../src/retrieval/index.ts";
 import { words } from "./retrieval/fake.ts";
 import { folder, openDevice } from "./tools/models.ts";
 import { refused } from "./tools/refused.ts";
@@ -72,9 +72,16 @@ const CALLBACKS: readonly (readonly [name: string, call: (llama: Llama, callback
   ],
   ["onProgress", (_, onProgress) => effectiveContext(engine, { window: 200, points: 2, tries: 1 }, { onProgress })],
   ["countTokens", (_, countTokens) => retrieve(engine, { ...settings, countTokens })],
+  // Every painter in its place: what is found, what is missed, what matters less, a heading.
+  ...(["good", "bad", "dim", "bold"] as const).map((name): (typeof CALLBACKS)[number] => [
+    `paint.${name}`,
+    async (_, painter) => terminalTable(await coloured, { [name]: painter } as Partial<Paint> as Paint),
+  ]),
 ];
 const engine = { tokenizer: words as never, complete: async () => ({ text: "" }) };
 const settings = { promptLengths: [200], tries: 1, trainedLength: 512 };
+/** A report in which nothing was found, so that only what is held is good. */
+const coloured = retrieve(engine, { ...settings, expect: ["own<=0", "own>=1"] });
 
 tests(
   "a callback that is async is refused by its name, and one that throws ends its call with what it throws",

@@ -5,7 +5,7 @@ import { pairingSentence, pairings } from "../paired.ts";
 import type { Report } from "../schema.ts";
 import { axes, lengthsOf, percent, pool, times } from "./view.ts";
 
-/** How to emphasise; plain by default, so that the text can go anywhere. */
+/** How to emphasise; plain by default, so that the text can go anywhere. None may be async; what one throws ends the table. */
 export interface Paint {
   /** What passed. */
   readonly good: (text: string) => string;
@@ -18,7 +18,7 @@ export interface Paint {
 }
 
 const same = (text: string): string => text;
-const PAINT: Kinds<Paint> = { good: "function", bad: "function", dim: "function", bold: "function" };
+const PAINT: Kinds<Paint> = { good: "callback", bad: "callback", dim: "callback", bold: "callback" };
 const PLAIN: Paint = { good: same, bad: same, dim: same, bold: same };
 
 interface TextCell {
@@ -45,15 +45,31 @@ export type Measured = Pick<Report, "cells" | "model"> &
 
 /**
  * Everything a report measured, as tables; `paint` colours them. Ends with a line break.
- * @throws LlariatError("request") for what is no report.
+ * @throws LlariatError("request") for what is no report, and for a painter that returns a promise; what a painter throws.
  */
 export function terminalTable(report: Measured, paint: Paint = PLAIN): string {
-  const colours = checkOptions<Paint>(paint, PAINT, "paint");
-  return reading("report", () => {
-    const { cells, model, expectations } = report;
-    checkOptions({ cells, model, expectations }, { cells: "list", model: "object", expectations: "list" }, "report");
-    return tables(report, { ...PLAIN, ...colours });
-  });
+  const { good, bad, dim, bold } = { ...PLAIN, ...checkOptions<Paint>(paint, PAINT, "paint") };
+  let thrown: { readonly error: unknown } | undefined;
+  /** What a painter throws is its own, not the report's. */
+  const own =
+    (painter: Paint["good"]): Paint["good"] =>
+    (text) => {
+      try {
+        return painter(text);
+      } catch (error) {
+        thrown = { error };
+        throw error;
+      }
+    };
+  try {
+    return reading("report", () => {
+      const { cells, model, expectations } = report;
+      checkOptions({ cells, model, expectations }, { cells: "list", model: "object", expectations: "list" }, "report");
+      return tables(report, { good: own(good), bad: own(bad), dim: own(dim), bold: own(bold) });
+    });
+  } catch (error) {
+    throw thrown ? thrown.error : error;
+  }
 }
 
 function tables(report: Measured, paint: Paint): string {
