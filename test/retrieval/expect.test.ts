@@ -138,6 +138,13 @@ test("held, failed or undecided, and the tries that would decide, by hand", () =
     ["none>0", 0, 10, "undecided", undefined],
     ["none<1", 10, 10, "undecided", undefined],
     ["none>1", 10, 10, "failed", undefined],
+    // The cell is at 500 tokens of 512 trained: inside every bound that does not shut it out.
+    ["none>=0.5@500", 9, 10, "held", undefined],
+    ["none>=0.5@<=1x", 9, 10, "held", undefined],
+    ["none>=0.5@<=500", 9, 10, "held", undefined],
+    ["none>=0.5@>=500", 9, 10, "held", undefined],
+    ["none>=0.5@<1x", 9, 10, "held", undefined],
+    ["none>=0.5@>499", 9, 10, "held", undefined],
   ] as const) {
     const said = check(text, cell("none", 500, found, tries));
     assert.is(outcomeOf(said), outcome, `${text}: ${found} of ${tries}`);
@@ -262,7 +269,11 @@ test("looking after every round errs no more often than is said", async () => {
 
 test("nothing to count does not hold", () => {
   assert.is(check("yarn:4>=0", cell("none", 500, 1, 1)).reason, "no cell matches it");
-  assert.is(check("none>=0@501", cell("none", 500, 1, 1)).reason, "no cell matches it");
+  for (const length of ["501", "<500", ">500", "<=499", ">=501", ">1x", "501..1x", "0.1x..499"]) {
+    const outcome = check(`none>=0@${length}`, cell("none", 500, 1, 1));
+    assert.is(outcome.reason, "no cell matches it", length);
+    assert.is(outcomeOf(outcome), "failed", length);
+  }
   const hopeless = cell("none", 700, 0, 0, { status: "no chance", rate: null });
   assert.match(check("none<=0@>1x", hopeless).reason!, /have no chance and were not run/);
   assert.ok(check("none>=0.7", cell("none", 500, 10, 10), hopeless).held, "cells without a chance are left out");
