@@ -31,11 +31,11 @@ function readBytes(path: string, refuse: (got: string) => never): Uint8Array {
   const file = openSync(path, "r");
   try {
     const chunks: Uint8Array[] = [];
+    const chunk = new Uint8Array(CHUNK_BYTES);
     for (let length = 0; ;) {
-      const chunk = new Uint8Array(CHUNK_BYTES);
       const count = readSync(file, chunk);
       if (count === 0) return Buffer.concat(chunks);
-      chunks.push(chunk.subarray(0, count));
+      chunks.push(chunk.slice(0, count)); // what was read alone: a pipe gives little at a time
       length += count;
       if (length > MAX_BYTES) refuse(`got more than ${MAX_BYTES} bytes`);
     }
