@@ -2,6 +2,7 @@
 
 import { LlariatError } from "../error.ts";
 import { type Report, checkExpectation, effectiveLength, mergeReports, parseExpectation } from "../retrieval/index.ts";
+import { checkThreshold } from "../retrieval/length.ts";
 import { isSequential } from "../retrieval/merge.ts";
 import { hasReport, readReport } from "./reports.ts";
 import type { Command, Option } from "./command.ts";
@@ -37,8 +38,7 @@ export const report: Command = {
     if (out === undefined) throw usageError("--merge needs --out DIR");
     const conditions = inUsage(() => args.texts("expect").map(parseExpectation));
     const threshold = args.number("threshold");
-    if (threshold !== undefined && !(threshold >= 0 && threshold < 1))
-      throw usageError(`--threshold needs a mean score from 0 to below 1, got ${threshold}`);
+    if (threshold !== undefined) inUsage(() => checkThreshold(threshold));
     const read: Report[] = [];
     for (const path of paths) read.push(await readReport(path));
     const folder = out.endsWith(".json") ? out.replace(/[^/\\]*$/, ".") : out;

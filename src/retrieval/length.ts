@@ -1,7 +1,9 @@
 // length.ts — the effective length as RULER defines it (Hsieh et al. 2024, table 3): how long prompts may be so that the mean
 // score over tasks still exceeds a threshold, and averages over lengths that weigh the long or the short ones more.
 
-import { checkNumber, checkOptions, reading } from "../text/options.ts";
+import { LlariatError } from "../error.ts";
+import { checkOptions, reading } from "../text/options.ts";
+import { display } from "../text/wording.ts";
 import { type Cell, scoreOf } from "./cell.ts";
 import type { TaskName } from "./prompts/index.ts";
 
@@ -52,9 +54,17 @@ export function summarize(
   };
 }
 
+/** Refuses what no mean score can exceed, and what every one does. @throws LlariatError("request"). */
+export function checkThreshold(threshold: unknown): asserts threshold is number {
+  if (typeof threshold === "number" && threshold >= 0 && threshold < 1) return;
+  const problem = `must be a mean score from 0 to below 1, got ${display(threshold)}`;
+  throw new LlariatError("request", problem, { subject: "threshold" });
+}
+
 /**
  * Effective lengths of all scalings in the cells. A task's score at a length is the mean over all its attempts there. A
  * length counts where every task has been measured to its end; whole documents have no length.
+ * @throws LlariatError("request") for a threshold that is no mean score from 0 to below 1, and for what are no cells or tasks.
  */
 export function effectiveLength(
   cells: readonly Cell[],
@@ -63,7 +73,7 @@ export function effectiveLength(
   checkOptions({ cells }, { cells: "list" });
   const { threshold, tasks } = reading("options", () => ({ threshold: of.threshold, tasks: of.tasks }));
   checkOptions({ tasks }, { tasks: "list" });
-  checkNumber("threshold", threshold);
+  checkThreshold(threshold);
   return reading("cells", () => measured(cells, { threshold, tasks }));
 }
 

@@ -11,6 +11,7 @@ import type { ChatFrame, Document, FixturePrompt, Needle, QuestionSet, TaskName 
 import { TASK_NAMES, framing } from "./prompts/prompt.ts";
 import type { Materials } from "./prompts/materials.ts";
 import { TASKS } from "./prompts/tasks.ts";
+import { checkThreshold } from "./length.ts";
 import type { Scaling } from "./scaling.ts";
 import { parseScaling } from "./scaling.ts";
 import type { SequentialRule } from "./stats.ts";
@@ -247,8 +248,7 @@ function effectiveOf(
   checkTasks("effectiveTasks", effectiveTasks ?? []);
   const stranger = effectiveTasks?.find((task) => !tasks.includes(task));
   if (stranger !== undefined) refuse(`${stranger} is none of this run's tasks`, "effectiveTasks");
-  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold < 1))
-    refuse(`must be a mean score from 0 to below 1, got ${display(threshold)}`, "threshold");
+  if (threshold !== undefined) checkThreshold(threshold);
   const ruler = tasks.filter((task) => TASKS[task].ruler);
   if ((threshold ?? effectiveTasks) === undefined && ruler.length === 0) return undefined;
   const chosen = effectiveTasks ?? (ruler.length > 0 ? ruler : tasks);

@@ -71,6 +71,13 @@ test("a report of another name is not written over report.json", async () => {
   assert.ok(existsSync(join(base, "drawn", "report.html")));
 });
 
+test("a threshold that is no mean score is refused before the report is read", async () => {
+  for (const threshold of ["-0.1", "1", "1e9"]) {
+    const said = await usageSentence(report, [join(scratch, "nowhere"), `--threshold=${threshold}`]);
+    assert.is(said, `--threshold: must be a mean score from 0 to below 1, got ${Number(threshold)}`);
+  }
+});
+
 test("pipes, devices and folders in the place of a report or its lock are refused, and nobody waits for them", async () => {
   if (process.platform === "win32") return console.log("note: no pipes and devices among the files of Windows");
   const pipe = join(folder("pipe"), "report.json");

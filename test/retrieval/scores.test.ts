@@ -13,6 +13,7 @@ import {
   retrieve,
   wilson,
 } from "../../src/retrieval/index.ts";
+import { refusedSync } from "../tools/refused.ts";
 import { judge } from "../../src/retrieval/judge.ts";
 import { summarize } from "../../src/retrieval/length.ts";
 import { TASK_NAMES } from "../../src/retrieval/prompts/prompt.ts";
@@ -237,6 +238,13 @@ test("a length counts where every task was measured to its end", async () => {
   near(rows[1].decreasing, (3 + 2 * 0.7 + 0.7) / 6);
   assert.is(effectiveLength(report.cells, { tasks: ["vt", "fwe"], threshold: 0.6 }).rows[1].length, 3000);
   assert.is(effectiveLength(report.cells.slice(0, 3), { tasks: ["vt"], threshold: 0.5 }).rows.length, 0);
+  for (const threshold of [-0.1, 1, 85.6, NaN, Infinity, "0.5"] as number[]) {
+    refusedSync(
+      () => effectiveLength(report.cells, { tasks: ["vt"], threshold }),
+      "request",
+      /^threshold: must be a mean score from 0 to below 1, got /,
+    );
+  }
   // it goes through a file, shards and an expectation
   const shards: Report[] = [];
   for (const index of [1, 2]) {
