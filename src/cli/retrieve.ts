@@ -57,7 +57,7 @@ const options = {
   tries: {
     kind: "integer",
     value: "N",
-    help: "prompts per cell (default 10; with --sequential and --expect at most 200)",
+    help: "prompts per cell (default 10; with --sequential at most 200)",
   },
   ...promptOptions,
   document: {

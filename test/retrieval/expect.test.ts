@@ -246,6 +246,22 @@ test("a sequential run goes on for the slowest of its expectations, and is the s
   assert.equal(timeless(resumed), timeless(await retrieve(engine(), harder)));
 });
 
+test("a sequential run is resumed with expectations added or dropped, and is as if begun that way", async () => {
+  const engine = (): ReturnType<typeof reader> => reader(() => 0.7);
+  const bare = { ...settings, sequential: true, expect: undefined };
+  const asked = { ...bare, expect: ["none>=0.5"] };
+  const timeless = (each: Report): unknown => [each.cells.map((cell) => ({ ...cell, seconds: 0 })), each.expectations];
+  const runs = [await retrieve(engine(), bare), await retrieve(engine(), asked)];
+  assert.equal(
+    runs.map((run) => run.cells.map((cell) => cell.tries)),
+    [Array(3).fill(200), Array(3).fill(200)],
+  );
+  for (const [i, now] of [asked, bare].entries()) {
+    const [resumed] = parseReports([await retrieve(engine(), now, { resume: runs[i] })]);
+    assert.equal(timeless(resumed), timeless(parseReports([runs[1 - i]])[0]));
+  }
+});
+
 const parseReports = (reports: readonly Report[]): Report[] =>
   reports.map((each) => parseReport(JSON.parse(JSON.stringify(each))));
 
